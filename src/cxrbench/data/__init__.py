@@ -1,0 +1,1 @@
+"""The archive: label files, generated films, decoding, the store, augmentation."""

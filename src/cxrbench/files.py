@@ -1,0 +1,76 @@
+"""Writing that is never seen half done, and digests that identify content."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def atomic_folder(folder: Path, *, keep_on_error: bool = False) -> Iterator[Path]:
+    """Yield a scratch folder that becomes ``folder`` only if the block succeeds.
+
+    So a folder that exists is complete, and resuming means making what is absent.
+
+    Args:
+        folder: Final name; must not exist yet.
+        keep_on_error: Leave ``<name>.partial`` behind after an error, for work that resumes from it.
+
+    Raises:
+        FileExistsError: ``folder`` exists already.
+    """
+    if folder.exists():
+        raise FileExistsError(f"{folder} exists already")
+    scratch = partial_of(folder)
+    scratch.mkdir(parents=True, exist_ok=True)
+    try:
+        yield scratch
+    except BaseException:
+        if not keep_on_error:
+            shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    scratch.rename(folder)
+
+
+def partial_of(folder: Path) -> Path:
+    """Where the unfinished work of ``folder`` lives."""
+    return folder.with_name(folder.name + ".partial")
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yield a scratch path beside ``path`` that replaces it only if the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield scratch
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    with atomic_file(path) as scratch:
+        scratch.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON document atomically, indented, keys in the order given."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def digest_json(value: Any) -> str:
+    """SHA-256 (hex) of a JSON value, independent of key order."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 (hex) of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Backbones of the paper and the classifier built on them."""

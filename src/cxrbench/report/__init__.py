@@ -1,0 +1,1 @@
+"""From result tables to figures, one HTML page and LaTeX."""
