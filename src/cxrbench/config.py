@@ -1,0 +1,329 @@
+"""Frozen, validated settings: approaches, profiles and studies; YAML in and out."""
+
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cxrbench.errors import ConfigError
+from cxrbench.files import digest_json
+
+PAPER_APPROACHES = ("ots", "ots-meta", "ft", "ft-meta", "1channel", "1channel-meta", "large", "large-meta")
+"""The eight ResNet-50 approaches; a study runs these unless told otherwise."""
+
+PAPER_BLOCKS = {38: (3, 4, 2, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
+"""Bottleneck blocks per stage. The paper does not give those of ResNet-38: (3, 4, 2, 3) is our reading."""
+
+HUB, STAND_IN = "hub", "stand-in"
+
+Feature = Literal["age", "sex", "view"]
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Backbone(Settings):
+    """Which residual network, from which weights, and what of it is trained."""
+
+    depth: Literal[38, 50, 101] = 50
+    start: Literal["imagenet", "random"]
+    trained: Literal["all", "head"] = "all"
+    extra_pool: bool = Field(False, description="one more max-pooling after the first bottleneck block")
+    blocks: tuple[int, int, int, int] | None = Field(
+        None, description="bottlenecks per stage; null: those of the depth"
+    )
+    width: int = Field(64, ge=4, multiple_of=4, description="channels of the stem and of the first stage's bottleneck")
+
+    @property
+    def stages(self) -> tuple[int, int, int, int]:
+        """Bottlenecks per stage, resolved."""
+        return self.blocks or PAPER_BLOCKS[self.depth]
+
+    @model_validator(mode="after")
+    def _frozen_backbone_needs_weights(self) -> Self:
+        if self.trained == "head" and self.start == "random":
+            raise ValueError("trained: head needs start: imagenet; a frozen random backbone learns nothing")
+        return self
+
+
+class Input(Settings):
+    """What the network sees."""
+
+    image_size: int = Field(ge=32, multiple_of=32, description="side of the square input, pixels")
+    store_size: int = Field(ge=32, description="side of the shrunk image that crops are taken from, pixels")
+    channels: Literal[1, 3]
+    mean: tuple[float, ...] = Field(description="per channel, of grey values in 0..1")
+    std: tuple[float, ...] = Field(description="per channel, of grey values in 0..1")
+
+    @model_validator(mode="after")
+    def _shapes_fit(self) -> Self:
+        if not len(self.mean) == len(self.std) == self.channels:
+            raise ValueError(f"mean and std need {self.channels} values each; got {self.mean} and {self.std}")
+        if self.store_size < self.image_size:
+            raise ValueError(f"store_size {self.store_size} is smaller than image_size {self.image_size}")
+        return self
+
+
+class Augmentation(Settings):
+    """Random area, aspect, rotation and flip of training images, as one affine map."""
+
+    area: tuple[float, float] = Field((0.08, 1.0), description="share of the image's area that is cropped")
+    aspect: tuple[float, float] = Field((3 / 4, 4 / 3), description="width to height of the crop")
+    rotation_degrees: float = Field(7.0, ge=0, le=180)
+    flip: bool = True
+
+    @model_validator(mode="after")
+    def _ranges_are_ordered(self) -> Self:
+        if not 0 < self.area[0] <= self.area[1] <= 1:
+            raise ValueError(f"area needs 0 < low <= high <= 1; got {self.area}")
+        if not 0 < self.aspect[0] <= self.aspect[1]:
+            raise ValueError(f"aspect needs 0 < low <= high; got {self.aspect}")
+        return self
+
+
+class Recipe(Settings):
+    """How a network is optimised: Adam, the rate halved when the validation loss stops falling."""
+
+    learning_rate: float = Field(gt=0)
+    batch_size: int = Field(16, ge=2)
+    epochs: int = Field(40, ge=1, description="at most")
+    halve_after: int = Field(2, ge=0, description="epochs without a lower validation loss before the rate is halved")
+    stop_after: int = Field(6, ge=1, description="epochs without a lower validation loss before training stops")
+    betas: tuple[float, float] = (0.9, 0.999)
+
+
+class Approach(Settings):
+    """One named recipe of the comparison; every field is part of a run's identity."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    summary: str
+    backbone: Backbone
+    input: Input
+    features: tuple[Feature, ...] = Field((), description="non-image features joined to the pooled image features")
+    augmentation: Augmentation = Augmentation()
+    recipe: Recipe
+
+
+class RecipeChange(Settings):
+    """Fields of the recipe that a profile or study sets for all approaches; null keeps the approach's own."""
+
+    learning_rate: float | None = Field(None, gt=0)
+    batch_size: int | None = Field(None, ge=2)
+    epochs: int | None = Field(None, ge=1)
+    halve_after: int | None = Field(None, ge=0)
+    stop_after: int | None = Field(None, ge=1)
+
+    def apply(self, recipe: Recipe) -> Recipe:
+        """The recipe with the fields that are set here."""
+        return recipe.model_copy(update=self.model_dump(exclude_none=True))
+
+
+class Profile(Settings):
+    """A size of everything: networks and images as published, or small ones for a demonstration on a CPU."""
+
+    name: str
+    summary: str
+    blocks: dict[int, tuple[int, int, int, int]] = PAPER_BLOCKS
+    width: int = 64
+    sizes: dict[int, int] = Field({}, description="the paper's image and store sizes -> this profile's, pixels")
+    recipe: RecipeChange = RecipeChange()
+    augmentation: Augmentation | None = None
+    stand_in_steps: int = Field(0, ge=0, description="steps of pre-training that stand-in weights get")
+
+    def apply(self, approach: Approach) -> Approach:
+        """The approach at this profile's size."""
+        sizes = {
+            name: self.sizes.get(paper, paper)
+            for name, paper in (
+                ("image_size", approach.input.image_size),
+                ("store_size", approach.input.store_size),
+            )
+        }
+        backbone = {"blocks": self.blocks[approach.backbone.depth], "width": self.width}
+        return approach.model_copy(
+            update={
+                "backbone": approach.backbone.model_copy(update=backbone),
+                "input": approach.input.model_copy(update=sizes),
+                "recipe": self.recipe.apply(approach.recipe),
+                "augmentation": self.augmentation or approach.augmentation,
+            }
+        )
+
+
+class SplitPlan(Settings):
+    """Which splits a study uses."""
+
+    resamples: int = Field(5, ge=0)
+    fractions: tuple[float, float, float] = (0.7, 0.1, 0.2)
+    folds: int = Field(0, ge=0)
+    official: bool = Field(False, description="also the release's official lists")
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> Self:
+        if not (self.resamples or self.folds or self.official):
+            raise ValueError("no split asked for: set resamples, folds or official")
+        return self
+
+
+class StudySettings(Settings):
+    """Approaches x splits of one archive."""
+
+    data: Path = Field(description="folder of the archive")
+    out: Path = Field(description="folder of the study")
+    labels: Path | None = Field(None, description="label file when it is not in the archive's folder")
+    table_format: Path | None = Field(None, description="YAML that names the columns of a CSV that is not NIH's")
+    store: Path | None = Field(None, description="folder of the store; null: inside the study")
+    allow_missing: bool = Field(False, description="go on with the images that are there and readable")
+    approaches: tuple[str, ...] = Field(PAPER_APPROACHES, min_length=1)
+    splits: SplitPlan = SplitPlan()
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    profile: str = "paper"
+    weights: str = Field(HUB, description=f"{HUB!r} (timm's hub), {STAND_IN!r}, or a file of ImageNet weights")
+    recipe: RecipeChange = RecipeChange()
+    workers: int | None = Field(None, ge=1, description="processes that decode images; null: one per core")
+
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
+
+
+def parse_settings(raw: Any, model: type[AnySettings], *, where: str) -> AnySettings:
+    """Validate settings that came from ``where``.
+
+    Raises:
+        ConfigError: One line that names the first offending key, its value and the valid names.
+    """
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{where}: expected keys and values, got {type(raw).__name__}")
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {_first_problem(error, model)}") from None
+
+
+def _first_problem(error: ValidationError, model: type[Settings]) -> str:
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {key!r}; valid keys here: {', '.join(_keys_at(model, problem['loc'][:-1]))}{more}"
+    if problem["type"] == "missing":
+        return f"key {key!r} is missing{more}"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{key + ': ' if key else ''}{message}; got {problem['input']!r:.80}{more}"
+
+
+def _keys_at(model: type[Settings], location: tuple[int | str, ...]) -> list[str]:
+    for part in location:
+        nested = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
+        if isinstance(nested, type) and issubclass(nested, Settings):
+            model = nested
+    return sorted(model.model_fields)
+
+
+def read_yaml(path: Path) -> Any:
+    """Parse a YAML file.
+
+    Raises:
+        ConfigError: It is absent or is no YAML; the message says where.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not a text file in UTF-8") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        at = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"{path}{at}: broken YAML: {getattr(error, 'problem', error)}") from None
+
+
+def load_study(path: Path, changes: dict[str, Any]) -> StudySettings:
+    """Read a study's YAML and let ``changes`` (from the command line) override it; relative paths start at the file."""
+    raw = read_yaml(path)
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path}: expected keys and values, got {type(raw).__name__}")
+    for key in ("data", "out", "labels", "table_format", "store"):
+        if isinstance(raw.get(key), str):
+            raw[key] = path.parent / Path(raw[key]).expanduser()
+    return parse_settings(merged(raw, changes), StudySettings, where=str(path))
+
+
+def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """``base`` with ``changes``, nested mappings merged key by key."""
+    result = dict(base)
+    for key, value in changes.items():
+        nested = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = merged(result[key], value) if nested else value
+    return result
+
+
+def approach_names() -> list[str]:
+    """Packaged approaches: the paper's eight first, then the other depths."""
+    names = sorted(
+        path.name.removesuffix(".yaml") for path in _packaged("approaches").iterdir() if path.name.endswith(".yaml")
+    )
+    return [*PAPER_APPROACHES, *(name for name in names if name not in PAPER_APPROACHES)]
+
+
+def approach_text(name: str) -> str:
+    """The packaged YAML of an approach, as written.
+
+    Raises:
+        ConfigError: No such approach; the message lists the names.
+    """
+    if name not in approach_names():
+        raise ConfigError(
+            f"unknown approach {name!r}; valid names: {', '.join(approach_names())}, or a YAML file's path"
+        )
+    return (_packaged("approaches") / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def load_approach(name: str) -> Approach:
+    """An approach by its packaged name, or from a YAML file when ``name`` ends in ``.yaml``."""
+    if name.endswith((".yaml", ".yml")):
+        return parse_settings(_extended(read_yaml(Path(name)), name), Approach, where=name)
+    return parse_settings(_raw_approach(name), Approach, where=f"approach {name}")
+
+
+def _raw_approach(name: str) -> dict[str, Any]:
+    return _extended(yaml.safe_load(approach_text(name)), name)
+
+
+def _extended(raw: Any, where: str) -> dict[str, Any]:
+    """Resolve ``extends: other``: the other approach's keys, overridden by this one's."""
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{where}: expected keys and values, got {type(raw).__name__}")
+    base = raw.pop("extends", None)
+    return raw if base is None else merged(_raw_approach(str(base)), raw)
+
+
+def load_profile(name: str) -> Profile:
+    """A packaged profile by name.
+
+    Raises:
+        ConfigError: No such profile; the message lists the names.
+    """
+    names = sorted(
+        path.name.removesuffix(".yaml") for path in _packaged("profiles").iterdir() if path.name.endswith(".yaml")
+    )
+    if name not in names:
+        raise ConfigError(f"unknown profile {name!r}; valid names: {', '.join(names)}")
+    raw = yaml.safe_load((_packaged("profiles") / f"{name}.yaml").read_text(encoding="utf-8"))
+    return parse_settings(raw, Profile, where=f"profile {name}")
+
+
+def _packaged(folder: str) -> Traversable:
+    return resources.files("cxrbench") / folder
+
+
+def settings_hash(settings: Settings) -> str:
+    """SHA-256 (hex) of all fields, defaults too: a run is not reused after a default changes."""
+    return digest_json(settings.model_dump(mode="json"))
