@@ -1,0 +1,88 @@
+"""Residual networks of the paper, under timm's and torchvision's parameter names; the only room for timm.
+
+Source: He et al., doi:10.1109/CVPR.2016.90. The stride sits in the 3x3 convolution, as in the weights that
+timm and torchvision release; the paper does not say where it has it.
+"""
+
+import timm
+from timm.models.resnet import Bottleneck
+from torch import Tensor, nn
+
+from cxrbench.config import Backbone
+from cxrbench.errors import WeightsError
+
+HUB_MODEL = "resnet50.tv_in1k"
+
+
+class ResNet(nn.Module):
+    """Bottleneck ResNet without its last layer.
+
+    With ``extra_pool`` one more max-pooling follows the first bottleneck block, so that an input of
+    twice the side gives every later layer the map sizes it has without.
+    """
+
+    def __init__(self, *, stages: tuple[int, int, int, int], width: int, channels: int, extra_pool: bool) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, width, kernel_size=7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.act1 = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
+        self.extra_pool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1) if extra_pool else nn.Identity()
+        self.layer1 = _stage(width, planes=width, blocks=stages[0], stride=1)
+        self.layer2 = _stage(width * 4, planes=width * 2, blocks=stages[1], stride=2)
+        self.layer3 = _stage(width * 8, planes=width * 4, blocks=stages[2], stride=2)
+        self.layer4 = _stage(width * 16, planes=width * 8, blocks=stages[3], stride=2)
+        self.features = width * 32
+        _initialise(self)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map (B, C, H, W) to feature maps (B, features, H/32, W/32); with the extra pooling H/64, W/64."""
+        x = self.maxpool(self.act1(self.bn1(self.conv1(image))))
+        x = self.extra_pool(self.layer1[0](x))
+        x = self.layer1[1:](x)
+        maps: Tensor = self.layer4(self.layer3(self.layer2(x)))
+        return maps
+
+
+def _stage(inputs: int, *, planes: int, blocks: int, stride: int) -> nn.Sequential:
+    """Bottlenecks of one stage; the first changes width and resolution."""
+    outputs = planes * Bottleneck.expansion
+    shortcut = nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel_size=1, stride=stride, bias=False), nn.BatchNorm2d(outputs)
+    )
+    first = Bottleneck(inputs, planes, stride=stride, downsample=shortcut)
+    return nn.Sequential(first, *(Bottleneck(outputs, planes) for _ in range(blocks - 1)))
+
+
+def _initialise(network: nn.Module) -> None:
+    """He initialisation; every residual branch starts at zero."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        if isinstance(module, Bottleneck):
+            module.zero_init_last()
+
+
+def build_backbone(backbone: Backbone, *, channels: int) -> ResNet:
+    """The network that the settings describe, with random weights from torch's current seed."""
+    return ResNet(stages=backbone.stages, width=backbone.width, channels=channels, extra_pool=backbone.extra_pool)
+
+
+def hub_weights() -> dict[str, Tensor]:
+    """ImageNet weights of ResNet-50 from timm's hub, under their published names.
+
+    Source: doi:10.48550/arXiv.2110.00476 (timm); trained by torchvision.
+
+    Raises:
+        WeightsError: The hub cannot be reached and the weights are not in its cache.
+    """
+    try:
+        network = timm.create_model(HUB_MODEL, pretrained=True)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:160]
+        raise WeightsError(
+            f"ImageNet weights {HUB_MODEL!r} could not be had from timm's hub ({type(error).__name__}: {reason}); "
+            "connect to the network once, or give a local file of them with --weights FILE "
+            "(torchvision's or timm's key names, .safetensors or .pth)"
+        ) from error
+    return dict(network.state_dict())
