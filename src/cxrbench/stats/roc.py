@@ -1,0 +1,93 @@
+"""Receiver operating characteristic and the area under it; ties count one half."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cxrbench.stats.sorting import Floats, ascending, group_starts
+
+Truth = NDArray[np.bool_]
+
+
+def auc(scores: ArrayLike, present: ArrayLike) -> float:
+    """Area under the ROC curve: how often a present image outscores an absent one, ties counting one half.
+
+    Exact: pairs are counted in integers, whatever the precision of the scores.
+
+    Args:
+        scores: (N,) in any unit; higher means more likely present.
+        present: (N,) truth, 0/1 or Boolean; drop images whose label is not stated.
+
+    Raises:
+        ValueError: A score is NaN, a label is neither 0 nor 1, lengths differ, or a class is absent.
+
+    Source: doi:10.1148/radiology.143.1.7063747.
+    """
+    values, truth = checked(scores, present)
+    order = ascending(values)
+    positions = np.flatnonzero(truth[order])
+    ordered = values[order]
+    has_ties = bool((ordered[1:] == ordered[:-1]).any())
+    rank_sum = _tied_rank_sum(ordered, positions) if has_ties else float(positions.sum() + len(positions))
+    m, n = len(positions), len(values) - len(positions)
+    return (rank_sum - m * (m + 1) / 2) / (m * n)
+
+
+def _tied_rank_sum(ordered: Floats, positions: NDArray[np.intp]) -> float:
+    """Sum of the midranks at ``positions`` of the sorted scores."""
+    starts = group_starts(ordered)
+    middles = starts + (np.diff(starts, append=len(ordered)) + 1) / 2
+    return float(middles[np.searchsorted(starts, positions, side="right") - 1].sum())
+
+
+def roc_curve(scores: ArrayLike, present: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    """Points of the ROC curve from (0, 0) to (1, 1), one per distinct score.
+
+    Args:
+        scores: (N,) as for ``auc``.
+        present: (N,) as for ``auc``.
+
+    Returns:
+        False positive rate, true positive rate and threshold, each (G + 1,) for G distinct scores: an image
+        counts as positive when its score is at or above the threshold; the first threshold is infinite.
+
+    Raises:
+        ValueError: As for ``auc``.
+    """
+    values, truth = checked(scores, present)
+    order = ascending(values)[::-1]
+    ordered, ordered_truth = values[order], truth[order]
+    last = np.append(group_starts(ordered)[1:], len(ordered)) - 1
+    hits = np.cumsum(ordered_truth)[last]
+    alarms = last + 1 - hits
+    fpr = np.concatenate([[0.0], alarms / alarms[-1]])
+    tpr = np.concatenate([[0.0], hits / hits[-1]])
+    return fpr, tpr, np.concatenate([[np.inf], ordered[last]])
+
+
+def checked(scores: ArrayLike, present: ArrayLike) -> tuple[Floats, Truth]:
+    """Scores as floats and truth as Booleans, both (N,), with at least one image of each kind.
+
+    Raises:
+        ValueError: Lengths differ, a label is neither 0 nor 1, or a class is absent.
+    """
+    values, truth = np.asarray(scores), np.asarray(present)
+    if values.ndim != 1 or values.shape != truth.shape:
+        raise ValueError(f"scores and labels must be two columns of one length; got {values.shape} and {truth.shape}")
+    if not np.issubdtype(values.dtype, np.floating):
+        values = values.astype(np.float64)
+    if truth.dtype != np.bool_:
+        truth = _booleans(truth)
+    positives = int(np.count_nonzero(truth))
+    if positives in {0, len(truth)}:
+        raise ValueError(f"needs images of both kinds; got {positives} present, {len(truth) - positives} absent")
+    return values, truth
+
+
+def _booleans(labels: NDArray[np.generic]) -> Truth:
+    """0/1 labels as Booleans."""
+    truth: Truth = labels == 1
+    stated = truth | (labels == 0)
+    if not stated.all():
+        row = int(np.flatnonzero(~stated)[0])
+        raise ValueError(f"labels must be 0 or 1; row {row} is {labels[row]}: drop images whose label is not stated")
+    return truth

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn import metrics
+
+from cxrbench.stats.roc import auc, roc_curve
+
+
+def pairwise_auc(scores, present):
+    """The definition: the share of (present, absent) pairs in the right order, ties one half."""
+    wins = scores[present][:, None] - scores[~present][None, :]
+    return ((wins > 0) + 0.5 * (wins == 0)).mean()
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 8], ids=["mostly ties", "many ties", "no ties"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_auc_agrees_with_the_definition_and_scikit_learn(decimals, dtype):
+    rng = np.random.default_rng(0)
+    scores, present = rng.normal(size=500).round(decimals).astype(dtype), rng.random(500) < 0.2
+    assert auc(scores, present) == pytest.approx(pairwise_auc(scores, present), abs=1e-12)
+    assert auc(scores, present) == pytest.approx(metrics.roc_auc_score(present, scores), abs=1e-12)
+
+
+scores_and_labels = st.integers(2, 40).flatmap(
+    lambda n: st.tuples(
+        hnp.arrays(np.float32, n, elements=st.floats(-(2.0**99), 2.0**99, width=32)),
+        hnp.arrays(np.bool_, n).filter(lambda y: 0 < y.sum() < len(y)),
+    )
+)
+
+
+@given(scores_and_labels)
+def test_auc_of_any_float32_scores(drawn):
+    scores, present = drawn
+    assert auc(scores, present) == pytest.approx(pairwise_auc(scores.astype(float), present), abs=1e-12)
+
+
+@given(scores_and_labels)
+def test_swapping_the_classes_mirrors_the_auc(drawn):
+    scores, present = drawn
+    assert auc(scores, present) + auc(scores, ~present) == pytest.approx(1, abs=1e-12)
+
+
+def test_negative_zero_ties_with_zero():
+    assert auc(np.array([0.0, -0.0], np.float32), [1, 0]) == 0.5
+
+
+def test_integer_labels_and_scores():
+    assert auc([3, 1, 2, 0], [1, 0, 1, 0]) == 1.0
+
+
+@given(scores_and_labels)
+def test_curve_has_the_points_of_scikit_learn(drawn):
+    scores, present = drawn
+    expected = metrics.roc_curve(present, scores, drop_intermediate=False)
+    for ours, theirs in zip(roc_curve(scores, present), expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_area_under_the_curve_is_the_auc():
+    rng = np.random.default_rng(1)
+    scores, present = rng.normal(size=300).round(1), rng.random(300) < 0.3
+    fpr, tpr, _ = roc_curve(scores, present)
+    assert np.trapezoid(tpr, fpr) == pytest.approx(auc(scores, present), abs=1e-12)
+
+
+@pytest.mark.parametrize("function", [auc, roc_curve])
+def test_absent_class_says_how_many(function):
+    with pytest.raises(ValueError, match="got 0 present, 4 absent"):
+        function(np.arange(4.0), np.zeros(4))
+
+
+def test_missing_label_is_named():
+    with pytest.raises(ValueError, match="row 2 is nan"):
+        auc(np.arange(4.0), np.array([1, 0, np.nan, 0]))
+
+
+def test_missing_score_is_named():
+    with pytest.raises(ValueError, match="row 1 is NaN"):
+        auc(np.array([0.1, np.nan, 0.3]), [1, 0, 1])
+
+
+def test_lengths_must_agree():
+    with pytest.raises(ValueError, match=r"\(3,\) and \(2,\)"):
+        auc([0.1, 0.2, 0.3], [1, 0])
