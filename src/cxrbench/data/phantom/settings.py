@@ -1,0 +1,29 @@
+"""What a generated release is made from."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class PhantomSettings(BaseModel, frozen=True, extra="forbid"):
+    """How many films, how large, and how hard; equal settings give equal bytes."""
+
+    patients: int = Field(1000, ge=2, description="patients; each has 1 to 20 films, 3 on average")
+    seed: int = Field(0, ge=0)
+    size_px: int = Field(1024, ge=64, le=4096, description="side of the square PNGs, pixels")
+    detail_px: int = Field(
+        448,
+        ge=32,
+        description="side of the smallest input on which small nodules can be seen; at half of it they vanish",
+    )
+    label_noise: Share = Field(
+        0.0, description="share of present findings left unlabelled, and of labels that are false"
+    )
+    invisible: Share = Field(0.25, description="share of the present findings that leave no sign on the film")
+    prevalence_scale: float = Field(1.0, gt=0, le=10, description="multiplies the release's prevalences")
+    context: float = Field(
+        1.0, ge=0, le=3, description="multiplies the log odds ratios of age, sex and view; 0 makes them uninformative"
+    )
+    conspicuity: float = Field(1.0, gt=0, le=4, description="multiplies the contrast of every sign")
