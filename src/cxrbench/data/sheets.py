@@ -1,0 +1,78 @@
+"""CSV files as they are in the wild: read as text, every row with its line number."""
+
+import csv
+from itertools import islice
+from pathlib import Path
+
+import polars as pl
+
+from cxrbench.errors import DataError
+
+LINE = "#line"
+"""Column that holds each row's line in the file, for messages."""
+
+
+def read_sheet(path: Path, *, delimiter: str = ",") -> pl.DataFrame:
+    """Read a CSV file as text.
+
+    Commas at the end of lines, blank lines, blanks around cells and a byte-order mark do not matter.
+
+    Returns:
+        One row per line that is not blank, in the file's order; every column is text, blank cells are
+        null; ``LINE`` is the line in the file, the header's being 1.
+
+    Raises:
+        DataError: No such file, not a CSV in UTF-8, no rows, or a row with more cells than the header.
+    """
+    raw = _parse(path, delimiter)
+    named = raw.rename({name: name.strip() for name in raw.columns}, strict=True)
+    cells = named.with_columns(_stripped(pl.all())).with_row_index(LINE, offset=2)
+    rows = cells.filter(~pl.all_horizontal(pl.all().exclude(LINE).is_null()))
+    if rows.is_empty():
+        raise DataError(f"{path} is empty: it has a header but no rows")
+    return rows
+
+
+def _stripped(cells: pl.Expr) -> pl.Expr:
+    """Cells without the blanks around them; empty ones become null."""
+    text = cells.str.strip_chars()
+    return pl.when(text != "").then(text)
+
+
+def _parse(path: Path, delimiter: str) -> pl.DataFrame:
+    """The file as polars reads it; only commas at the end of lines are forgiven."""
+    try:
+        return _polars(path, delimiter, is_ragged=False)
+    except pl.exceptions.NoDataError:
+        raise DataError(f"{path} is empty") from None
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+    except pl.exceptions.PolarsError as error:
+        _refuse_what_is_no_csv(path, delimiter, error)
+    return _polars(path, delimiter, is_ragged=True)
+
+
+def _polars(path: Path, delimiter: str, *, is_ragged: bool) -> pl.DataFrame:
+    """Every cell as text."""
+    return pl.read_csv(path, separator=delimiter, infer_schema=False, truncate_ragged_lines=is_ragged)
+
+
+def _refuse_what_is_no_csv(path: Path, delimiter: str, error: Exception) -> None:
+    """Say in which line the file breaks; return when only blank cells stand past the header's last column."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, delimiter=delimiter, strict=True)
+            width = len(next(reader))
+            broken = next((row for row in reader if any(cell.strip() for cell in islice(row, width, None))), None)
+            line = reader.line_num
+    except UnicodeDecodeError:
+        raise DataError(f"{path} is not a text file in UTF-8; save it as CSV in UTF-8") from None
+    except csv.Error as problem:
+        raise DataError(f"{path} is not a CSV file: {problem}") from None
+    if broken is not None:
+        raise DataError(
+            f"{path}, line {line}: {len(broken)} cells under a header of {width}; "
+            f"quote cells that contain {delimiter!r}"
+        )
+    if "more fields" not in str(error):
+        raise DataError(f"{path} is not a CSV file: {str(error).splitlines()[0]}") from None
