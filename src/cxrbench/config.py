@@ -93,7 +93,7 @@ class Recipe(Settings):
     learning_rate: float = Field(gt=0)
     batch_size: int = Field(16, ge=2)
     epochs: int = Field(40, ge=1, description="at most")
-    halve_after: int = Field(2, ge=0, description="epochs without a lower validation loss before the rate is halved")
+    halve_after: int = Field(2, ge=1, description="epochs without a lower validation loss before the rate is halved")
     stop_after: int = Field(6, ge=1, description="epochs without a lower validation loss before training stops")
     betas: tuple[float, float] = (0.9, 0.999)
 
@@ -116,7 +116,7 @@ class RecipeChange(Settings):
     learning_rate: float | None = Field(None, gt=0)
     batch_size: int | None = Field(None, ge=2)
     epochs: int | None = Field(None, ge=1)
-    halve_after: int | None = Field(None, ge=0)
+    halve_after: int | None = Field(None, ge=1)
     stop_after: int | None = Field(None, ge=1)
 
     def apply(self, recipe: Recipe) -> Recipe:
