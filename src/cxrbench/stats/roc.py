@@ -24,19 +24,25 @@ def auc(scores: ArrayLike, present: ArrayLike) -> float:
     """
     values, truth = checked(scores, present)
     order = ascending(values)
-    positions = np.flatnonzero(truth[order])
-    ordered = values[order]
-    has_ties = bool((ordered[1:] == ordered[:-1]).any())
-    rank_sum = _tied_rank_sum(ordered, positions) if has_ties else float(positions.sum() + len(positions))
+    ordered_truth = truth[order]
+    positions = np.flatnonzero(ordered_truth)
     m, n = len(positions), len(values) - len(positions)
-    return (rank_sum - m * (m + 1) / 2) / (m * n)
+    above = float(positions.sum()) - m * (m - 1) / 2 + _tie_correction(values[order], ordered_truth)
+    return above / (m * n)
 
 
-def _tied_rank_sum(ordered: Floats, positions: NDArray[np.intp]) -> float:
-    """Sum of the midranks at ``positions`` of the sorted scores."""
-    starts = group_starts(ordered)
-    middles = starts + (np.diff(starts, append=len(ordered)) + 1) / 2
-    return float(middles[np.searchsorted(starts, positions, side="right") - 1].sum())
+def _tie_correction(ordered: Floats, truth: Truth) -> float:
+    """What the positives' summed positions gain when tied scores share the mean of their positions."""
+    is_same = ordered[1:] == ordered[:-1]
+    if not is_same.any():
+        return 0.0
+    is_tied = np.append(is_same, False)
+    is_tied[1:] |= is_same
+    positions = np.flatnonzero(is_tied)
+    tied_truth, starts = truth[positions], group_starts(ordered[positions])
+    middles = positions[starts] + (np.diff(starts, append=len(positions)) - 1) / 2
+    positives = np.add.reduceat(tied_truth, starts, dtype=np.intp)
+    return float(middles @ positives) - float(positions[tied_truth].sum())
 
 
 def roc_curve(scores: ArrayLike, present: ArrayLike) -> tuple[Floats, Floats, Floats]:
@@ -75,6 +81,7 @@ def checked(scores: ArrayLike, present: ArrayLike) -> tuple[Floats, Truth]:
         raise ValueError(f"scores and labels must be two columns of one length; got {values.shape} and {truth.shape}")
     if not np.issubdtype(values.dtype, np.floating):
         values = values.astype(np.float64)
+    values, truth = np.ascontiguousarray(values), np.ascontiguousarray(truth)
     if truth.dtype != np.bool_:
         truth = _booleans(truth)
     positives = int(np.count_nonzero(truth))

@@ -15,11 +15,15 @@ def ascending(scores: Floats) -> Indices:
     Raises:
         ValueError: A score is NaN.
     """
-    if np.isnan(scores).any():
-        row = int(np.flatnonzero(np.isnan(scores))[0])
-        raise ValueError(f"scores must be numbers; row {row} is NaN")
-    if scores.dtype != np.float32:
-        return np.argsort(scores, kind="stable")
+    order = _by_bits(scores) if scores.dtype == np.float32 else np.argsort(scores, kind="stable")
+    # Not-a-numbers sort to the ends, whatever their sign.
+    if len(order) and np.isnan(scores[order[[0, -1]]]).any():
+        raise ValueError(f"scores must be numbers; row {int(np.flatnonzero(np.isnan(scores))[0])} is NaN")
+    return order
+
+
+def _by_bits(scores: Floats) -> Indices:
+    """Rows of the float32 scores in ascending order."""
     key = _ordered_bits(scores)
     return np.lexsort((key.astype(np.uint16), (key >> 16).astype(np.uint16)))
 
