@@ -1,0 +1,94 @@
+"""The split that a release publishes as two lists of image names."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from cxrbench.errors import DataError
+from cxrbench.splits.drawing import carve
+from cxrbench.splits.split import OFFICIAL, Split, as_parts, check_disjoint
+
+NIH_DIGESTS = (
+    "61fbe896321c1c1c8b75f3e4f3a08e4fef6486d95ef8a667c31d4d60dca6cb81",
+    "38ca5ef7f756092946f57c1a59faca882ed589a1ab1f72590b45dc06c6d5e1cc",
+)
+"""SHA-256 of the sorted names in NIH's train_val_list.txt (86,524) and test_list.txt (25,596)."""
+
+LOOK_ALIKE = 22_433
+"""Length of a test list that several public repositories share; only 5,213 of its images are in NIH's."""
+
+
+def official_split(
+    table: pl.DataFrame, train_val: Path, test: Path, *, validation_fraction: float = 0.125, seed: int = 0
+) -> Split:
+    """The split of a release's own lists; validation patients are drawn from the training ones.
+
+    Args:
+        table: One row per image; may lack images that the lists name.
+        train_val: Image names, one a line.
+        test: Image names, one a line.
+        validation_fraction: Share of the train/val patients that validate.
+        seed: Validation patients are drawn from ``numpy.random.default_rng([seed, 0])``.
+
+    Returns:
+        A split whose ``source`` says whether the lists are those of NIH ChestX-ray14.
+
+    Raises:
+        DataError: A list cannot be read or is the known look-alike, names no image of the table, or both have
+            images of one patient; or an image of the table is in neither.
+    """
+    names = (_read_list(train_val), _read_list(test))
+    source = _source(names, (train_val, test))
+    _check_listed(table, names, (train_val, test))
+    kept, tested = (_patients_of(table, side) for side in names)
+    if both := np.intersect1d(kept, tested).tolist():
+        raise DataError(f"patient {both[0]} ({len(both):,} such) has images in {train_val} and in {test}")
+    train, val = carve(kept, validation_fraction, [seed, 0])
+    split = Split(OFFICIAL, OFFICIAL, seed, as_parts(train=train, val=val, test=tested), source=source)
+    check_disjoint(split)
+    return split
+
+
+def _read_list(path: Path) -> list[str]:
+    """Image names, one a line; blank lines do not matter."""
+    try:
+        names = path.read_text(encoding="utf-8-sig").split()
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{path} is not a list of image names: not a text file in UTF-8") from None
+    if not names:
+        raise DataError(f"{path} is empty; expected image names, one a line")
+    return names
+
+
+def _source(names: Sequence[Sequence[str]], paths: Sequence[Path]) -> str:
+    """Which lists these are, in words."""
+    if len(set(names[1])) == LOOK_ALIKE:
+        raise DataError(
+            f"{paths[1]} names {LOOK_ALIKE:,} images, as a list does that many repositories share; NIH's test list has "
+            "25,596, and only 5,213 of the look-alike's images are in it. Use test_list.txt of the release"
+        )
+    digests = tuple(hashlib.sha256("\n".join(sorted(side)).encode()).hexdigest() for side in names)
+    listed = ", ".join(f"{path.name} ({len(side):,} images)" for path, side in zip(paths, names, strict=True))
+    return f"{listed}; {'the' if digests == NIH_DIGESTS else 'not the'} lists of NIH ChestX-ray14"
+
+
+def _check_listed(table: pl.DataFrame, names: Sequence[Sequence[str]], paths: Sequence[Path]) -> None:
+    """Refuse lists of another archive."""
+    for side, path in zip(names, paths, strict=True):
+        if not table["image_id"].is_in(pl.Series(side).implode()).any():
+            raise DataError(f"{path} names none of the table's {table.height:,} images (its first name: {side[0]})")
+    both = pl.Series([name for side in names for name in side]).implode()
+    if (left := table.filter(~pl.col("image_id").is_in(both))["image_id"]).len():
+        raise DataError(f"{left.len():,} images are in neither {paths[0]} nor {paths[1]}, the first: {left[0]}")
+
+
+def _patients_of(table: pl.DataFrame, names: Sequence[str]) -> NDArray[np.str_]:
+    """(P,) patients with an image in the list, sorted."""
+    rows = table.filter(pl.col("image_id").is_in(pl.Series(names).implode()))
+    return np.array(sorted(rows["patient_id"].unique()), dtype=np.str_)
