@@ -1,0 +1,58 @@
+"""One command with subcommands: parse, call, print. Heavy imports wait for the subcommand that needs them."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from cxrbench import __version__
+from cxrbench.cli import archives, studies
+from cxrbench.errors import CxrbenchError
+
+BAD_INPUT, INTERRUPTED = 2, 130
+
+app = typer.Typer(
+    name="cxrbench",
+    help="Train and compare approaches for multi-label chest X-ray classification, and say how sure that is. "
+    "Research use only; not a medical device.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for commands in (studies, archives):
+    for command in commands.COMMANDS:
+        app.command()(command)
+
+
+def main() -> None:
+    """Run the command line; an error a user can act on is one line and exit code 2."""
+    try:
+        app()
+    except CxrbenchError as error:
+        _fail(str(error))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}")
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+def _fail(message: str) -> None:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(BAD_INPUT)
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"cxrbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass

@@ -1,0 +1,151 @@
+"""Subcommands about studies."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cxrbench.cli.options import AllowMissing, Format, Labels, Study, Workers
+from cxrbench.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from cxrbench.config import StudySettings
+
+FAILED_RUNS = 1
+
+
+def run(
+    study_file: Annotated[Path | None, typer.Argument(help="YAML of a study; options override its fields.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the archive.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the study.")] = None,
+    labels: Labels = None,
+    table_format: Format = None,
+    store: Annotated[Path | None, typer.Option(help="Folder of the store (default: inside the study).")] = None,
+    approach: Annotated[list[str] | None, typer.Option(help="Only this approach; may be repeated.")] = None,
+    split: Annotated[list[str] | None, typer.Option(help="Only this split, by name; may be repeated.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Seed of the runs; may be repeated.")] = None,
+    resamples: Annotated[int | None, typer.Option(min=0, help="Random re-samples by patient (default: 5).")] = None,
+    folds: Annotated[int | None, typer.Option(min=0, help="Cross-validation folds by patient (default: none).")] = None,
+    official: Annotated[bool | None, typer.Option("--official/--no-official", help="Also the release's lists.")] = None,
+    split_seed: Annotated[int | None, typer.Option(help="Seed of the splits.")] = None,
+    profile: Annotated[str | None, typer.Option(help="Size of everything: paper or small.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="ImageNet weights: 'hub', a .safetensors or .pth file, or 'stand-in'.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs at most, for all approaches.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=2, help="Batch size, for all approaches.")] = None,
+    allow_missing: AllowMissing = False,
+    workers: Workers = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+) -> None:
+    """Train approaches x splits, evaluate, compare and report; started again, it goes on where it stopped."""
+    from cxrbench import config
+
+    changes = _given(
+        data=data, out=out, labels=labels, table_format=table_format, store=store, approaches=approach, seeds=seed,
+        profile=profile, weights=weights, workers=workers, allow_missing=allow_missing or None,
+        splits=_given(resamples=resamples, folds=folds, official=official, seed=split_seed),
+        recipe=_given(epochs=epochs, batch_size=batch_size),
+    )  # fmt: skip
+    if study_file is not None:
+        settings = config.load_study(study_file, changes)
+    else:
+        settings = config.parse_settings(changes, config.StudySettings, where="command line")
+    _run_study(settings, only_splits=split or [], is_dry=dry_run)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """The options that were given."""
+    return {name: value for name, value in values.items() if value is not None and value != {}}
+
+
+def _run_study(settings: "StudySettings", *, only_splits: list[str], is_dry: bool = False) -> None:
+    from cxrbench import study
+    from cxrbench.study.preparation import locked
+    from cxrbench.terminal import StudyBars, shown_progress
+
+    with locked(settings.out):
+        with shown_progress() as track:
+            materials = study.prepare_study(settings, track=track)
+        for note in materials.notes:
+            print(f"note: {note}")
+        plan = study.make_plan(materials, only_splits=only_splits)
+        print(study.describe_plan(plan, settings.out))
+        if is_dry:
+            return
+        with StudyBars(plan) as bars:
+            outcomes = [bars.finished(outcome) for outcome in study.carry_out(plan, begin=bars.begin)]
+        failures = [outcome for outcome in outcomes if outcome.failure]
+        if plan.done or len(failures) < len(outcomes):
+            _write_report(settings.out)
+    for outcome in failures:
+        print(f"failed: {outcome.name}: {outcome.failure}", file=sys.stderr)
+    if failures:
+        sys.exit(FAILED_RUNS)
+
+
+def _write_report(folder: Path) -> None:
+    from cxrbench.evaluate import evaluate_study
+    from cxrbench.report import write_report
+    from cxrbench.terminal import shown_progress
+
+    with shown_progress() as track:
+        evaluate_study(folder, track=track)
+    print(f"report: {write_report(folder)}")
+
+
+def report(study: Study) -> None:
+    """Rebuild results and report from predictions alone; needs no torch."""
+    _write_report(study)
+
+
+def approaches(
+    action: Annotated[str, typer.Argument(help="'list', or 'show' with a name.")] = "list",
+    name: Annotated[str | None, typer.Argument(help="The approach to show.")] = None,
+) -> None:
+    """List the approaches with what each is, or show one's YAML."""
+    from cxrbench import config
+
+    if action == "show" and name is not None:
+        print(config.approach_text(name), end="")
+    elif action == "list" and name is None:
+        from rich.console import Console
+        from rich.table import Table
+
+        listing = Table("approach", "input", "trained", "what it is", box=None)
+        for each in config.approach_names():
+            found = config.load_approach(each)
+            listing.add_row(
+                each, f"{found.input.image_size} px x {found.input.channels}", found.backbone.trained, found.summary
+            )
+        Console().print(listing)
+    else:
+        raise ConfigError(
+            f"approaches {action} {name or ''}: give 'list', or 'show' and a name: {', '.join(config.approach_names())}"
+        )
+
+
+def splits(study: Study) -> None:
+    """Who is where: patients, images and images per finding in each part of each split."""
+    import polars as pl
+    from rich.console import Console
+    from rich.table import Table
+
+    from cxrbench.runs import SPLITS_FOLDER, TABLE_FILE
+    from cxrbench.splits import describe_split, read_split
+
+    paths = sorted((study / SPLITS_FOLDER).glob("*.json"))
+    if not paths:
+        raise DataError(f"{study / SPLITS_FOLDER}: no splits there; is {study} the folder of a study?")
+    table = pl.read_parquet(study / TABLE_FILE)
+    for path in paths:
+        split = read_split(path)
+        counts = describe_split(split, table)
+        shown = Table(*counts.columns, title=f"{split.name} ({split.kind})", box=None)
+        for row in counts.iter_rows():
+            shown.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+        Console().print(shown)
+
+
+COMMANDS = (run, report, approaches, splits)

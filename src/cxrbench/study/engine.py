@@ -1,0 +1,82 @@
+"""Making the runs of a plan; where a cluster plugs in, it replaces ``run_here``."""
+
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from safetensors.torch import load_file
+
+from cxrbench.data.store import open_store
+from cxrbench.errors import CxrbenchError
+from cxrbench.files import atomic_folder, partial_of, write_json
+from cxrbench.runs import FAILURE_FILE, SPLITS_FOLDER, TABLE_FILE, RunName
+from cxrbench.splits import read_split
+from cxrbench.study.plan import Plan, RunTask
+from cxrbench.training import ReportStep, fit_run, ignore_steps
+
+Begin = Callable[[RunTask], ReportStep]
+"""Told of each run that begins; gives what is told of its steps."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one run ended."""
+
+    name: RunName
+    seconds: float
+    failure: str | None = None
+
+
+def _begin_silently(_task: RunTask) -> ReportStep:
+    return ignore_steps
+
+
+def carry_out(plan: Plan, *, begin: Begin = _begin_silently) -> Iterator[Outcome]:
+    """Make the runs of a plan one after the other; a failed run does not end the study."""
+    for task in plan.to_do:
+        yield perform(task, report=begin(task))
+
+
+def perform(task: RunTask, *, report: ReportStep = ignore_steps) -> Outcome:
+    """Make one run from what is on disk; its folder appears when all of it is there.
+
+    A failure is written beside the unfinished work, which the next attempt takes up.
+    """
+    started = time.perf_counter()
+    folder = task.name.folder(task.study)
+    failure_file = partial_of(folder) / FAILURE_FILE
+    failure_file.unlink(missing_ok=True)
+    try:
+        with atomic_folder(folder, keep_on_error=True) as scratch:
+            _fit(task, scratch, report)
+    except Exception as error:  # noqa: BLE001 - whatever ends one run, the others go on and the reason is kept
+        reason = str(error) if isinstance(error, CxrbenchError) else f"{type(error).__name__}: {error}"
+        reason = " ".join(reason.split())
+        _note_failure(failure_file, reason, error)
+        return Outcome(task.name, time.perf_counter() - started, failure=reason)
+    return Outcome(task.name, time.perf_counter() - started)
+
+
+def _fit(task: RunTask, scratch: Path, report: ReportStep) -> None:
+    fit_run(
+        task.config,
+        scratch,
+        table=pl.read_parquet(task.study / TABLE_FILE),
+        store=open_store(task.store),
+        split=read_split(task.study / SPLITS_FOLDER / f"{task.config.split}.json"),
+        weights=None if task.weights is None else load_file(task.weights),
+        report=report,
+    )
+
+
+def _note_failure(path: Path, reason: str, error: Exception) -> None:
+    """Write why a run failed, if the disk still takes it."""
+    failure = {"reason": reason, "type": type(error).__name__, "traceback": traceback.format_exception(error)}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, failure)
+    except OSError:
+        return  # the outcome still carries the reason

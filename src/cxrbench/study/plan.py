@@ -1,0 +1,131 @@
+"""Which runs a study needs, which are there, and how long the others may take."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+from cxrbench.config import Approach
+from cxrbench.errors import StudyError
+from cxrbench.runs import CONFIG_FILE, ENVIRONMENT_FILE, RunName
+from cxrbench.splits import Split
+from cxrbench.study.preparation import Materials
+from cxrbench.training import RunConfig
+
+
+@dataclass(frozen=True)
+class RunTask:
+    """All that a process, here or on another node, needs to make one run."""
+
+    name: RunName
+    config: RunConfig
+    study: Path
+    store: Path
+    weights: Path | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Runs to make and runs that are there."""
+
+    to_do: tuple[RunTask, ...]
+    done: tuple[RunName, ...]
+
+
+def make_plan(materials: Materials, *, only_splits: Sequence[str] = ()) -> Plan:
+    """Approaches x splits x seeds, less what is done.
+
+    Args:
+        materials: What the runs share.
+        only_splits: Narrow the plan to these; empty: all.
+
+    Raises:
+        StudyError: A finished run was made with other settings, or a split to narrow to does not exist.
+    """
+    names = [split.name for split in materials.splits]
+    if unknown := sorted(set(only_splits) - set(names)):
+        raise StudyError(f"unknown split {unknown[0]!r}; this study has: {', '.join(names)}")
+    tasks = [
+        _task(materials, approach, split, seed)
+        for split in materials.splits
+        if not only_splits or split.name in only_splits
+        for seed in materials.seeds
+        for approach in materials.approaches
+    ]
+    is_done = [_is_done(task) for task in tasks]
+    return Plan(
+        to_do=tuple(task for task, done in zip(tasks, is_done, strict=True) if not done),
+        done=tuple(task.name for task, done in zip(tasks, is_done, strict=True) if done),
+    )
+
+
+def _task(materials: Materials, approach: Approach, split: Split, seed: int) -> RunTask:
+    path, record = materials.weights.get(approach.name, (None, None))
+    config = RunConfig(
+        approach=approach,
+        profile=materials.profile.name,
+        weights=record,
+        split=split.name,
+        split_digest=split.digest,
+        store_digest=materials.store.digest,
+        table_digest=materials.table_digest,
+        seed=seed,
+        findings=materials.findings,
+    )
+    name = RunName(approach.name, split.name, seed)
+    return RunTask(name, config, materials.study, materials.store.folder, path)
+
+
+def _is_done(task: RunTask) -> bool:
+    """Whether the run is there; one of other settings is refused, never mixed in."""
+    folder = task.name.folder(task.study)
+    if not folder.exists():
+        return False
+    try:
+        made_with = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StudyError(
+            f"{folder / CONFIG_FILE}: cannot be read ({error}); remove {folder} to make the run anew"
+        ) from None
+    if made_with.get("hash") != task.config.hash:
+        changed = _differences(made_with, task.config.model_dump(mode="json"))
+        raise StudyError(f"{folder}: made with other settings ({changed}); remove it, or choose another --out")
+    return True
+
+
+def _differences(old: dict[str, object], new: dict[str, object], prefix: str = "") -> str:
+    """The keys whose values differ, dotted, the first few."""
+    differing: list[str] = []
+    for key, value in new.items():
+        before = old.get(key)
+        if isinstance(value, dict) and isinstance(before, dict):
+            differing += filter(None, [_differences(before, value, f"{prefix}{key}.")])
+        elif before != value:
+            differing.append(f"{prefix}{key}")
+    return ", ".join(differing[:4])
+
+
+def estimate_seconds(plan: Plan, study: Path) -> float | None:
+    """Seconds that the runs to do may take on one device, from the finished ones; None when there are none."""
+    spent: dict[str, list[float]] = {}
+    for name in plan.done:
+        record = json.loads((name.folder(study) / ENVIRONMENT_FILE).read_text(encoding="utf-8"))
+        spent.setdefault(name.approach, []).append(float(record["training_seconds"]))
+    if not spent:
+        return None
+    typical = {approach: mean(seconds) for approach, seconds in spent.items()}
+    overall = mean(typical.values())
+    return sum(typical.get(task.name.approach, overall) for task in plan.to_do)
+
+
+def describe_plan(plan: Plan, study: Path) -> str:
+    """The plan in words: what is done, what is to do, and how long it may take where earlier runs tell."""
+    splits = sorted({task.name.split for task in plan.to_do})
+    approaches = list(dict.fromkeys(task.name.approach for task in plan.to_do))
+    lines = [f"runs: {len(plan.done)} done, {len(plan.to_do)} to do"]
+    if plan.to_do:
+        lines += [f"  approaches: {', '.join(approaches)}", f"  splits: {', '.join(splits)}"]
+        seconds = estimate_seconds(plan, study)
+        lines.append("  time: " + ("known after the first run" if seconds is None else f"about {seconds / 60:.0f} min"))
+    return "\n".join(lines)

@@ -1,0 +1,244 @@
+"""What all runs of a study share: the table, the store, the splits, pre-trained weights."""
+
+import fcntl
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from safetensors.torch import save_file
+
+from cxrbench import __version__
+from cxrbench.config import Approach, Profile, SplitPlan, StudySettings, load_approach, load_profile
+from cxrbench.data.store import Store, prepare_store
+from cxrbench.data.tables import Archive, read_archive, read_format, require_complete
+from cxrbench.errors import DataError, StudyError
+from cxrbench.files import atomic_file, digest_file, write_json
+from cxrbench.models.weights import obtain_weights
+from cxrbench.progress import Track, silent
+from cxrbench.runs import SPLITS_FOLDER, STUDY_FILE, TABLE_COLUMNS, TABLE_FILE
+from cxrbench.splits import Split, fold_splits, official_split, read_split, resample_splits, write_split
+from cxrbench.training import WeightsRecord
+
+WEIGHTS_FOLDER = "weights"
+LOCK_FILE = ".lock"
+PHANTOM_TRUTH = "truth.parquet"
+SHOWN = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Materials:
+    """Everything that the runs of a study share, on disk and ready."""
+
+    study: Path
+    approaches: tuple[Approach, ...]
+    profile: Profile
+    seeds: tuple[int, ...]
+    table: pl.DataFrame
+    table_digest: str
+    store: Store
+    splits: tuple[Split, ...]
+    notes: tuple[str, ...]
+    """What the user should know about the archive, in words."""
+    weights: dict[str, tuple[Path, WeightsRecord]]
+    """By approach: the file of its pre-trained weights and where they came from."""
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """The findings that the table states, in order."""
+        return tuple(name for name in self.table.columns if name not in TABLE_COLUMNS)
+
+
+@contextmanager
+def locked(study: Path) -> Iterator[None]:
+    """Keep a second process out of the study folder.
+
+    Raises:
+        StudyError: Another process works on it.
+    """
+    study.mkdir(parents=True, exist_ok=True)
+    with (study / LOCK_FILE).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StudyError(
+                f"{study}: another process works on this study; wait for it or choose another --out"
+            ) from None
+        yield
+
+
+def prepare_study(settings: StudySettings, *, track: Track = silent) -> Materials:
+    """Read the archive and make what is absent of table, weights, store and splits.
+
+    What costs nothing to check is checked first: settings, the archive's completeness, then the weights.
+
+    Raises:
+        CxrbenchError: Settings, archive, weights or an earlier state of the study do not allow it.
+    """
+    profile = load_profile(settings.profile)
+    approaches = tuple(profile.apply(load_approach(name)) for name in settings.approaches)
+    archive = _read(settings, track)
+    weights = _prepare_weights(settings, approaches, profile)
+    store = _prepare_store(settings, archive, approaches, track)
+    table = archive.table.filter(pl.col("image_id").is_in(store.index["image_id"].implode()))
+    table_digest = _keep_table(settings.out, table)
+    splits = _prepare_splits(settings, archive, table)
+    _write_study(settings, profile, archive, table, weights)
+    return Materials(
+        study=settings.out,
+        approaches=approaches,
+        profile=profile,
+        seeds=settings.seeds,
+        table=table,
+        table_digest=table_digest,
+        store=store,
+        splits=splits,
+        notes=_notes(archive, store),
+        weights=weights,
+    )
+
+
+def _notes(archive: Archive, store: Store) -> tuple[str, ...]:
+    """What was missing, unreadable, or treated as unknown."""
+    notes = list(archive.notes)
+    if archive.missing:
+        names = ", ".join(archive.missing[:SHOWN])
+        notes.append(f"{len(archive.missing):,} of {archive.table.height:,} listed images are missing (first: {names})")
+    if store.failures:
+        notes.append(f"{len(store.failures):,} images could not be read and are left out; see store.json")
+    return tuple(notes)
+
+
+def _read(settings: StudySettings, track: Track) -> Archive:
+    form = None if settings.table_format is None else read_format(settings.table_format)
+    archive = read_archive(settings.data, form=form, labels=settings.labels, track=track)
+    require_complete(archive, allow_missing=settings.allow_missing)
+    if settings.splits.official and archive.official is None:
+        raise DataError(
+            f"{settings.data}: the official split needs the release's train_val_list.txt and test_list.txt "
+            "beside the labels"
+        )
+    return archive
+
+
+def _prepare_weights(
+    settings: StudySettings, approaches: Sequence[Approach], profile: Profile
+) -> dict[str, tuple[Path, WeightsRecord]]:
+    """Have pre-trained weights on disk, one file per network, before anything trains."""
+    by_network: dict[str, tuple[Path, WeightsRecord]] = {}
+    result = {}
+    for approach in approaches:
+        if approach.backbone.start == "random":
+            continue
+        stages = "-".join(str(blocks) for blocks in approach.backbone.stages)
+        network = f"{stages}-width-{approach.backbone.width}"
+        if network not in by_network:
+            by_network[network] = _weights_file(settings, approach, profile, network)
+        result[approach.name] = by_network[network]
+    return result
+
+
+def _weights_file(
+    settings: StudySettings, approach: Approach, profile: Profile, network: str
+) -> tuple[Path, WeightsRecord]:
+    origin = settings.weights if settings.weights in {"hub", "stand-in"} else "file"
+    path = settings.out / WEIGHTS_FOLDER / f"{origin}-{network}.safetensors"
+    if not path.exists() or origin == "file":  # a file may have been exchanged since
+        weights = obtain_weights(
+            settings.weights,
+            approach.backbone,
+            image_size=approach.input.image_size,
+            stand_in_steps=profile.stand_in_steps,
+        )
+        with atomic_file(path) as scratch:
+            save_file(weights, scratch)
+    return path, WeightsRecord(source=origin, digest=digest_file(path), is_stand_in=origin == "stand-in")
+
+
+def _prepare_store(settings: StudySettings, archive: Archive, approaches: Sequence[Approach], track: Track) -> Store:
+    sizes = tuple(sorted({approach.input.store_size for approach in approaches}))
+    return prepare_store(
+        archive,
+        settings.store or settings.out / "store",
+        sizes=sizes,
+        workers=settings.workers,
+        allow_missing=settings.allow_missing,
+        track=track,
+    )
+
+
+def _keep_table(study: Path, table: pl.DataFrame) -> str:
+    """Write the table, or see that it is still the one the study began with; its digest."""
+    path = study / TABLE_FILE
+    if path.exists() and not pl.read_parquet(path).equals(table):
+        raise StudyError(
+            f"{path}: labels or images of the archive changed since this study began; "
+            "choose another --out for the new ones"
+        )
+    if not path.exists():
+        with atomic_file(path) as scratch:
+            table.write_parquet(scratch)
+    return digest_table(table)
+
+
+def digest_table(table: pl.DataFrame) -> str:
+    """SHA-256 (hex) of a table's content, independent of how the file was written."""
+    return hashlib.sha256(table.write_csv().encode()).hexdigest()
+
+
+def plan_splits(plan: SplitPlan, archive: Archive, table: pl.DataFrame) -> list[Split]:
+    """The splits that the settings ask for, drawn anew."""
+    splits: list[Split] = []
+    if plan.resamples:
+        splits += resample_splits(table, count=plan.resamples, fractions=plan.fractions, seed=plan.seed)
+    if plan.folds:
+        splits += fold_splits(table, folds=plan.folds, seed=plan.seed)
+    if plan.official and archive.official is not None:
+        splits.append(official_split(table, *archive.official, seed=plan.seed))
+    return splits
+
+
+def _prepare_splits(settings: StudySettings, archive: Archive, table: pl.DataFrame) -> tuple[Split, ...]:
+    """Write the splits, or see that they are still those the study began with."""
+    folder = settings.out / SPLITS_FOLDER
+    splits = plan_splits(settings.splits, archive, table)
+    for split in splits:
+        path = folder / f"{split.name}.json"
+        if not path.exists():
+            write_split(split, folder)
+        elif read_split(path).digest != split.digest:
+            raise StudyError(f"{path}: drawn with other settings (seed or fractions); choose another --out")
+    return tuple(splits)
+
+
+def _write_study(
+    settings: StudySettings,
+    profile: Profile,
+    archive: Archive,
+    table: pl.DataFrame,
+    weights: dict[str, tuple[Path, WeightsRecord]],
+) -> None:
+    record = next((record for _, record in weights.values()), None)
+    facts = {
+        "form": archive.form.name,
+        "is_sample": archive.is_sample,
+        "is_phantom": (archive.folder / PHANTOM_TRUTH).exists(),
+        "images_listed": archive.table.height,
+        "images_missing": len(archive.missing),
+        "missing_first": list(archive.missing[:SHOWN]),
+        "images": table.height,
+        "patients": table["patient_id"].n_unique(),
+        "notes": list(archive.notes),
+    }
+    write_json(
+        settings.out / STUDY_FILE,
+        {
+            "settings": settings.model_dump(mode="json"),
+            "profile": profile.model_dump(mode="json"),
+            "archive": facts,
+            "weights": None if record is None else record.model_dump(mode="json"),
+            "version": __version__,
+        },
+    )

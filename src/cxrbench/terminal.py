@@ -1,0 +1,105 @@
+"""Progress bars of the terminal, with rate and time left."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from cxrbench.progress import Track
+
+if TYPE_CHECKING:  # the bars of `report` must not need torch
+    from cxrbench.study import Outcome, Plan, RunTask
+    from cxrbench.training import ReportStep, Step
+
+T = TypeVar("T")
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+@contextmanager
+def shown_progress() -> Iterator[Track]:
+    """A ``Track`` that draws one bar per piece of long work."""
+    with _progress() as progress:
+
+        def track(items: Iterable[T], *, total: int, label: str) -> Iterator[T]:
+            task = progress.add_task(label, total=total, rate="")
+            for item in items:
+                yield item
+                progress.advance(task)
+                progress.update(task, rate=_rate(progress, task, "/s"))
+
+        yield track
+
+
+def _rate(progress: Progress, task: TaskID, unit: str) -> str:
+    speed = next(own.finished_speed or own.speed for own in progress.tasks if own.id == task)
+    return f"{speed:.1f}{unit}" if speed else ""
+
+
+class StudyBars:
+    """Two bars: runs of the study, batches of the run that is being made."""
+
+    def __init__(self, plan: "Plan") -> None:
+        self._plan = plan
+        self._progress = _progress()
+        self._runs = self._progress.add_task("study: runs", total=len(plan.to_do), rate="")
+        self._batches: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def begin(self, task: "RunTask") -> "ReportStep":
+        """A new run begins; what is called with each of its steps."""
+        bar = self._batches = self._progress.add_task(str(task.name), total=None, rate="")
+
+        def report(step: "Step") -> None:
+            loss = "" if step.val_loss is None else f", validation loss {step.val_loss:.4f}"
+            self._progress.update(
+                bar,
+                description=f"{task.name}: epoch {step.epoch + 1} of at most {step.epochs}{loss}",
+                total=step.epochs * step.batches,
+                completed=step.epoch * step.batches + step.batch,
+                rate=_rate(self._progress, bar, " batches/s"),
+            )
+
+        return report
+
+    def finished(self, outcome: "Outcome") -> "Outcome":
+        """A run ended; its line stays in the scroll-back."""
+        if self._batches is not None:
+            self._progress.remove_task(self._batches)
+            self._batches = None
+        ending = f"FAILED: {outcome.failure}" if outcome.failure else "done"
+        self._progress.console.print(
+            f"{outcome.name}: {ending} in {outcome.seconds:.0f} s", markup=False, highlight=False
+        )
+        self._progress.advance(self._runs)
+        return outcome
