@@ -1,0 +1,128 @@
+"""Figures as small SVG: text stays text, and marks carry names that a page can show, style and read aloud."""
+
+import io
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from cxrbench.report.palette import FAINT, INK, RULE
+
+PIXELS_PER_INCH = 72.0
+FONT = "Inter, 'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif"
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "cxrbench",
+    "font.size": 10.0,
+    "text.color": INK,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "semibold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.5,
+    "axes.axisbelow": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.6,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 9.0,
+    "ytick.labelsize": 9.0,
+    "xtick.major.size": 3.0,
+    "ytick.major.size": 3.0,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "lines.linewidth": 1.6,
+}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What one drawn thing stands for."""
+
+    title: str
+    """Shown when it is pointed at."""
+    approach: str | None = None
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A finished figure."""
+
+    name: str
+    """File name without its ending; also the prefix of every id inside."""
+    svg: str
+    """The ``<svg>`` element alone, fit for a page."""
+
+    @property
+    def document(self) -> str:
+        """A file that stands alone."""
+        return f'<?xml version="1.0" encoding="utf-8"?>\n{self.svg}\n'
+
+
+@contextmanager
+def sheet(width: float, height: float) -> Iterator[Figure]:
+    """Yield an empty figure of ``width`` x ``height`` CSS pixels, drawn in the report's style."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH), layout="constrained")
+        FigureCanvasSVG(figure)
+        yield figure
+
+
+def drawing(figure: Figure, name: str, *, alt: str, marks: Mapping[str, Mark] | None = None) -> Drawing:
+    """Turn a figure into reduced SVG; call it inside ``sheet``.
+
+    Args:
+        figure: What was drawn; an artist's ``gid`` is a key of ``marks``.
+        name: Unique on the page.
+        alt: What the figure shows, for those who cannot see it.
+        marks: What the artists with a ``gid`` stand for.
+    """
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    svg = _own_ids(_reduced(buffer.getvalue()), name)
+    for gid, mark in (marks or {}).items():
+        svg = _explained(svg, f"{name}-{gid}", mark)
+    return Drawing(name, svg.replace("<svg ", f'<svg role="img" aria-label="{escape(alt)}" ', 1))
+
+
+def _reduced(svg: str) -> str:
+    """The ``<svg>`` element without metadata, with two decimals and the page's font."""
+    svg = svg[svg.index("<svg ") :].strip()
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<[^>]*>", lambda tag: _reduced_tag(tag[0]), svg)
+    return re.sub(r">\s+<", "><", svg)
+
+
+def _reduced_tag(tag: str) -> str:
+    """One tag, never the text between tags: a label keeps its digits."""
+    tag = re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), tag)
+    tag = re.sub(r"'DejaVu Sans'[^;\"]*", FONT, tag)
+    tag = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", tag)
+    return re.sub(r"\s*\n\s*", " ", tag)
+
+
+def _own_ids(svg: str, name: str) -> str:
+    """Prefix every id, so that figures on one page do not refer to each other's clip paths."""
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    return svg.replace("url(#", f"url(#{name}-").replace('href="#', f'href="#{name}-')
+
+
+def _explained(svg: str, identity: str, mark: Mark) -> str:
+    """Give the group with this id a class, its approach and a title."""
+    opening = f'<g id="{identity}">'
+    if opening not in svg:
+        raise ValueError(f"no drawn thing has the id {identity}")
+    approach = f' data-approach="{escape(mark.approach)}"' if mark.approach else ""
+    return svg.replace(opening, f'{opening[:-1]} class="mark"{approach}><title>{escape(mark.title)}</title>', 1)

@@ -1,0 +1,1 @@
+"""One module per figure: result tables in, ``Drawing`` out."""

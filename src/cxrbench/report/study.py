@@ -1,0 +1,97 @@
+"""What a report tells about: a study's settings and its result tables, read once."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from cxrbench import runs
+from cxrbench.config import PAPER_APPROACHES
+from cxrbench.errors import StudyError
+
+KINDS = ("resample", "fold", "official")
+"""Kinds of splits, in the order in which a report shows them."""
+
+REMEDY = "evaluate the study again with `cxrbench report`"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Result tables; docs/results.md describes their columns."""
+
+    auc: pl.DataFrame
+    auc_summary: pl.DataFrame
+    roc: pl.DataFrame
+    comparison: pl.DataFrame
+    rank_correlation: pl.DataFrame
+    archive: pl.DataFrame
+    ages: pl.DataFrame
+    splits: pl.DataFrame
+    runs: pl.DataFrame
+    history: pl.DataFrame
+    failures: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Study:
+    """All that a report is written from."""
+
+    folder: Path
+    record: dict[str, Any]
+    """``study.json``."""
+    tables: Tables
+    approaches: tuple[str, ...]
+    """With a finished run, in the order of the study's settings."""
+    kinds: tuple[str, ...]
+    """Of the evaluated splits."""
+    findings: tuple[str, ...]
+
+
+def read_study(folder: Path) -> Study:
+    """Read ``study.json`` and ``results/``.
+
+    Raises:
+        StudyError: One of them is absent or cannot be read.
+    """
+    tables = Tables(**{name: _read_result(folder, name) for name in Tables.__dataclass_fields__})
+    record = _read_record(folder / runs.STUDY_FILE)
+    done = set(tables.auc["approach"])
+    wanted = (*record["settings"]["approaches"], *PAPER_APPROACHES, *sorted(done))
+    present = set(tables.auc["kind"])
+    return Study(
+        folder=folder,
+        record=record,
+        tables=tables,
+        approaches=tuple(dict.fromkeys(name for name in wanted if name in done)),
+        kinds=tuple(kind for kind in KINDS if kind in present),
+        findings=tuple(_findings(tables.auc["finding"])),
+    )
+
+
+def _findings(column: pl.Series) -> Sequence[str]:
+    """Findings in the table's order, without the mean."""
+    return [name for name in column.unique(maintain_order=True) if name != "mean"]
+
+
+def _read_result(folder: Path, name: str) -> pl.DataFrame:
+    """One result table, CSV or Parquet."""
+    results = folder / runs.RESULTS_FOLDER
+    for path, read in ((results / f"{name}.csv", _read_csv), (results / f"{name}.parquet", pl.read_parquet)):
+        if path.is_file():
+            return read(path)
+    raise StudyError(f"{results} has no table {name}; {REMEDY}")
+
+
+def _read_csv(path: Path) -> pl.DataFrame:
+    return pl.read_csv(path, infer_schema_length=None)
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StudyError(f"{path} cannot be read ({error}); is this the folder that `cxrbench run` wrote?") from None
+    return record

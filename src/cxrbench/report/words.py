@@ -1,0 +1,72 @@
+"""Numbers and names as a reader meets them."""
+
+import re
+
+MINUS = "−"
+NOTHING = "–"
+
+
+def slug(text: str) -> str:
+    """Lower-case letters, digits and hyphens; fit for ids and file names."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def title_of(finding: str) -> str:
+    """A finding's name as prose."""
+    return {"mean": "Mean of the pathologies"}.get(finding, finding.replace("_", " ").capitalize())
+
+
+def decimal(value: float | None, digits: int = 3) -> str:
+    """A number with a true minus sign; a dash when there is none."""
+    return NOTHING if value is None else f"{value:.{digits}f}".replace("-", MINUS)
+
+
+def signed(value: float | None, digits: int = 3) -> str:
+    """A difference, its sign always shown."""
+    return NOTHING if value is None else f"{value:+.{digits}f}".replace("-", MINUS)
+
+
+def plus_minus(mean: float | None, sd: float | None, digits: int = 3) -> str:
+    """Mean ± SD; the mean alone when there is no SD."""
+    return decimal(mean, digits) if sd is None else f"{decimal(mean, digits)} ± {decimal(sd, digits)}"
+
+
+def interval(lower: float | None, upper: float | None, digits: int = 3) -> str:
+    """Lower to upper."""
+    return NOTHING if lower is None or upper is None else f"{signed(lower, digits)} to {signed(upper, digits)}"
+
+
+def count(value: int | None) -> str:
+    """A count with thin spaces between thousands."""
+    return NOTHING if value is None else f"{value:,}".replace(",", " ")
+
+
+def p_value(value: float | None) -> str:
+    """A p-value with its relation sign, as journals print it."""
+    if value is None:
+        return NOTHING
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}" if value < 0.1 else f"p = {value:.2f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as the two largest units."""
+    if seconds is None:
+        return NOTHING
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def listed(items: list[str]) -> str:
+    """``a, b and c``."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+
+
+def group_title(group: str) -> str:
+    """A group of images as prose: ``view=PA`` is ``PA``."""
+    kind, _, value = group.partition("=")
+    if kind == "age":
+        return f"{value.replace('-', '–')} years"
+    return {"sex=F": "Female", "sex=M": "Male", "all": "All images"}.get(group, value)
