@@ -1,0 +1,11 @@
+"""Fit one run: an approach, on a split, from a seed; the only room for Lightning.
+
+Order and augmentation of the batches are a pure function of seed and epoch, and after every epoch the whole
+state of the fit is on disk, so a run that was stopped goes on as if it had not been.
+"""
+
+from cxrbench.training.identity import RunConfig, WeightsRecord
+from cxrbench.training.run import fit_run
+from cxrbench.training.state import ReportStep, Step, ignore_steps
+
+__all__ = ["ReportStep", "RunConfig", "Step", "WeightsRecord", "fit_run", "ignore_steps"]

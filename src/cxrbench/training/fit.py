@@ -1,0 +1,163 @@
+"""The fit of one network as a Lightning module; its whole state is on disk after every epoch."""
+
+import math
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as lightning
+import numpy as np
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from cxrbench.config import Recipe
+from cxrbench.data.delivery import EvaluationBatches, Part, TrainingBatches
+from cxrbench.errors import TrainingError
+from cxrbench.files import atomic_file
+from cxrbench.models.classifier import Classifier, masked_loss
+from cxrbench.runs import WEIGHTS_FILE
+from cxrbench.training.identity import RunConfig
+from cxrbench.training.inference import EVALUATION_BATCH
+from cxrbench.training.state import FitState
+
+STATE_FILE = "state.pt"
+EXPLODED = 1e4
+"""A mean cross-entropy above this means logits in the ten thousands: the fit is lost."""
+LOSS_CHECK_EVERY = 32
+"""Batches between looks at the training losses; looking at each would wait for the device each time."""
+
+
+class Fit(lightning.LightningModule):
+    """The paper's recipe: Adam, mean cross-entropy, the rate halved when the validation loss stops falling."""
+
+    def __init__(
+        self, classifier: Classifier, config: RunConfig, *, training: Part, validation: Part, folder: Path
+    ) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.config = config
+        self.training_part = training
+        self.validation_part = validation
+        self.folder = folder
+        self.state = FitState()
+        trained = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
+        self.adam = torch.optim.Adam(trained, lr=self.recipe.learning_rate, betas=self.recipe.betas)
+        self.plateau = ReduceLROnPlateau(self.adam, factor=0.5, patience=self.recipe.halve_after - 1, threshold=0.0)
+        self._pending: list[Tensor] = []  # losses of batches not yet looked at
+        self._train_losses: list[float] = []
+        self._val_sum = self._val_count = 0.0
+        self._started = 0.0
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the approach is optimised."""
+        return self.config.approach.recipe
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Adam; the schedule is stepped by hand after each validation."""
+        return self.adam
+
+    def train_dataloader(self) -> TrainingBatches:
+        """The batches of the epoch to come."""
+        return TrainingBatches(
+            part=self.training_part,
+            augmentation=self.config.approach.augmentation,
+            batch_size=self.recipe.batch_size,
+            seed=self.config.seed,
+            epoch=self.state.epochs_done,
+        )
+
+    def val_dataloader(self) -> EvaluationBatches:
+        """The validation part, in order."""
+        return EvaluationBatches(part=self.validation_part, batch_size=EVALUATION_BATCH)
+
+    def on_train_epoch_start(self) -> None:
+        """Start the epoch's clock and sums."""
+        self._started = time.perf_counter()
+        self._train_losses = []
+        self._val_sum = self._val_count = 0.0
+
+    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], number: int) -> Tensor:
+        """Loss of one batch."""
+        film, features, targets = batch
+        loss = masked_loss(self.classifier(film, features), targets)
+        self._pending.append(loss.detach())
+        if len(self._pending) == LOSS_CHECK_EVERY:
+            self._look_at_losses(last=number)
+        return loss
+
+    def _look_at_losses(self, *, last: int) -> None:
+        losses = torch.stack(self._pending).tolist()
+        self._pending = []
+        for batch, loss in enumerate(losses, start=last - len(losses) + 1):
+            if not loss < EXPLODED:  # also true of NaN
+                raise TrainingError(
+                    f"training loss is {loss:g} in epoch {self.state.epochs_done}, batch {batch} "
+                    f"(learning rate {self.learning_rate:g}); lower the learning rate of the recipe"
+                )
+        self._train_losses += losses
+
+    @property
+    def learning_rate(self) -> float:
+        """Adam's rate at the moment."""
+        return float(self.adam.param_groups[0]["lr"])
+
+    def on_validation_epoch_start(self) -> None:
+        """See that no training loss went unlooked at."""
+        if self._pending:
+            self._look_at_losses(last=len(self._train_losses) + len(self._pending) - 1)
+
+    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], _number: int) -> None:
+        """Add a batch to the validation loss, weighted by its stated labels."""
+        film, features, targets = batch
+        stated = float((~targets.isnan()).sum())
+        self._val_sum += float(masked_loss(self.classifier(film, features), targets)) * stated
+        self._val_count += stated
+
+    def on_validation_epoch_end(self) -> None:
+        """Judge the epoch, halve the rate when it is time, and put everything on disk."""
+        val_loss = self._val_sum / max(self._val_count, 1.0)
+        if not math.isfinite(val_loss):
+            raise TrainingError(f"validation loss is {val_loss:g} after epoch {self.state.epochs_done}")
+        is_best = self.state.add(
+            train_loss=float(np.mean(self._train_losses)),
+            val_loss=val_loss,
+            learning_rate=self.learning_rate,
+            seconds=time.perf_counter() - self._started,
+        )
+        self.plateau.step(val_loss)
+        if is_best:
+            with atomic_file(self.folder / WEIGHTS_FILE) as scratch:
+                save_file({name: value.contiguous() for name, value in self.classifier.state_dict().items()}, scratch)
+        self.save()
+        if self.state.is_finished(self.recipe):
+            self.trainer.should_stop = True
+
+    def save(self) -> None:
+        """Write the state that a stopped run goes on from."""
+        state = {
+            "hash": self.config.hash,
+            "fit": asdict(self.state),
+            "classifier": self.classifier.state_dict(),
+            "adam": self.adam.state_dict(),
+            "plateau": self.plateau.state_dict(),
+        }
+        with atomic_file(self.folder / STATE_FILE) as scratch:
+            torch.save(state, scratch)
+
+    def resume(self) -> None:
+        """Take up what an earlier, stopped fit of the same settings left; anything else is ignored."""
+        path = self.folder / STATE_FILE
+        if not path.exists():
+            return
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        if state["hash"] != self.config.hash:
+            return
+        self.state = FitState(**state["fit"])
+        self.classifier.load_state_dict(state["classifier"])
+        self.adam.load_state_dict(state["adam"])
+        self.plateau.load_state_dict(state["plateau"])

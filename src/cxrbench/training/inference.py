@@ -1,0 +1,35 @@
+"""Logits of a part's images, in full single precision."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+
+from cxrbench.data.delivery import EvaluationBatches, Part
+from cxrbench.files import atomic_file
+from cxrbench.models.classifier import Classifier
+
+EVALUATION_BATCH = 64
+
+
+@torch.inference_mode()
+def predict(classifier: Classifier, part: Part, *, device: torch.device | None = None) -> np.ndarray:
+    """Logits (n, L) float32 of a part's images, centre crops, in full single precision."""
+    device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    classifier = classifier.to(device).eval()
+    with torch.backends.cudnn.flags(allow_tf32=False, deterministic=True):
+        batches = [
+            classifier(film.to(device), features.to(device)).float().cpu()
+            for film, features, _ in EvaluationBatches(part=part, batch_size=EVALUATION_BATCH)
+        ]
+    return torch.cat(batches).numpy()
+
+
+def write_predictions(path: Path, ids: pl.DataFrame, logits: np.ndarray, findings: tuple[str, ...]) -> None:
+    """Write ``image_id, patient_id`` and one float32 logit per finding."""
+    columns = {finding: logits[:, position] for position, finding in enumerate(findings)}
+    with atomic_file(path) as scratch:
+        ids.with_columns(
+            **{name: pl.Series(values, dtype=pl.Float32) for name, values in columns.items()}
+        ).write_parquet(scratch)
