@@ -20,7 +20,35 @@ DICOM_START, DICOM_OFFSET = b"DICM", 128
 
 
 def read_grey(path: Path) -> NDArray[np.uint8]:
-    """Decode one image.
+    """Read one image file; see ``decode``.
+
+    Returns:
+        (H, W) uint8, 0 black.
+
+    Raises:
+        DataError: The file and the reason.
+    """
+    try:
+        return load_grey(path)
+    except Unreadable as problem:
+        raise DataError(f"{path}: {problem}") from None
+
+
+def load_grey(path: Path) -> NDArray[np.uint8]:
+    """Read one image file, as ``read_grey`` does.
+
+    Raises:
+        Unreadable: The reason, without the file's name.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Unreadable(error.strerror or str(error)) from None
+    return decode(content)
+
+
+def decode(content: bytes) -> NDArray[np.uint8]:
+    """Decode the bytes of one image file.
 
     PNG and JPEG of any colour model become grey by Rec. 601 luma (equal channels keep their value exactly);
     an alpha channel is dropped; EXIF orientation is applied. 16-bit pictures do not say which of their range they
@@ -31,17 +59,9 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
         (H, W) uint8, 0 black.
 
     Raises:
-        DataError: The file and the reason: absent, empty, not an image, truncated, corrupt, too small, too large,
-            several frames.
+        Unreadable: Empty, not an image, truncated, corrupt, too small, too large, or several frames.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from None
-    try:
-        return _decoder(content)(content)
-    except Unreadable as problem:
-        raise DataError(f"{path}: {problem}") from None
+    return _decoder(content)(content)
 
 
 def _decoder(content: bytes) -> Callable[[bytes], NDArray[np.uint8]]:
