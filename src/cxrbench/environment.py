@@ -5,22 +5,25 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-import torch
-
 PACKAGES = ("cxrbench", "torch", "lightning", "timm", "numpy", "opencv-python-headless", "polars", "pydicom", "scipy")
 
 
-def describe_environment() -> dict[str, object]:
-    """Versions, hardware and threads as a JSON value; no host or user names."""
+def describe_environment(*, device: str, threads: int) -> dict[str, object]:
+    """Versions and hardware as a JSON value; no host or user names."""
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "cores": usable_cores(),
+        "threads": threads,
+        "device": device,
         "versions": {name: metadata.version(name) for name in PACKAGES},
     }
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _processor() -> str:

@@ -20,6 +20,7 @@ def prepare(
     """Decode and shrink an archive's images once; `run` does it by itself where the store is absent."""
     from cxrbench.data.store import prepare_store
     from cxrbench.data.tables import read_archive, read_format, require_complete
+    from cxrbench.environment import usable_cores
     from cxrbench.terminal import shown_progress
 
     form = None if table_format is None else read_format(table_format)
@@ -30,7 +31,7 @@ def prepare(
             archive,
             out,
             sizes=tuple(size or (256, 480)),
-            workers=workers,
+            workers=workers or usable_cores(),
             allow_missing=allow_missing,
             track=track,
         )

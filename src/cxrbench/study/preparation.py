@@ -14,6 +14,7 @@ from cxrbench import __version__
 from cxrbench.config import Approach, Profile, SplitPlan, StudySettings, load_approach, load_profile
 from cxrbench.data.store import Store, prepare_store
 from cxrbench.data.tables import Archive, read_archive, read_format, require_complete
+from cxrbench.environment import usable_cores
 from cxrbench.errors import DataError, StudyError
 from cxrbench.files import atomic_file, digest_file, write_json
 from cxrbench.models.weights import obtain_weights
@@ -163,7 +164,7 @@ def _prepare_store(settings: StudySettings, archive: Archive, approaches: Sequen
         archive,
         settings.store or settings.out / "store",
         sizes=sizes,
-        workers=settings.workers,
+        workers=settings.workers or usable_cores(),
         allow_missing=settings.allow_missing,
         track=track,
     )

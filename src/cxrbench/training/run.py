@@ -7,6 +7,7 @@ from typing import Any
 import lightning.pytorch as lightning
 import numpy as np
 import polars as pl
+import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -128,7 +129,9 @@ def _write_records(fit: Fit, scaling: FeatureScaling, folder: Path) -> None:
     config = fit.config.model_dump(mode="json") | {"hash": fit.config.hash}
     write_json(folder / CONFIG_FILE, config | {"feature_scaling": scaling.model_dump(mode="json")})
     seconds = sum(epoch["seconds"] for epoch in fit.state.history)
-    write_json(folder / ENVIRONMENT_FILE, describe_environment() | {"training_seconds": round(seconds, 3)})
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    environment = describe_environment(device=device, threads=torch.get_num_threads())
+    write_json(folder / ENVIRONMENT_FILE, environment | {"training_seconds": round(seconds, 3)})
     with atomic_file(folder / HISTORY_FILE) as scratch:
         pl.DataFrame(fit.state.history).write_csv(scratch)
     (folder / STATE_FILE).unlink(missing_ok=True)
