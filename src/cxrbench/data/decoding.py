@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import cv2
@@ -20,12 +20,17 @@ from cxrbench.data.images import load_grey
 from cxrbench.data.pixels import Unreadable
 from cxrbench.files import write_json
 
+MARKS = "done-*.json"
+"""Files that say which rows are done."""
+
 
 @dataclass(frozen=True)
 class Chunk:
-    """Images that are decoded together: consecutive rows of the store."""
+    """Images that are decoded together: consecutive rows of the store, from ``first_row``.
 
-    number: int
+    ``digest`` identifies the files: a mark that was left for others does not count.
+    """
+
     first_row: int
     folder: Path
     paths: tuple[str, ...]
@@ -33,7 +38,7 @@ class Chunk:
 
     def mark(self, scratch: Path) -> Path:
         """The file that says that this chunk is done."""
-        return scratch / f"chunk-{self.number:06}.json"
+        return scratch / MARKS.replace("*", f"{self.first_row:07}")
 
 
 @dataclass(frozen=True)
@@ -70,15 +75,14 @@ def decode_chunk(chunk: Chunk, scratch: Path, sizes: tuple[int, ...]) -> None:
         outcomes.append(Outcome(*image.shape))
     for size, block in blocks.items():
         _write_rows(pixel_file(scratch, size), chunk.first_row, block)
-    content = [[outcome.height, outcome.width, outcome.reason] for outcome in outcomes]
-    write_json(chunk.mark(scratch), {"digest": chunk.digest, "outcomes": content})
+    write_json(chunk.mark(scratch), {"digest": chunk.digest, "outcomes": [astuple(outcome) for outcome in outcomes]})
 
 
-def done(chunk: Chunk, scratch: Path) -> list[Outcome] | None:
-    """The outcomes of a chunk that is done; None when it is not, or was done with other files."""
+def read_outcomes(chunk: Chunk, scratch: Path) -> list[Outcome] | None:
+    """What became of a chunk's images; None when it is not done, or was done with other files."""
     try:
         mark = json.loads(chunk.mark(scratch).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return None
     return [Outcome(*outcome) for outcome in mark["outcomes"]] if mark["digest"] == chunk.digest else None
 

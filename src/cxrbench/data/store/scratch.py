@@ -1,0 +1,134 @@
+"""The folder of unfinished work: one process at a time, room taken before anything is decoded, resumable."""
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from cxrbench.data.decoding import MARKS, pixel_file
+from cxrbench.data.store.plan import Plan
+from cxrbench.errors import DataError
+from cxrbench.files import write_json
+
+PLAN_FILE = "plan.json"
+PER_IMAGE = 1024
+"""Bytes that an image takes in the index and the marks, at most."""
+
+
+@contextmanager
+def alone(scratch: Path) -> Iterator[None]:
+    """Keep other processes out of the folder; the system lets go of it when this one ends, however it ends.
+
+    Raises:
+        DataError: Another process is in it.
+    """
+    handle = os.open(scratch, os.O_RDONLY)
+    try:
+        _lock(handle, scratch)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, scratch: Path) -> None:
+    """Lock an open folder."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DataError(f"{scratch}: another process is preparing this store; wait for it") from None
+
+
+def make_room(scratch: Path, plan: Plan) -> None:
+    """Take the room of the pixel files, or find that unfinished work of the same plan has it already.
+
+    Raises:
+        DataError: Too little room, or the unfinished work is that of another plan; nothing is left behind.
+        OSError: The folder cannot be written.
+    """
+    if (begun := _begun(scratch)) is not None:
+        _check_same(begun, plan, scratch)
+        return
+    try:
+        _check_space(scratch, plan)
+        for size in plan.sizes:
+            _reserve(pixel_file(scratch, size), (plan.images.height, size, size))
+        write_json(scratch / PLAN_FILE, plan.identity)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+
+
+def _begun(scratch: Path) -> dict[str, Any] | None:
+    """The identity of the unfinished work in the folder; None when there is none worth going on with."""
+    try:
+        identity: dict[str, Any] = json.loads((scratch / PLAN_FILE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return identity
+
+
+def _check_same(begun: dict[str, Any], plan: Plan, scratch: Path) -> None:
+    """Refuse the unfinished work of another plan."""
+    if begun != plan.identity:
+        raise DataError(
+            f"{scratch} is the unfinished store of other images or sizes ({begun['images']:,} images at "
+            f"{begun['sizes']}, now {plan.images.height:,} at {list(plan.sizes)}); delete it, or choose another folder"
+        )
+
+
+def _check_space(scratch: Path, plan: Plan) -> None:
+    """Refuse to begin what the disk cannot hold."""
+    needed = plan.images.height * (sum(size * size for size in plan.sizes) + PER_IMAGE)
+    free = shutil.disk_usage(scratch).free
+    if free < needed:
+        raise DataError(
+            f"the disk of {scratch.parent} is too full: the store needs {needed:,} bytes, {free:,} are free; "
+            "free some, or put the store on another disk"
+        )
+
+
+def _reserve(path: Path, shape: tuple[int, int, int]) -> None:
+    """Create a .npy file of zeros that has its room on the disk already."""
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        stream.truncate(stream.tell() + int(np.prod(shape)))
+        _take_room(stream)
+
+
+def _take_room(stream: IO[bytes]) -> None:
+    """Ask for the blocks of a file that is all hole; not every system and file system can do that."""
+    try:
+        os.posix_fallocate(stream.fileno(), 0, os.fstat(stream.fileno()).st_size)
+    except AttributeError:
+        return
+    except OSError as error:
+        if error.errno not in {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}:
+            raise
+
+
+def clear_marks(folder: Path) -> None:
+    """Take away what only unfinished work needs."""
+    for leftover in (*folder.glob(MARKS), folder / PLAN_FILE):
+        leftover.unlink(missing_ok=True)
+
+
+@contextmanager
+def reporting_disk(folder: Path) -> Iterator[None]:
+    """Put what the system says about writing into one line.
+
+    Raises:
+        DataError: The disk is full, or the folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise DataError(f"cannot write {folder}: the disk is full; free some room and run it again") from None
+        raise DataError(f"cannot write {folder}: {error.strerror or error}") from None
