@@ -79,7 +79,7 @@ def prepare_study(settings: StudySettings, *, track: Track = silent) -> Material
         CxrbenchError: Settings, archive, weights or an earlier state of the study do not allow it.
     """
     profile = load_profile(settings.profile)
-    approaches = tuple(profile.apply(load_approach(name)) for name in settings.approaches)
+    approaches = tuple(_resolve(name, profile, settings) for name in settings.approaches)
     archive = _read(settings, track)
     weights = _prepare_weights(settings, approaches, profile)
     store = _prepare_store(settings, archive, approaches, track)
@@ -99,6 +99,12 @@ def prepare_study(settings: StudySettings, *, track: Track = silent) -> Material
         notes=_notes(archive, store),
         weights=weights,
     )
+
+
+def _resolve(name: str, profile: Profile, settings: StudySettings) -> Approach:
+    """A named approach at the profile's size, with the study's own changes of the recipe."""
+    approach = profile.apply(load_approach(name))
+    return approach.model_copy(update={"recipe": settings.recipe.apply(approach.recipe)})
 
 
 def _notes(archive: Archive, store: Store) -> tuple[str, ...]:
