@@ -14,6 +14,8 @@ from pydicom.pixels.utils import pixel_array
 
 from cxrbench.data.pixels import Unreadable, check_size, stretch
 
+GREY_OR_COLOUR = ("MONOCHROME", "RGB", "YBR")
+
 # What pydicom raises for a file that is cut short, lacks an element, or needs a decoder that is not installed.
 PROBLEMS = (AttributeError, KeyError, IndexError, TypeError, ValueError, RuntimeError, OSError, struct.error)
 
@@ -33,6 +35,8 @@ def render_dicom(content: bytes) -> NDArray[np.uint8]:
         dataset = pydicom.dcmread(io.BytesIO(content))
         if "PixelData" not in dataset:
             raise Unreadable("a DICOM file without pixel data")
+        if not str(dataset.PhotometricInterpretation).startswith(GREY_OR_COLOUR):
+            raise Unreadable(f"photometric interpretation {dataset.PhotometricInterpretation} is no radiograph's")
         check_size(int(dataset.Rows), int(dataset.Columns), frames=int(dataset.get("NumberOfFrames") or 1))
         return _render(dataset)
     except PROBLEMS as error:

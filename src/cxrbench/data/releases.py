@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import polars as pl
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from cxrbench.config import Settings, parse_settings, read_yaml
@@ -24,15 +25,16 @@ class Column(Settings):
     @classmethod
     def _has_one_group(cls, pattern: str | None) -> str | None:
         if pattern is not None and _groups(pattern) != 1:
-            raise ValueError("a pattern needs exactly one group, in (round brackets)")
+            raise ValueError("a pattern is a regular expression with exactly one group in (round brackets)")
         return pattern
 
 
 def _groups(pattern: str) -> int:
-    """How many groups a regular expression has; -1 when it is none."""
+    """How many groups a regular expression has; -1 when polars cannot use it."""
     try:
+        pl.select(pl.lit("").str.extract(pattern, 1))
         return re.compile(pattern).groups
-    except re.error:
+    except (re.error, pl.exceptions.ComputeError):
         return -1
 
 

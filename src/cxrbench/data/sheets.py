@@ -1,6 +1,8 @@
 """CSV files as they are in the wild: read as text, every row with its line number."""
 
 import csv
+import re
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 
@@ -10,6 +12,9 @@ from cxrbench.errors import DataError
 
 LINE = "#line"
 """Column that holds each row's line in the file, for messages."""
+
+UNNAMED = re.compile(r"\s*(_duplicated_\d+)?")
+"""What polars calls a column that has no name."""
 
 
 def read_sheet(path: Path, *, delimiter: str = ",") -> pl.DataFrame:
@@ -24,13 +29,20 @@ def read_sheet(path: Path, *, delimiter: str = ",") -> pl.DataFrame:
     Raises:
         DataError: No such file, not a CSV in UTF-8, no rows, or a row with more cells than the header.
     """
-    raw = _parse(path, delimiter)
-    named = raw.rename({name: name.strip() for name in raw.columns}, strict=True)
-    cells = named.with_columns(_stripped(pl.all())).with_row_index(LINE, offset=2)
-    rows = cells.filter(~pl.all_horizontal(pl.all().exclude(LINE).is_null()))
+    cells = _named(_parse(path, delimiter), path).with_columns(_stripped(pl.all()))
+    rows = cells.with_row_index(LINE, offset=2).filter(~pl.all_horizontal(pl.all().exclude(LINE).is_null()))
     if rows.is_empty():
         raise DataError(f"{path} is empty: it has a header but no rows")
     return rows
+
+
+def _named(raw: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """Only the columns that have a name, as commas at the header's end make more; none has a name twice."""
+    first = {name: name.removesuffix("_duplicated_0").strip() for name in raw.columns}
+    doubled = [name for name, count in Counter(first.values()).items() if name and count > 1]
+    if doubled:
+        raise DataError(f"{path} has the column {doubled[0]!r} twice; rename one")
+    return raw.select(pl.col(name).alias(name.strip()) for name in raw.columns if not UNNAMED.fullmatch(name))
 
 
 def _stripped(cells: pl.Expr) -> pl.Expr:

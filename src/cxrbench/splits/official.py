@@ -1,6 +1,7 @@
 """The split that a release publishes as two lists of image names."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ NIH_DIGESTS = (
 )
 """SHA-256 of the sorted names in NIH's train_val_list.txt (86,524) and test_list.txt (25,596)."""
 
+NIH_IMAGES = 112_120
 LOOK_ALIKE = 22_433
 """Length of a test list that several public repositories share; only 5,213 of its images are in NIH's."""
 
@@ -35,11 +37,11 @@ def official_split(
         seed: Validation patients are drawn from ``numpy.random.default_rng([seed, 0])``.
 
     Returns:
-        A split whose ``source`` says whether the lists are those of NIH ChestX-ray14.
+        A split whose ``source`` names the lists, and says so when they are the official ones of NIH ChestX-ray14.
 
     Raises:
-        DataError: A list cannot be read or is the known look-alike, names no image of the table, or both have
-            images of one patient; or an image of the table is in neither.
+        DataError: A list cannot be read, names an image twice or none of the table's; both have images of one
+            patient, or neither has an image of the table; or they are a known look-alike of NIH's.
     """
     names = (_read_list(train_val), _read_list(test))
     source = _source(names, (train_val, test))
@@ -63,19 +65,30 @@ def _read_list(path: Path) -> list[str]:
         raise DataError(f"{path} is not a list of image names: not a text file in UTF-8") from None
     if not names:
         raise DataError(f"{path} is empty; expected image names, one a line")
+    if len(set(names)) < len(names):
+        twice = next(name for name, count in Counter(names).items() if count > 1)
+        raise DataError(f"{path} names {twice} more than once")
     return names
 
 
 def _source(names: Sequence[Sequence[str]], paths: Sequence[Path]) -> str:
     """Which lists these are, in words."""
-    if len(set(names[1])) == LOOK_ALIKE:
-        raise DataError(
-            f"{paths[1]} names {LOOK_ALIKE:,} images, as a list does that many repositories share; NIH's test list has "
-            "25,596, and only 5,213 of the look-alike's images are in it. Use test_list.txt of the release"
-        )
-    digests = tuple(hashlib.sha256("\n".join(sorted(side)).encode()).hexdigest() for side in names)
     listed = ", ".join(f"{path.name} ({len(side):,} images)" for path, side in zip(paths, names, strict=True))
-    return f"{listed}; {'the' if digests == NIH_DIGESTS else 'not the'} lists of NIH ChestX-ray14"
+    if tuple(hashlib.sha256("\n".join(sorted(side)).encode()).hexdigest() for side in names) == NIH_DIGESTS:
+        return f"{listed}: the official lists of NIH ChestX-ray14"
+    _refuse_look_alikes(names, paths)
+    return listed
+
+
+def _refuse_look_alikes(names: Sequence[Sequence[str]], paths: Sequence[Path]) -> None:
+    """Refuse lists that divide NIH ChestX-ray14 in another way than the release."""
+    if len(names[1]) == LOOK_ALIKE or len({*names[0], *names[1]}) == NIH_IMAGES:
+        raise DataError(
+            f"{paths[0]} and {paths[1]} are not the official lists of NIH ChestX-ray14: {len(names[0]):,} and "
+            f"{len(names[1]):,} images, not 86,524 and 25,596 (a list of {LOOK_ALIKE:,} test images that many public "
+            "repositories share has only 5,213 official ones). Results on them cannot be set beside results on the "
+            "official split; take train_val_list.txt and test_list.txt from the release"
+        )
 
 
 def _check_listed(table: pl.DataFrame, names: Sequence[Sequence[str]], paths: Sequence[Path]) -> None:

@@ -115,7 +115,7 @@ def read_split(path: Path) -> Split:
             name=raw["name"],
             kind=raw["kind"],
             seed=raw["seed"],
-            patients={part: tuple(patients) for part, patients in raw["patients"].items()},
+            patients={part: tuple(map(str, patients)) for part, patients in raw["patients"].items()},
             fractions=None if raw.get("fractions") is None else tuple(raw["fractions"]),
             source=raw.get("source"),
         )
