@@ -114,8 +114,11 @@ def fake_predictions(rows: pl.DataFrame, strength: float, rng: np.random.Generat
     """Logits that are higher where the label is present; a patient's images err together."""
     labels = rows.select(NIH).to_numpy()
     patient = rows["patient_id"].rank("dense").to_numpy().astype(int) - 1
-    shared = rng.normal(0, 0.5, size=(patient.max() + 1, len(NIH)))[patient]
-    logits = strength * labels + shared + rng.normal(0, 0.9, size=labels.shape) - 2.5
+    shared = rng.normal(0, 0.3, size=(patient.max() + 1, len(NIH)))[patient]
+    film = np.random.default_rng(7).normal(0, 0.7, size=(100_000, len(NIH)))  # what all approaches see alike
+    places = rows["image_id"].str.head(8).cast(pl.Int64).to_numpy() * 13 + rows["follow_up"].to_numpy()
+    own = rng.normal(0, 0.55, size=labels.shape)
+    logits = strength * labels + shared + film[places] + own - 2.5
     columns = {name: logits[:, column].astype(np.float32) for column, name in enumerate(NIH)}
     return rows.select("image_id", "patient_id").with_columns(**{k: pl.Series(v) for k, v in columns.items()})
 
@@ -166,6 +169,8 @@ def write_study_file(
         "weights": weights["source"],
         "splits": {"resamples": 2, "fractions": [0.7, 0.1, 0.2], "seed": 0},
     }
+    failures = [{"image_id": "bad_000.png", "path": "images/bad_000.png", "reason": "the file ends early"}]
+    files.write_json(study / "store" / "store.json", {"images": table.height, "failures": failures})
     files.write_json(
         study / runs.STUDY_FILE,
         {

@@ -8,9 +8,20 @@ from cxrbench.evaluate.reading import findings_of
 from cxrbench.splits import ALL_IMAGES, Split, describe_split
 
 
+ANY, UNKNOWN = "any", "unknown"
+
+
 def archive_table(table: pl.DataFrame) -> pl.DataFrame:
-    """Images and patients per finding, sex and view; unknown sex or view is null."""
-    return _positives(table, ["sex", "view"])
+    """Images and patients per finding, sex and view, with margins.
+
+    Margins are rows of their own (``any``), since a patient may have images of both views.
+    """
+    known = table.with_columns(pl.col("sex", "view").fill_null(UNKNOWN))
+    margins = [
+        known.with_columns(pl.lit(ANY).alias(name) for name in together)
+        for together in (("sex", "view"), ("view",), ("sex",), ())
+    ]
+    return pl.concat([_positives(margin) for margin in margins])
 
 
 def age_table(table: pl.DataFrame) -> pl.DataFrame:
@@ -30,14 +41,11 @@ def split_table(table: pl.DataFrame, parts: Sequence[Split]) -> pl.DataFrame:
     return pl.concat(described)
 
 
-def _positives(table: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-    """Rows per finding and group: its images and patients, then those of all images."""
+def _positives(table: pl.DataFrame) -> pl.DataFrame:
+    """Images and patients of each finding, per sex and view."""
     counts = (pl.len().cast(pl.Int64).alias("images"), pl.col("patient_id").n_unique().cast(pl.Int64).alias("patients"))
     named = [(ALL_IMAGES, table), *((finding, table.filter(pl.col(finding) == 1)) for finding in findings_of(table))]
-    parts = [
-        (rows.group_by(by).agg(*counts).sort(by) if by else rows.select(*counts)).select(
-            pl.lit(finding).alias("finding"), pl.all()
-        )
-        for finding, rows in named
-    ]
-    return pl.concat(parts)
+    return pl.concat(
+        rows.group_by("sex", "view").agg(*counts).sort("sex", "view").select(pl.lit(name).alias("finding"), pl.all())
+        for name, rows in named
+    )

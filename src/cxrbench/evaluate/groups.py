@@ -19,7 +19,7 @@ def group_rows(images: pl.DataFrame) -> dict[str, np.ndarray]:
     """
     masks = {ALL: np.ones(images.height, bool)}
     for column in ("view", "sex"):
-        values = images[column].drop_nulls().unique().sort()
+        values = images[column].drop_nulls().unique().sort(descending=column == "view")
         masks |= {f"{column}={value}": _is_true(images[column] == value) for value in values}
     years = images["age_years"].floor()
     bands = {f"age={low}-{high}": _is_true(years.is_between(low, high)) for low, high in AGE_BANDS}

@@ -15,21 +15,22 @@ from matplotlib.figure import Figure
 from cxrbench.report.palette import FAINT, INK, RULE
 
 PIXELS_PER_INCH = 72.0
+
 FONT = "Inter, 'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif"
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "cxrbench",
-    "font.size": 10.0,
+    "font.size": 12.0,
     "text.color": INK,
     "axes.edgecolor": FAINT,
     "axes.labelcolor": INK,
     "axes.linewidth": 0.7,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.titlesize": 10.5,
-    "axes.titleweight": "semibold",
+    "axes.titlesize": 13.0,
+    "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "axes.labelsize": 9.5,
+    "axes.labelsize": 12.0,
     "axes.axisbelow": True,
     "grid.color": RULE,
     "grid.linewidth": 0.6,
@@ -37,8 +38,8 @@ STYLE: dict[Any, Any] = {
     "ytick.color": FAINT,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
-    "xtick.labelsize": 9.0,
-    "ytick.labelsize": 9.0,
+    "xtick.labelsize": 12.0,
+    "ytick.labelsize": 12.0,
     "xtick.major.size": 3.0,
     "ytick.major.size": 3.0,
     "xtick.major.width": 0.7,
@@ -100,6 +101,7 @@ def drawing(figure: Figure, name: str, *, alt: str, marks: Mapping[str, Mark] | 
 def _reduced(svg: str) -> str:
     """The ``<svg>`` element without metadata, with two decimals and the page's font."""
     svg = svg[svg.index("<svg ") :].strip()
+    svg = re.sub(r'="([\d.]+)pt"', r'="\1"', svg, count=2)
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<[^>]*>", lambda tag: _reduced_tag(tag[0]), svg)
     return re.sub(r">\s+<", "><", svg)

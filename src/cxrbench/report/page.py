@@ -1,14 +1,114 @@
-"""The report's one HTML page."""
+"""The report's one HTML page, and the figures and tables that are on it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-from cxrbench.report import words
+from cxrbench.report import provenance, words
+from cxrbench.report.chapter import Chapter, make_chapter
+from cxrbench.report.drawing import Drawing
+from cxrbench.report.figures.ages import age_figure
+from cxrbench.report.figures.training import training_figure
+from cxrbench.report.palette import Look, looks
+from cxrbench.report.published import published_beside, why_not_comparable
 from cxrbench.report.study import Study
+from cxrbench.report.tables.archive import archive_table
+from cxrbench.report.tables.table import Table
 
 
-def render_page(study: Study) -> str:
+@dataclass(frozen=True)
+class Page:
+    """Everything that a report shows."""
+
+    study: Study
+    looks: dict[str, Look]
+    chapters: tuple[Chapter, ...]
+    archive: Table
+    ages: Drawing
+    training: Drawing
+    splits: Table
+    runs: Table
+    failures: Table
+
+    def drawings(self) -> Iterator[Drawing]:
+        """Every figure."""
+        yield from (self.ages, self.training)
+        for chapter in self.chapters:
+            yield from chapter.drawings()
+
+    def tables(self) -> Iterator[Table]:
+        """Every table that has a row."""
+        yield from (table for table in (self.archive, self.splits, self.runs, self.failures) if table.rows)
+        for chapter in self.chapters:
+            yield from chapter.tables()
+
+
+def make_page(study: Study) -> Page:
+    """Draw and tabulate a study."""
+    own_looks = looks(study.approaches)
+    return Page(
+        study=study,
+        looks=own_looks,
+        chapters=tuple(make_chapter(study, kind, own_looks) for kind in study.kinds),
+        archive=archive_table(study.tables.archive),
+        ages=age_figure(study.tables.ages),
+        training=training_figure(study.tables.history, study.tables.runs, own_looks),
+        splits=provenance.split_table(study),
+        runs=provenance.run_table(study),
+        failures=provenance.failure_table(study),
+    )
+
+
+def render_page(page: Page) -> str:
     """The page as HTML, with everything it needs inside."""
     environment = Environment(
-        loader=PackageLoader("cxrbench.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=PackageLoader("cxrbench.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    return environment.get_template("page.html.j2").render(study=study, words=words)
+    environment.filters["svg"] = lambda drawing: Markup(drawing.svg)  # noqa: S704 - our own figures
+    return environment.get_template("page.html.j2").render(
+        page=page,
+        study=page.study,
+        words=words,
+        archive_name=provenance.archive_name(page.study),
+        facts=provenance.facts(page.study),
+        machines=provenance.machines(page.study),
+        cautions=cautions(page.study),
+        why_not=why_not_comparable(page.study),
+        published_beside=published_beside,
+        style=Markup(_packaged("style.css")),  # noqa: S704 - our own file
+        script=Markup(_packaged("page.js")),  # noqa: S704 - our own file
+    )
+
+
+def cautions(study: Study) -> list[tuple[str, str]]:
+    """What must be known before any number is read: title and text."""
+    record = study.record
+    weights, profile = record["weights"], record["profile"]
+    said = []
+    if record["archive"]["is_phantom"]:
+        said.append(("Generated radiographs", "The images were drawn by a program. Nothing here is about patients."))
+    if weights and weights["is_stand_in"]:
+        said.append(
+            (
+                "Not ImageNet",
+                "Approaches that should start from ImageNet start from stand-in weights; they say nothing about ImageNet.",
+            )
+        )
+    if profile["name"] != "paper":
+        said.append(
+            (f"Profile {profile['name']}", f"{profile['summary']} The numbers are not those of full-size networks.")
+        )
+    if study.tables.failures.height:
+        said.append(("Incomplete", f"{study.tables.failures.height} runs failed; they are listed under Provenance."))
+    return said
+
+
+def _packaged(name: str) -> str:
+    return (resources.files("cxrbench.report") / "templates" / name).read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ def slug(text: str) -> str:
 
 def title_of(finding: str) -> str:
     """A finding's name as prose."""
-    return {"mean": "Mean of the pathologies"}.get(finding, finding.replace("_", " ").capitalize())
+    return {"mean": "Mean of the pathologies"}.get(finding, finding.replace("_", " "))
 
 
 def decimal(value: float | None, digits: int = 3) -> str:
@@ -33,12 +33,12 @@ def plus_minus(mean: float | None, sd: float | None, digits: int = 3) -> str:
 
 def interval(lower: float | None, upper: float | None, digits: int = 3) -> str:
     """Lower to upper."""
-    return NOTHING if lower is None or upper is None else f"{signed(lower, digits)} to {signed(upper, digits)}"
+    return NOTHING if lower is None or upper is None else f"{decimal(lower, digits)} to {decimal(upper, digits)}"
 
 
 def count(value: int | None) -> str:
-    """A count with thin spaces between thousands."""
-    return NOTHING if value is None else f"{value:,}".replace(",", " ")
+    """A count with narrow spaces between thousands."""
+    return NOTHING if value is None else f"{value:,}".replace(",", "\u202f")
 
 
 def p_value(value: float | None) -> str:
@@ -70,3 +70,23 @@ def group_title(group: str) -> str:
     if kind == "age":
         return f"{value.replace('-', '–')} years"
     return {"sex=F": "Female", "sex=M": "Male", "all": "All images"}.get(group, value)
+
+
+def kind_title(kind: str) -> str:
+    """A kind of split as prose."""
+    return {
+        "resample": "Re-samples by patient",
+        "fold": "Cross-validation by patient",
+        "official": "Official split",
+    }.get(kind, kind)
+
+
+def percent(share: float) -> str:
+    """A share of the whole, in per cent."""
+    return f"{100 * share:.1f}\u202f%"
+
+
+def number(value: int) -> str:
+    """A small count in letters."""
+    small = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+    return small[value] if value < len(small) else str(value)

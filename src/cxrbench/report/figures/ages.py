@@ -7,7 +7,7 @@ from cxrbench.report.drawing import Drawing, drawing, sheet
 from cxrbench.report.palette import FAINT
 from cxrbench.report.words import count
 
-BIN_YEARS, WIDTH, HEIGHT = 5, 460.0, 210.0
+BIN_YEARS, WIDTH, HEIGHT = 5, 620.0, 270.0
 SEXES = {"F": ("Women and girls", "#a8327e"), "M": ("Men and boys", "#0072b2"), None: ("Sex unknown", FAINT)}
 
 
@@ -25,7 +25,7 @@ def age_figure(ages: pl.DataFrame) -> Drawing:
                 axes.stairs(images, edges, color=colour, linewidth=1.6, fill=False, label=label)
         axes.set(xlabel="Age at imaging, years", ylabel="Images", xlim=(0, edges[-1]), ylim=(0, None))
         axes.grid(axis="y")
-        axes.legend(frameon=False, fontsize=9, loc="upper left", borderaxespad=0.1)
+        axes.legend(frameon=False, loc="upper left", borderaxespad=0.1)
         return drawing(figure, "ages", alt=_alt(known))
 
 

@@ -1,78 +1,71 @@
 """Differences with their intervals, one row each: a forest plot."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import groupby
 
 from matplotlib.axes import Axes
 
+from cxrbench.report.differences import NIL, Difference
 from cxrbench.report.drawing import Drawing, Mark, drawing, sheet
 from cxrbench.report.palette import ACCENT, FAINT, INK, RULE
-from cxrbench.report.words import interval, signed
 
-ROW, MARGIN, WIDTH = 25.0, 58.0, 700.0
-PRACTICALLY_NIL = 0.01
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One row of a forest plot."""
-
-    label: str
-    value: float | None
-    lower: float | None
-    upper: float | None
-    note: str = ""
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether the interval excludes zero."""
-        return self.lower is not None and self.upper is not None and (self.lower > 0 or self.upper < 0)
-
-    def __str__(self) -> str:
-        if self.lower is None:
-            return signed(self.value)
-        return f"{signed(self.value)} ({interval(self.lower, self.upper)})"
+ROW, MARGIN, WIDTH = 28.0, 62.0, 940.0
 
 
 def forest_figure(rows: Sequence[Difference], name: str, *, axis: str) -> Drawing:
     """Draw differences around zero; the grey band holds those that are practically nil.
 
     Args:
-        rows: From top to bottom; those whose interval excludes zero are drawn filled.
+        rows: From top to bottom, those of one topic together; filled where the interval excludes zero.
         name: Of the figure.
         axis: What is on the axis, and which side favours what.
     """
-    with sheet(WIDTH, MARGIN + ROW * len(rows)) as figure:
+    lines = _lines(rows)
+    with sheet(WIDTH, MARGIN + ROW * len(lines)) as figure:
         axes = figure.subplots()
-        axes.axvspan(-PRACTICALLY_NIL, PRACTICALLY_NIL, color=RULE, alpha=0.5, linewidth=0)
+        axes.axvspan(-NIL, NIL, color=RULE, alpha=0.5, linewidth=0)
         axes.axvline(0, color=FAINT, linewidth=0.8)
-        for place, row in enumerate(rows):
-            _draw(axes, place, row)
-        reach = max([2 * PRACTICALLY_NIL, *(abs(end) for row in rows for end in _ends(row))])
-        axes.set(xlim=(-1.08 * reach, 1.08 * reach), ylim=(len(rows) - 0.5, -0.5), xlabel=axis)
-        axes.set_yticks(range(len(rows)), [row.label for row in rows])
+        axes.set_yticks(range(len(lines)), [line if isinstance(line, str) else line.label for line in lines])
+        for place, line in enumerate(lines):
+            _draw(axes, place, line)
+        axes.set(xlim=_limits(rows), ylim=(len(lines) - 0.5, -0.5), xlabel=axis)
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
-        marks = {f"row-{place}": Mark(_title(row)) for place, row in enumerate(rows) if row.value is not None}
-        listed = "; ".join(map(_title, rows))
+        marks = {
+            f"row-{place}": Mark(f"{line.label}: {line}")
+            for place, line in enumerate(lines)
+            if not isinstance(line, str) and line.value is not None
+        }
+        listed = "; ".join(f"{row.label}: {row}" for row in rows)
         return drawing(figure, name, alt=f"Forest plot. {axis}. {listed}.", marks=marks)
 
 
-def _draw(axes: Axes, place: int, row: Difference) -> None:
-    """A point, its interval, and both as text at the right."""
-    colour = ACCENT if row.is_clear else FAINT
-    if row.lower is not None and row.upper is not None:
-        axes.plot([row.lower, row.upper], [place, place], color=colour, linewidth=1.8)
-    if row.value is not None:
-        filled = colour if row.is_clear else "white"
-        axes.plot([row.value], [place], "o", color=colour, markerfacecolor=filled, markersize=6.5, gid=f"row-{place}")
-    axes.annotate(str(row), (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=9.5, color=INK)
+def _lines(rows: Sequence[Difference]) -> list[Difference | str]:
+    """Rows, with their topic on a line above them where they have one."""
+    lines: list[Difference | str] = []
+    for topic, together in groupby(rows, key=lambda row: row.topic):
+        lines += [topic] if topic else []
+        lines += together
+    return lines
 
 
-def _ends(row: Difference) -> list[float]:
-    """What must lie within the axis."""
-    return [end for end in (row.value, row.lower, row.upper) if end is not None]
+def _draw(axes: Axes, place: int, line: Difference | str) -> None:
+    """A topic; or a point, its interval, and both as text at the right."""
+    if isinstance(line, str):
+        axes.get_yticklabels()[place].set_fontweight("bold")
+        return
+    colour = ACCENT if line.is_clear else FAINT
+    if line.lower is not None and line.upper is not None:
+        axes.plot([line.lower, line.upper], [place, place], color=colour, linewidth=2)
+    if line.value is not None:
+        filled = colour if line.is_clear else "white"
+        axes.plot([line.value], [place], "o", color=colour, markerfacecolor=filled, markersize=7, gid=f"row-{place}")
+    axes.annotate(str(line), (1.01, place), xycoords=("axes fraction", "data"), va="center", color=INK)
 
 
-def _title(row: Difference) -> str:
-    return f"{row.label}: {row}" + (f", {row.note}" if row.note else "")
+def _limits(rows: Sequence[Difference]) -> tuple[float, float]:
+    """Room for every interval and for the band around zero."""
+    ends = [end for row in rows for end in (row.value, row.lower, row.upper) if end is not None]
+    low, high = min([-2 * NIL, *ends]), max([2 * NIL, *ends])
+    margin = 0.04 * (high - low)
+    return low - margin, high + margin

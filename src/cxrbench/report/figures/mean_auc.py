@@ -8,7 +8,7 @@ from cxrbench.report.drawing import Drawing, Mark, drawing, sheet
 from cxrbench.report.palette import INK, Look
 from cxrbench.report.words import decimal, plus_minus, slug
 
-ROW, MARGIN, WIDTH = 27.0, 52.0, 700.0
+ROW, MARGIN, WIDTH = 30.0, 58.0, 940.0
 
 
 def mean_auc_figure(auc: pl.DataFrame, summary: pl.DataFrame, looks: Mapping[str, Look], *, kind: str) -> Drawing:
@@ -30,12 +30,12 @@ def mean_auc_figure(auc: pl.DataFrame, summary: pl.DataFrame, looks: Mapping[str
                 gid = slug(f"{name} {split}")
                 marks[gid] = Mark(f"{name}, {split}: {decimal(value)}", name)
                 filled = "none" if look.is_dashed else look.colour
-                axes.plot([value], [row], "o", markersize=6, color=look.colour, markerfacecolor=filled, gid=gid)
+                axes.plot([value], [row], "o", markersize=7, color=look.colour, markerfacecolor=filled, gid=gid)
             mean = means[name]["mean"]
             if mean is not None:
                 axes.plot([mean, mean], [row - 0.36, row + 0.36], color=INK, linewidth=2)
                 label = plus_minus(mean, means[name]["sd"])
-                axes.annotate(label, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=9.5)
+                axes.annotate(label, (1.01, row), xycoords=("axes fraction", "data"), va="center")
         axes.set_yticks(range(len(looks)), list(looks))
         axes.set(ylim=(len(looks) - 0.5, -0.5), xlabel="Mean AUC over the pathologies")
         axes.grid(axis="x")

@@ -10,8 +10,10 @@ from cxrbench.report.drawing import Drawing, drawing, sheet
 from cxrbench.report.palette import ACCENT, INK, PAPER
 from cxrbench.report.words import decimal, slug, title_of
 
-CELL, MARGIN = 46.0, 112.0
-SHADES = LinearSegmentedColormap.from_list("agreement", ["#ffffff", "#a9c8e4", ACCENT, "#08315c"])
+CELL, MARGIN = 50.0, 120.0
+SHADES = LinearSegmentedColormap.from_list("agreement", ["#f3f7fb", "#a9c8e4", ACCENT, "#08315c"])
+DARK = 0.5
+"""Shades beyond this share of the scale carry white figures."""
 
 
 def rank_figure(ranks: pl.DataFrame, approaches: Sequence[str], *, finding: str, kind: str) -> Drawing:
@@ -19,24 +21,24 @@ def rank_figure(ranks: pl.DataFrame, approaches: Sequence[str], *, finding: str,
 
     Args:
         ranks: Rows of ``rank_correlation.csv`` of this finding and kind.
-        approaches: Rows and columns, in order.
+        approaches: Rows and columns, in order; two or more.
         finding: Its name, or ``mean``.
         kind: Of the splits.
     """
     matrix = _matrix(ranks, approaches)
-    lowest = float(np.nanmin(matrix)) if np.isfinite(matrix).any() else 0.0
-    size = CELL * len(approaches) + MARGIN
-    with sheet(size, size - 26) as figure:
+    has_diagonal = bool(np.isfinite(np.diag(matrix)).any())
+    down, across = (approaches, approaches) if has_diagonal else (approaches[1:], approaches[:-1])
+    shown = matrix if has_diagonal else matrix[1:, :-1]
+    lowest = np.floor(np.nanmin(shown) * 10) / 10 if np.isfinite(shown).any() else 0.0
+    with sheet(CELL * len(across) + MARGIN, CELL * len(down) + MARGIN - 28) as figure:
         axes = figure.subplots()
-        axes.imshow(matrix, cmap=SHADES, vmin=np.floor(lowest * 10) / 10, vmax=1.0)
-        scale = 1.0 - np.floor(lowest * 10) / 10
-        for row, column in np.argwhere(np.isfinite(matrix)):
-            value = matrix[row, column]
-            colour = PAPER if 1.0 - value < 0.55 * scale else INK
-            axes.text(column, row, decimal(value, 2), ha="center", va="center", fontsize=9.5, color=colour)
-        places = range(len(approaches))
-        axes.set_xticks(places, approaches, rotation=45, ha="right", rotation_mode="anchor")
-        axes.set_yticks(places, approaches)
+        axes.imshow(shown, cmap=SHADES, vmin=lowest, vmax=1.0)
+        for row, column in np.argwhere(np.isfinite(shown)):
+            value = float(shown[row, column])
+            colour = PAPER if (value - lowest) / (1 - lowest) > DARK else INK
+            axes.text(column, row, decimal(value, 2), ha="center", va="center", color=colour)
+        axes.set_xticks(range(len(across)), across, rotation=45, ha="right", rotation_mode="anchor")
+        axes.set_yticks(range(len(down)), down)
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
         return drawing(figure, f"ranks-{kind}-{slug(finding)}", alt=_alt(ranks, finding))
@@ -47,7 +49,7 @@ def _matrix(ranks: pl.DataFrame, approaches: Sequence[str]) -> np.ndarray:
     place = {name: row for row, name in enumerate(approaches)}
     matrix = np.full((len(place), len(place)), np.nan)
     for a, b, value in ranks.select("approach_a", "approach_b", "spearman").iter_rows():
-        if value is not None and a in place and b in place:
+        if value is not None:
             matrix[max(place[a], place[b]), min(place[a], place[b])] = value
     return matrix
 

@@ -8,7 +8,7 @@ from cxrbench.report.drawing import Drawing, Mark, drawing, sheet
 from cxrbench.report.palette import FAINT, Look
 from cxrbench.report.words import plus_minus, slug, title_of
 
-SIDE = 232.0
+SIDE = 300.0
 """Width of a panel, CSS pixels."""
 
 
@@ -41,7 +41,7 @@ def roc_panel(
                 curve["sensitivity"],
                 color=look.colour,
                 linestyle=(0, look.dashes) if look.is_dashed else "solid",
-                linewidth=1.3,
+                linewidth=1.5,
                 gid=gid,
             )
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), title=title_of(finding), aspect="equal")

@@ -8,14 +8,14 @@ from cxrbench.report.drawing import Drawing, Mark, drawing, sheet
 from cxrbench.report.palette import RULE, Look
 from cxrbench.report.words import group_title, plus_minus, slug
 
-ROW, MARGIN, WIDTH = 30.0, 52.0, 700.0
+ROW, MARGIN, WIDTH = 40.0, 58.0, 940.0
 
 
 def subgroup_figure(summary: pl.DataFrame, groups: Sequence[str], looks: Mapping[str, Look], *, kind: str) -> Drawing:
     """One row per group, a dot per approach.
 
     Args:
-        summary: Rows of ``auc_summary.csv`` of this kind, finding ``mean``.
+        summary: Rows of ``auc_summary.csv`` of this kind, finding ``mean``, without thin groups.
         groups: From top to bottom.
         looks: Approaches.
         kind: Of the splits.
@@ -41,7 +41,7 @@ def subgroup_figure(summary: pl.DataFrame, groups: Sequence[str], looks: Mapping
                     "o",
                     color=look.colour,
                     markerfacecolor=filled,
-                    markersize=5.5,
+                    markersize=6.5,
                     gid=gid,
                 )
         axes.set_yticks(range(len(groups)), [group_title(group) for group in groups])

@@ -12,7 +12,7 @@ from cxrbench.report.drawing import Drawing, Mark, drawing, sheet
 from cxrbench.report.palette import Look
 from cxrbench.report.words import decimal, slug
 
-COLUMNS, WIDTH, HEIGHT = 4, 920.0, 172.0
+COLUMNS, WIDTH, HEIGHT = 4, 1020.0, 205.0
 
 
 def training_figure(history: pl.DataFrame, runs: pl.DataFrame, looks: Mapping[str, Look]) -> Drawing:
@@ -36,8 +36,8 @@ def training_figure(history: pl.DataFrame, runs: pl.DataFrame, looks: Mapping[st
             panel.set_axis_off()
         panels[0].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         panels[0].set_ylim(*_limits(history))
-        figure.supxlabel("Epoch", fontsize=9.5)
-        figure.supylabel("Cross-entropy", fontsize=9.5)
+        figure.supxlabel("Epoch")
+        figure.supylabel("Cross-entropy")
         return drawing(figure, "training", alt=_alt(runs), marks=marks)
 
 

@@ -1,0 +1,177 @@
+"""Where a report's numbers come from: data, settings, machines, versions, durations, and what went wrong."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from cxrbench import runs
+from cxrbench.report.study import Study
+from cxrbench.report.tables.table import Row, Table, cells
+from cxrbench.report.words import NOTHING, count, decimal, duration, listed
+from cxrbench.runs import RunName
+
+SHORT = 12
+"""Digits of a digest that are shown."""
+STORE_FILE = "store.json"
+
+
+def facts(study: Study) -> list[tuple[str, str]]:
+    """What a careful reader asks for, name and value."""
+    settings, archive = study.record["settings"], study.record["archive"]
+    config = _config(study)
+    stated = {
+        "Archive": f"{archive_name(study)}, read as {archive['form']}",
+        "Images": f"{count(archive['images'])} of {count(archive['patients'])} patients",
+        "Missing images": _missing(archive),
+        "Unreadable images": _unreadable(study),
+        "Reader's notes": "; ".join(archive["notes"]) or "none",
+        "Profile": f"{study.record['profile']['name']}: {study.record['profile']['summary']}",
+        "Pre-trained weights": _weights(study.record["weights"]),
+        "Splits": _splits(study),
+        "Training seeds": listed([str(seed) for seed in settings["seeds"]]),
+        "Time in training": duration(float(study.tables.runs["seconds"].sum())),
+        "cxrbench": study.record["version"],
+        "Digest of the store": config["store_digest"][:SHORT],
+        "Digest of the table": config["table_digest"][:SHORT],
+    }
+    return list(stated.items())
+
+
+def archive_name(study: Study) -> str:
+    """Name of the archive's folder; the rest of its path is nobody's business."""
+    return Path(study.record["settings"]["data"]).name or study.record["archive"]["form"]
+
+
+def machines(study: Study) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Distinct environments of the runs: on how many runs, then name and value."""
+    found: dict[str, int] = {}
+    for run in _run_names(study):
+        environment = json.loads((run.folder(study.folder) / runs.ENVIRONMENT_FILE).read_text(encoding="utf-8"))
+        environment.pop("training_seconds", None)
+        key = json.dumps(environment)
+        found[key] = found.get(key, 0) + 1
+    return [(f"{number} runs" if number > 1 else "1 run", _flat(json.loads(key))) for key, number in found.items()]
+
+
+def _flat(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Nested values on one level."""
+    pairs: list[tuple[str, str]] = []
+    for key, value in environment.items():
+        pairs += _flat(value) if isinstance(value, Mapping) else [(key, str(value))]
+    return pairs
+
+
+def run_table(study: Study) -> Table:
+    """Every finished run: epochs, the epoch kept, its loss, duration, hash of its settings."""
+    return Table(
+        name="runs",
+        caption="Finished runs.",
+        columns=("Approach", "Split", "Seed", "Epochs", "Kept", "Validation loss", "Time", "Settings"),
+        rows=tuple(map(_run_row, study.tables.runs.iter_rows(named=True))),
+        note="Kept: epoch with the lowest validation loss, counted from 0. Settings: first digits of their SHA-256.",
+        is_text=True,
+    )
+
+
+def _run_row(run: Mapping[str, Any]) -> Row:
+    return Row(
+        run["approach"],
+        cells(
+            [
+                run["split"],
+                str(run["seed"]),
+                str(run["epochs"]),
+                str(run["best_epoch"]),
+                decimal(run["best_val_loss"], 4),
+                duration(run["seconds"]),
+                run["hash"][:SHORT],
+            ]
+        ),
+    )
+
+
+def failure_table(study: Study) -> Table:
+    """Runs that failed, with the reason."""
+    return Table(
+        name="failures",
+        caption="Runs that failed; they are in no table above.",
+        columns=("Approach", "Split", "Seed", "Reason"),
+        rows=tuple(
+            Row(row["approach"], cells([row["split"], str(row["seed"]), row["reason"]]))
+            for row in study.tables.failures.iter_rows(named=True)
+        ),
+        is_text=True,
+    )
+
+
+def split_table(study: Study) -> Table:
+    """Patients and images of every part of every split."""
+    whole = study.tables.splits.filter(pl.col("finding") == "all images")
+    rows = []
+    for (name,), parts in whole.group_by("split", maintain_order=True):
+        said = [f"{count(part['patients'])} / {count(part['images'])}" for part in parts.iter_rows(named=True)]
+        rows.append(Row(str(name), cells(said)))
+    return Table(
+        name="splits",
+        caption="Patients / images per part. No patient is in two parts; this was checked when the results were made.",
+        columns=("Split", "Training", "Validation", "Test"),
+        rows=tuple(rows),
+        note=_absences(study.tables.splits),
+    )
+
+
+def _absences(splits: pl.DataFrame) -> str:
+    """Findings that some part lacks."""
+    noted = splits.drop_nulls("note")
+    if not noted.height:
+        return ""
+    said = [f"{row['finding']} {row['note']} ({row['split']}, {row['part']})" for row in noted.iter_rows(named=True)]
+    return "Not everything is in every part: " + "; ".join(said) + "."
+
+
+def _config(study: Study) -> dict[str, Any]:
+    """Settings of the first run; what it says of store and table holds for all."""
+    run = next(_run_names(study))
+    config: dict[str, Any] = json.loads((run.folder(study.folder) / runs.CONFIG_FILE).read_text(encoding="utf-8"))
+    return config
+
+
+def _run_names(study: Study) -> Iterator[RunName]:
+    for row in study.tables.runs.select("approach", "split", "seed").iter_rows():
+        yield RunName(*row)
+
+
+def _missing(archive: Mapping[str, Any]) -> str:
+    number = archive["images_missing"]
+    if not number:
+        return "none"
+    first = ", ".join(archive["missing_first"])
+    return f"{count(number)} of {count(archive['images_listed'])} listed (first: {first})"
+
+
+def _unreadable(study: Study) -> str:
+    """What the store could not decode."""
+    folder = study.record["settings"].get("store")
+    path = (Path(folder) if folder else study.folder / "store") / STORE_FILE
+    if not path.is_file():
+        return "not known: the store is not at hand"
+    failures: Sequence[Mapping[str, str]] = json.loads(path.read_text(encoding="utf-8"))["failures"]
+    said = [f"{failure['image_id']} ({failure['reason']})" for failure in failures]
+    return f"{count(len(said))}: {'; '.join(said[:20])}" if said else "none"
+
+
+def _weights(record: Mapping[str, Any] | None) -> str:
+    if record is None:
+        return "none"
+    kind = "stand-in, not ImageNet" if record["is_stand_in"] else f"ImageNet, {record['source']}"
+    return f"{kind}, SHA-256 {record['digest'][:SHORT]}"
+
+
+def _splits(study: Study) -> str:
+    plan = study.record["settings"]["splits"]
+    names = study.tables.splits["split"].unique(maintain_order=True).to_list()
+    drawn = f"seed {plan['seed']}" if "seed" in plan else NOTHING
+    return f"{', '.join(names)} ({drawn})"

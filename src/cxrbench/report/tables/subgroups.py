@@ -1,0 +1,62 @@
+"""Mean AUC per group of images."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from cxrbench.report.tables.table import Cell, Row, Table
+from cxrbench.report.words import NOTHING, count, decimal, group_title, kind_title
+
+ENOUGH = 7
+THIN = f"fewer than {ENOUGH} pathologies could be measured"
+"""A mean over a few pathologies tells of those, not of the group."""
+
+
+def without_thin(summary: pl.DataFrame) -> pl.DataFrame:
+    """Blank the means over too few pathologies.
+
+    Args:
+        summary: ``auc_summary.csv``, finding ``mean``.
+    """
+    enough = pl.col("findings_counted") >= ENOUGH
+    return summary.with_columns(pl.when(enough).then(pl.col(name)).alias(name) for name in ("mean", "sd"))
+
+
+def subgroup_table(
+    auc: pl.DataFrame, summary: pl.DataFrame, groups: Sequence[str], approaches: Sequence[str], *, kind: str
+) -> Table:
+    """Mean AUC over the pathologies that could be measured in each group.
+
+    Args:
+        auc: ``auc.csv`` of this kind, finding ``mean``.
+        summary: ``auc_summary.csv`` likewise, ``without_thin``.
+        groups: Rows, in order.
+        approaches: Columns, in order.
+        kind: Of the splits.
+    """
+    return Table(
+        name=f"subgroups-{kind}",
+        caption=f"Mean AUC by group of images. {kind_title(kind)}, mean ± SD over the splits.",
+        columns=("Group", "Images", "Findings", *approaches),
+        rows=tuple(_row(auc, summary, group, approaches) for group in groups),
+        note="Images: test images, mean over the splits. Findings: fewest pathologies in a mean; the others lack a "
+        "class in some split. Groups differ in their findings and in how ill their patients are, so a gap between "
+        "two groups is not by itself a fault of the model.",
+    )
+
+
+def _row(auc: pl.DataFrame, summary: pl.DataFrame, group: str, approaches: Sequence[str]) -> Row:
+    own = {row["approach"]: row for row in summary.filter(pl.col("group") == group).iter_rows(named=True)}
+    rows = auc.filter(pl.col("group") == group)
+    images = rows.unique("split")["images"].to_numpy().mean()
+    fewest = rows["findings_counted"].to_numpy().min()
+    values = [own.get(name, {"mean": None, "sd": None}) for name in approaches]
+    return Row(group_title(group), (Cell(count(round(float(images)))), Cell(str(fewest)), *map(_cell, values)))
+
+
+def _cell(row: Mapping[str, Any]) -> Cell:
+    """Mean ± SD, or why there is none."""
+    if row["mean"] is None:
+        return Cell(NOTHING, reason=THIN)
+    return Cell(decimal(row["mean"]), "" if row["sd"] is None else f"± {decimal(row['sd'])}")
