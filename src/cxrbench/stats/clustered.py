@@ -1,0 +1,166 @@
+"""Intervals and tests of AUCs that know which images show the same patient.
+
+Each result says how a model (or the difference of two models) would fare on *new patients* of the same kind. A
+column may be a mean over findings, and a gap between subgroups is a difference of columns.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from cxrbench.stats import student
+from cxrbench.stats.contrast import contrast
+from cxrbench.stats.joint import JointAucs, Numbers
+
+MIN_PATIENTS = 5
+"""With fewer positive (or negative) patients no interval is offered."""
+
+POWER = 0.8
+"""Chance with which the smallest detectable difference is detected."""
+
+Columns = int | Sequence[int]
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class AucEstimate:
+    """An AUC, or a mean of AUCs, on new patients; NaN where no interval is offered.
+
+    Attributes:
+        estimate: NaN where no column has both classes.
+        positives: Positive images, of the rarest column.
+        positive_patients: Patients with a positive image, of the rarest column.
+        n_columns: AUCs that entered the mean.
+        std_error: Obuchowski's clustered standard error.
+        lower: Lower end of the interval.
+        upper: Upper end.
+        df: Satterthwaite's degrees of freedom.
+        inflation: Clustered variance over the variance that takes images as independent.
+        reason: Why there is no interval, or None.
+    """
+
+    estimate: float
+    positives: int
+    positive_patients: int
+    n_columns: int
+    std_error: float = np.nan
+    lower: float = np.nan
+    upper: float = np.nan
+    df: float = np.nan
+    inflation: float = np.nan
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class AucDifference(AucEstimate):
+    """A difference of AUCs or of mean AUCs, first minus second, on new patients.
+
+    Attributes:
+        p_value: Two-sided, for no difference.
+        smallest_detectable: Difference that this test set would show with 80 % power at the level of the interval.
+    """
+
+    p_value: float = np.nan
+    smallest_detectable: float = np.nan
+
+
+def auc_estimate(joint: JointAucs, columns: Columns, *, confidence: float = 0.95) -> AucEstimate:
+    """AUC of a column, or mean over columns, with an interval on the logit scale.
+
+    Columns without both classes are left out of a mean; ``n_columns`` says how many remain. The interval, unlike
+    the standard error, is corrected for the bias that patients with unequally many images bring.
+    """
+    kept = np.atleast_1d(columns)
+    kept = kept[~np.isnan(joint.auc[kept])]
+    blank = AucEstimate(_mean(joint.auc[kept]), *_support(joint, kept), n_columns=len(kept))
+    if reason := _obstacle(joint, kept):
+        return replace(blank, reason=reason)
+    mean = contrast(joint, kept, np.full(len(kept), 1 / len(kept)))
+    if not (0 < mean.estimate < 1 and mean.variance > 0):
+        return replace(blank, reason=f"an AUC of {mean.estimate:g}, whose placements do not vary")
+    half = student.half_width(confidence, mean.df) * np.sqrt(mean.corrected_variance)
+    ends = logit(mean.estimate) + np.array([-1, 1]) * half / (mean.estimate * (1 - mean.estimate))
+    lower, upper = expit(ends).tolist()
+    return replace(
+        blank,
+        std_error=float(np.sqrt(mean.variance)),
+        lower=lower,
+        upper=upper,
+        df=mean.df,
+        inflation=mean.variance / mean.image_variance,
+    )
+
+
+def auc_difference(joint: JointAucs, first: Columns, second: Columns, *, confidence: float = 0.95) -> AucDifference:
+    """AUC of ``first`` minus AUC of ``second``, or the difference of their means, paired by patient.
+
+    Two models on one finding, two models averaged over findings, or one model in two subgroups: patients may count
+    on both sides. Where one side of a pair of columns lacks a class, the pair is left out of both means.
+
+    Raises:
+        ValueError: ``first`` and ``second`` name different numbers of columns.
+    """
+    pairs = np.stack([np.atleast_1d(first), np.atleast_1d(second)])
+    pairs = pairs[:, ~np.isnan(joint.auc[pairs]).any(axis=0)]
+    n, columns = pairs.shape[1], pairs.ravel()
+    estimate = _mean(joint.auc[pairs[0]] - joint.auc[pairs[1]])
+    blank = AucDifference(estimate, *_support(joint, columns), n_columns=n)
+    if reason := _obstacle(joint, columns):
+        return replace(blank, reason=reason)
+    difference = contrast(joint, columns, np.repeat([1 / n, -1 / n], n))
+    if not difference.variance > 0:
+        return _without_variance(blank)
+    std_error = float(np.sqrt(difference.variance))
+    half = float(student.half_width(confidence, difference.df)) * std_error
+    return replace(
+        blank,
+        std_error=std_error,
+        lower=estimate - half,
+        upper=estimate + half,
+        df=difference.df,
+        inflation=difference.variance / difference.image_variance,
+        p_value=float(student.two_sided_p(estimate / std_error, difference.df)),
+        smallest_detectable=smallest_detectable(std_error, difference.df, confidence=confidence),
+    )
+
+
+def smallest_detectable(std_error: float, df: float, *, confidence: float = 0.95, power: float = POWER) -> float:
+    """Difference that a two-sided test at level 1 - ``confidence`` shows with ``power``, given its standard error."""
+    to_reject = student.half_width(confidence, df)
+    to_reach = student.half_width(2 * power - 1, df)
+    return float((to_reject + to_reach) * std_error)
+
+
+def _without_variance(blank: AucDifference) -> AucDifference:
+    """Two columns of the same order are equal beyond doubt; anything else without variance is left open."""
+    if blank.estimate == 0:
+        return replace(blank, std_error=0.0, lower=0.0, upper=0.0, p_value=1.0, smallest_detectable=0.0)
+    return replace(blank, reason="placements do not vary")
+
+
+def _mean(values: Numbers) -> float:
+    """Mean, NaN for none."""
+    return float(values.mean()) if len(values) else np.nan
+
+
+def _support(joint: JointAucs, columns: Indices) -> tuple[int, int]:
+    """Positive images and positive patients of the rarest of the columns."""
+    labels = joint.label[columns]
+    if not len(labels):
+        return 0, 0
+    return int(joint.positives.images[labels].min()), int(joint.positives.patients[labels].min())
+
+
+def _obstacle(joint: JointAucs, columns: Indices) -> str | None:
+    """Why no interval can be had, or None."""
+    if not len(columns):
+        return "no images of both classes"
+    for name, sizes in (("positive", joint.positives), ("negative", joint.negatives)):
+        patients = sizes.patients[joint.label[columns]]
+        # In a mean the commoner findings carry the interval, but the variance of every member must be known.
+        if patients.max() < MIN_PATIENTS or patients.min() < 2:
+            return f"{patients.min()} {name} patients; an interval needs {MIN_PATIENTS}"
+    return None

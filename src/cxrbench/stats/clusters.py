@@ -1,0 +1,84 @@
+"""Unequal clusters: what the numbers of images per patient do to a variance estimated from patients.
+
+A sum of squared patient deviations is biased, and varies more than its number of patients suggests, when a few
+patients hold many of the images. Both follow from the cluster sizes alone once the images of a patient are taken
+to be equally correlated (a working correlation), as for regression in doi:10.1080/07350015.2016.1247004.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ClusterSizes:
+    """Images of one class per patient, for L labels, as power sums.
+
+    Attributes:
+        powers: (6, L) sum over patients of size to the power 0 to 5; the zeroth counts patients with any image.
+    """
+
+    powers: Numbers
+
+    @classmethod
+    def of(cls, counts: NDArray[np.intp]) -> "ClusterSizes":
+        """From images per patient and label (P, L)."""
+        sizes = counts.astype(np.float64)
+        return cls(np.stack([(sizes > 0).sum(axis=0), *((sizes**k).sum(axis=0) for k in range(1, 6))]))
+
+    @property
+    def patients(self) -> NDArray[np.intp]:
+        """Patients (L,) with at least one image."""
+        return np.asarray(self.powers[0], dtype=np.intp)
+
+    @property
+    def images(self) -> NDArray[np.intp]:
+        """Images (L,)."""
+        return np.asarray(self.powers[1], dtype=np.intp)
+
+
+@dataclass(frozen=True)
+class ResidualMoments:
+    """A sum of squared patient deviations under the working correlation.
+
+    Attributes:
+        shrinkage: Its expectation relative to that of the true deviations; 1 - 1/I for I patients of one size.
+        df: Satterthwaite's degrees of freedom; I - 1 for I patients of one size.
+    """
+
+    shrinkage: float
+    df: float
+
+
+def residual_moments(sizes: ClusterSizes, label: int, correlation: float) -> ResidualMoments:
+    """Bias and degrees of freedom of patient deviations from the mean of all images.
+
+    Args:
+        sizes: Images per patient.
+        label: Which label.
+        correlation: Of two images of one patient, 0 to 1.
+    """
+    # A patient of m images deviates with variance d = m (1 + (m - 1) rho); the mean that is taken off it holds
+    # the share g = m / M of its own images. The residuals' covariance is diag(d) - g d' - d g' + (sum d) g g'.
+    s = sizes.powers[:, label]
+    g = 1 / s[1]
+    linear, square = (1 - correlation, correlation), ((1 - correlation) ** 2, 2 * correlation * (1 - correlation))
+
+    def with_d(power: int) -> float:
+        """Sum of d m^power."""
+        return float(linear[0] * s[1 + power] + linear[1] * s[2 + power])
+
+    def with_d2(power: int) -> float:
+        """Sum of d^2 m^power."""
+        return float(square[0] * s[2 + power] + square[1] * s[3 + power] + correlation**2 * s[4 + power])
+
+    total, gd, gg = with_d(0), g * with_d(1), g**2 * s[2]
+    trace = total - 2 * gd + total * gg
+    trace_square = (
+        with_d2(0) - 4 * g * with_d2(1) + 2 * total * g**2 * with_d(2)
+        + 2 * gd**2 + 2 * gg * with_d2(0) - 4 * total * gd * gg + (total * gg) ** 2
+    )  # fmt: skip
+    return ResidualMoments(shrinkage=trace / total, df=trace**2 / trace_square)

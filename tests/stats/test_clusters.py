@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cxrbench.stats.clusters import ClusterSizes, residual_moments
+
+
+def dense_moments(sizes, correlation):
+    """The definition: covariance of the residuals as a matrix."""
+    sizes = sizes[sizes > 0].astype(float)
+    taken_off = np.eye(len(sizes)) - np.outer(sizes / sizes.sum(), np.ones(len(sizes)))
+    true = np.diag(sizes * (1 + (sizes - 1) * correlation))
+    covariance = taken_off @ true @ taken_off.T
+    trace = np.trace(covariance)
+    return trace / np.trace(true), trace**2 / np.trace(covariance @ covariance)
+
+
+@given(st.lists(st.integers(0, 184), min_size=2).filter(lambda s: sum(m > 0 for m in s) > 1), st.floats(0, 1))
+def test_agrees_with_the_matrix(sizes, correlation):
+    counts = np.array(sizes)
+    moments = residual_moments(ClusterSizes.of(counts[:, None]), 0, correlation)
+    shrinkage, df = dense_moments(counts, correlation)
+    assert moments.shrinkage == pytest.approx(shrinkage, rel=1e-9)
+    assert moments.df == pytest.approx(df, rel=1e-9)
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_equal_clusters_give_the_textbook_numbers(size):
+    moments = residual_moments(ClusterSizes.of(np.full((12, 1), size)), 0, 0.3)
+    assert moments.df == pytest.approx(11)
+    assert moments.shrinkage == pytest.approx(11 / 12)
+
+
+def test_counts_by_label():
+    sizes = ClusterSizes.of(np.array([[3, 0], [1, 2]]))
+    np.testing.assert_array_equal(sizes.patients, [2, 1])
+    np.testing.assert_array_equal(sizes.images, [4, 2])
