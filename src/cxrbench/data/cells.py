@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import polars as pl
 
+from cxrbench.data.wording import first_of, images
+
 AGE = r"^([+-]?\d+(?:\.\d*)?)\s*([DWMY]?)$"
 YEARS = {"": 1.0, "Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 OLDEST = 120
@@ -69,6 +71,6 @@ def _note(cells: pl.Series, what: str) -> tuple[str, ...]:
     """Say how many images have such a cell, with some of them; nothing when there are none."""
     if cells.is_empty():
         return ()
-    examples = ", ".join(repr(cell) for cell in cells.unique(maintain_order=True).head(3))
-    count = "1 image has" if len(cells) == 1 else f"{len(cells):,} images have"
-    return (f"{count} {what} ({examples}{', ...' if cells.n_unique() > 3 else ''}), treated as unknown",)
+    examples = first_of([repr(cell) for cell in cells.unique(maintain_order=True)])
+    has = "has" if len(cells) == 1 else "have"
+    return (f"{images(len(cells))} {has} {what} ({examples}), treated as unknown",)

@@ -8,6 +8,7 @@ import polars as pl
 from cxrbench import findings as vocabulary
 from cxrbench.data.releases import Labels
 from cxrbench.data.sheets import LINE
+from cxrbench.data.wording import first_of, images
 from cxrbench.errors import DataError
 
 
@@ -85,10 +86,8 @@ def _refuse_unknown(sheet: pl.DataFrame, labels: Labels, others: list[str], wher
 
 def _notes(blank: int, others: list[str]) -> tuple[str, ...]:
     """Say what the label cells did not state, and what was skipped."""
-    unstated = f"{blank:,} images have no labels, treated as not stated"
-    skipped = (
-        f"findings that are none of ours were skipped: {', '.join(others[:5])}{', ...' if len(others) > 5 else ''}"
-    )
+    unstated = f"{images(blank)} without labels, treated as not stated"
+    skipped = f"findings that are none of ours were skipped: {first_of(others)}"
     return (*((unstated,) if blank else ()), *((skipped,) if others else ()))
 
 
@@ -137,4 +136,4 @@ def _contradictions(table: pl.DataFrame) -> tuple[str, ...]:
     if vocabulary.NO_FINDING not in table.columns or not others:
         return ()
     both = table.select(((pl.col(vocabulary.NO_FINDING) == 1) & (pl.max_horizontal(others) == 1)).sum()).item()
-    return (f'{both:,} images are labelled "No Finding" beside a finding',) if both else ()
+    return (f'{images(both)} with "No Finding" beside a finding',) if both else ()

@@ -10,11 +10,9 @@ from cxrbench.data.cells import Parsed, parse_ages, parse_follow_ups, parse_sexe
 from cxrbench.data.labels import parse_labels
 from cxrbench.data.releases import Column, TableFormat
 from cxrbench.data.sheets import LINE, read_sheet
+from cxrbench.data.wording import first_of, images
 from cxrbench.errors import DataError
 from cxrbench.runs import TABLE_COLUMNS
-
-SHOWN = 3
-"""How many examples a message gives."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +96,8 @@ def _require_unique(cells: pl.DataFrame, path: Path) -> None:
     lines = cells.group_by("image_id", maintain_order=True).agg(LINE)
     twice = lines.filter(pl.col(LINE).list.len() > 1)
     if twice.height:
-        shown = ", ".join(f"{name} (lines {' and '.join(map(str, at))})" for name, at in twice.head(SHOWN).iter_rows())
-        more = ", ..." if twice.height > SHOWN else ""
-        count = "1 image" if twice.height == 1 else f"{twice.height:,} images"
-        raise DataError(f"{path} lists {count} more than once: {shown}{more}; keep one line of each")
+        shown = first_of([f"{name} (lines {' and '.join(map(str, at))})" for name, at in twice.iter_rows()])
+        raise DataError(f"{path} lists {images(twice.height)} more than once: {shown}; keep one line of each")
 
 
 def _parse(cells: pl.DataFrame, form: TableFormat) -> dict[str, Parsed]:

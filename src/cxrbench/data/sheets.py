@@ -1,9 +1,9 @@
 """CSV files as they are in the wild: read as text, every row with its line number."""
 
 import csv
+import io
 import re
 from collections import Counter
-from itertools import islice
 from pathlib import Path
 
 import polars as pl
@@ -53,38 +53,43 @@ def _stripped(cells: pl.Expr) -> pl.Expr:
 
 def _parse(path: Path, delimiter: str) -> pl.DataFrame:
     """The file as polars reads it; only commas at the end of lines are forgiven."""
+    text = _read(path)
     try:
-        return _polars(path, delimiter, is_ragged=False)
+        return _polars(text, delimiter, is_ragged=False)
     except pl.exceptions.NoDataError:
         raise DataError(f"{path} is empty") from None
+    except pl.exceptions.PolarsError as error:
+        _refuse_what_is_no_csv(path, text, delimiter)
+        if "more fields" not in str(error):
+            raise DataError(f"{path} is not a CSV file: {str(error).splitlines()[0]}") from None
+    return _polars(text, delimiter, is_ragged=True)
+
+
+def _read(path: Path) -> str:
+    """The whole file; polars itself would take [ and * in its name for a pattern."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from None
-    except pl.exceptions.PolarsError as error:
-        _refuse_what_is_no_csv(path, delimiter, error)
-    return _polars(path, delimiter, is_ragged=True)
-
-
-def _polars(path: Path, delimiter: str, *, is_ragged: bool) -> pl.DataFrame:
-    """Every cell as text."""
-    return pl.read_csv(path, separator=delimiter, infer_schema=False, truncate_ragged_lines=is_ragged)
-
-
-def _refuse_what_is_no_csv(path: Path, delimiter: str, error: Exception) -> None:
-    """Say in which line the file breaks; return when only blank cells stand past the header's last column."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, delimiter=delimiter, strict=True)
-            width = len(next(reader))
-            broken = next((row for row in reader if any(cell.strip() for cell in islice(row, width, None))), None)
-            line = reader.line_num
     except UnicodeDecodeError:
         raise DataError(f"{path} is not a text file in UTF-8; save it as CSV in UTF-8") from None
+
+
+def _polars(text: str, delimiter: str, *, is_ragged: bool) -> pl.DataFrame:
+    """Every cell as text."""
+    return pl.read_csv(text.encode(), separator=delimiter, infer_schema=False, truncate_ragged_lines=is_ragged)
+
+
+def _refuse_what_is_no_csv(path: Path, text: str, delimiter: str) -> None:
+    """Say in which line the file breaks; return when no cell stands past the header's last column but blank ones."""
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        width = len(next(reader))
+        broken = next((row for row in reader if any(cell.strip() for cell in row[width:])), None)
     except csv.Error as problem:
         raise DataError(f"{path} is not a CSV file: {problem}") from None
     if broken is not None:
         raise DataError(
-            f"{path}, line {line}: {len(broken)} cells under a header of {width}; "
+            f"{path}, line {reader.line_num}: {len(broken)} cells under a header of {width}; "
             f"quote cells that contain {delimiter!r}"
         )
-    if "more fields" not in str(error):
-        raise DataError(f"{path} is not a CSV file: {str(error).splitlines()[0]}") from None

@@ -10,7 +10,8 @@ from cxrbench import findings as vocabulary
 from cxrbench.data.boxes import read_boxes
 from cxrbench.data.folders import find_images
 from cxrbench.data.releases import NIH, TableFormat, read_format
-from cxrbench.data.rows import SHOWN, read_rows
+from cxrbench.data.rows import read_rows
+from cxrbench.data.wording import first_of
 from cxrbench.errors import DataError
 from cxrbench.progress import Track, silent
 
@@ -134,10 +135,9 @@ def require_complete(archive: Archive, allow_missing: bool) -> None:
             f"(the first is {archive.missing[0]}); is this the folder of the images?"
         )
     if missing and not (allow_missing or archive.is_sample):
-        first = ", ".join(archive.missing[:SHOWN]) + (", ..." if missing > SHOWN else "")
         raise DataError(
             f"{missing:,} of the {listed:,} images that {archive.labels} lists are not under {archive.folder} "
-            f"({first}); unpack them there, or go on without them: --allow-missing"
+            f"({first_of(archive.missing)}); unpack them there, or go on without them: --allow-missing"
         )
 
 

@@ -13,11 +13,11 @@ from cxrbench.data.store.plan import Plan, plan_store
 from cxrbench.data.store.pool import decode_all
 from cxrbench.data.store.scratch import alone, clear_marks, make_room, reporting_disk
 from cxrbench.data.tables import Archive, require_complete
+from cxrbench.data.wording import first_of, images
 from cxrbench.errors import DataError
 from cxrbench.files import atomic_folder, partial_of
 from cxrbench.progress import Track, silent
 
-SHOWN = 3
 SIDES = ("height", "width")
 _REMEDY = "choose another folder, or delete it to have it made again"
 
@@ -113,10 +113,8 @@ def _open_same(plan: Plan, folder: Path) -> Store:
 def _check_failures(failures: Sequence[Failure], *, allow_missing: bool) -> None:
     """Refuse images that cannot be read, unless that was allowed."""
     if failures and not allow_missing:
-        count = "1 image" if len(failures) == 1 else f"{len(failures):,} images"
-        shown = "; ".join(f"{failure.path}: {failure.reason}" for failure in failures[:SHOWN])
-        more = "; ..." if len(failures) > SHOWN else ""
+        shown = first_of([f"{failure.path}: {failure.reason}" for failure in failures], separator="; ")
         raise DataError(
-            f"{count} cannot be read ({shown}{more}); replace the files, or go on without them: --allow-missing. "
-            "The others need not be decoded again"
+            f"{images(len(failures))} cannot be read ({shown}); replace the files, or go on without them: "
+            "--allow-missing (the others need not be decoded again)"
         )

@@ -1,0 +1,87 @@
+"""Atomic writing and digests."""
+
+import hashlib
+import json
+
+import pytest
+
+from cxrbench.files import (
+    atomic_file,
+    atomic_folder,
+    digest_file,
+    digest_json,
+    partial_of,
+    write_json,
+    write_text,
+)
+
+
+def fail_after_writing(block, *inside):
+    """Enter a context, write half of something there, and fail."""
+
+    def run():
+        with block as scratch:
+            scratch.joinpath(*inside).write_text("half")
+            raise KeyError("failed")
+
+    with pytest.raises(KeyError):
+        run()
+
+
+def test_a_folder_appears_only_when_it_is_complete(tmp_path):
+    final = tmp_path / "deep" / "store"
+    with atomic_folder(final) as scratch:
+        (scratch / "file").write_text("content")
+        assert not final.exists()
+    assert (final / "file").read_text() == "content"
+    assert not partial_of(final).exists()
+
+
+def test_a_failed_folder_leaves_nothing(tmp_path):
+    final = tmp_path / "store"
+    fail_after_writing(atomic_folder(final), "file")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unfinished_work_is_found_again(tmp_path):
+    final = tmp_path / "store"
+    fail_after_writing(atomic_folder(final, keep_on_error=True), "file")
+    assert not final.exists()
+    with atomic_folder(final, keep_on_error=True) as scratch:
+        assert (scratch / "file").read_text() == "half"
+    assert (final / "file").read_text() == "half"
+
+
+def test_a_finished_folder_is_not_made_twice(tmp_path):
+    with pytest.raises(FileExistsError, match=str(tmp_path)), atomic_folder(tmp_path):
+        pytest.fail("the block must not run")
+
+
+def test_a_failed_file_keeps_what_was_there(tmp_path):
+    path = tmp_path / "file"
+    write_text(path, "old")
+    fail_after_writing(atomic_file(path))
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_json_round_trip_keeps_order_and_letters(tmp_path):
+    value = {"b": [1, 2.5, None], "a": "Köln"}
+    write_json(tmp_path / "x.json", value)
+    text = (tmp_path / "x.json").read_text(encoding="utf-8")
+    assert json.loads(text) == value
+    assert text.index('"b"') < text.index('"a"')
+    assert "Köln" in text
+
+
+def test_json_refuses_what_json_cannot_say(tmp_path):
+    with pytest.raises(ValueError, match="nan"):
+        write_json(tmp_path / "x.json", float("nan"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_digests_depend_on_content_alone(tmp_path):
+    assert digest_json({"a": 1, "b": [2]}) == digest_json({"b": [2], "a": 1})
+    assert digest_json([1, 2]) != digest_json([2, 1])
+    (tmp_path / "x").write_bytes(b"abc")
+    assert digest_file(tmp_path / "x") == hashlib.sha256(b"abc").hexdigest()
