@@ -7,7 +7,6 @@ import polars as pl
 from cxrbench.evaluate.reading import findings_of
 from cxrbench.splits import ALL_IMAGES, Split, describe_split
 
-
 ANY, UNKNOWN = "any", "unknown"
 
 

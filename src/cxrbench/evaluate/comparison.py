@@ -7,13 +7,19 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from cxrbench.evaluate.discrimination import MEAN, known, pathologies
 from cxrbench.evaluate.groups import ALL
+from cxrbench.evaluate.reading import NOT_STATED, HeldOut, Scores
+from cxrbench.runs import RunName
 from cxrbench.splits import Split
+from cxrbench.stats.clustered import AucDifference, auc_difference, smallest_detectable
 from cxrbench.stats.comparison import corrected_resampled
+from cxrbench.stats.joint import joint_aucs
 
 NEW_TRAINING_SETS = "this recipe on new training sets"
+NEW_PATIENTS = "this model on new patients"
 CORRECTED = "corrected re-sampled t (Nadeau and Bengio)"
-OFFICIAL = "official"
+PAIRED = "paired, clustered by patient (Obuchowski)"
 
 COMPARISON_SCHEMA = {
     "kind": pl.String,
@@ -28,47 +34,52 @@ COMPARISON_SCHEMA = {
     "lower": pl.Float64,
     "upper": pl.Float64,
     "p_value": pl.Float64,
+    "smallest_detectable": pl.Float64,
     "probability_practically_nil": pl.Float64,
     "reason": pl.String,
 }
 
 
-def resampled_comparisons(auc: pl.DataFrame, splits: Mapping[str, Split], approaches: Sequence[str]) -> pl.DataFrame:
+def resampled_comparisons(auc: pl.DataFrame, splits: Mapping[str, Split]) -> pl.DataFrame:
     """All pairs of approaches over the re-samples (or folds) that both were trained on.
 
-    Differences are approach a minus approach b; seeds on one split are averaged first. One official list is not
-    re-sampled, so it has no row here.
+    Differences are approach a minus approach b; seeds on one split are averaged first.
 
     Args:
-        auc: ``auc_table`` of all splits.
+        auc: ``auc_table`` of kinds with more than one split.
         splits: By name.
-        approaches: Order in which they are paired.
     """
-    resampled = auc.filter((pl.col("group") == ALL) & (pl.col("kind") != OFFICIAL))
-    per_split = resampled.group_by("kind", "finding", "split", "approach", maintain_order=True).agg(
-        pl.col("auc").mean()
-    )
+    by_split = _aucs_by_split(auc)
     rows = [
-        {"kind": kind, "finding": finding, **_compare(one, splits, a, b)}
-        for (kind, finding), one in per_split.group_by("kind", "finding", maintain_order=True)
-        for a, b in combinations(approaches, 2)
+        {"kind": kind, "finding": finding, "approach_a": a, "approach_b": b, **_over_splits(aucs[a], aucs[b], splits)}
+        for (kind, finding), aucs in by_split.items()
+        for a, b in combinations(sorted(aucs), 2)
     ]
     return pl.DataFrame(rows, schema=COMPARISON_SCHEMA)
 
 
-def _compare(aucs: pl.DataFrame, splits: Mapping[str, Split], a: str, b: str) -> dict[str, Any]:
-    """One pair on one finding: the corrected test over the splits in which both have an AUC."""
-    both = (
-        aucs.filter(pl.col("approach") == a)
-        .join(aucs.filter(pl.col("approach") == b), on="split", maintain_order="left")
-        .drop_nulls(["auc", "auc_right"])
-    )
-    differences = (both["auc"] - both["auc_right"]).to_numpy()
-    row = {"approach_a": a, "approach_b": b, "question": NEW_TRAINING_SETS, "splits": both.height}
-    if both.height < 2:
-        mean = float(differences.mean()) if both.height else None
-        return row | {"difference": mean, "reason": f"needs two splits or more, has {both.height}"}
-    ratio = float(np.mean([_test_to_train(splits[name]) for name in both["split"]]))
+def _aucs_by_split(auc: pl.DataFrame) -> dict[tuple[str, str], dict[str, dict[str, float]]]:
+    """Kind and finding -> approach -> split -> AUC, where there is one; the mean over seeds."""
+    keys = ("kind", "finding", "approach", "split")
+    measured = auc.filter(pl.col("group") == ALL).group_by(keys, maintain_order=True).agg(pl.col("auc").mean())
+    found: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
+    for kind, finding, approach, split, value in measured.iter_rows():
+        of_approach = found.setdefault((kind, finding), {}).setdefault(approach, {})
+        if value is not None:
+            of_approach[split] = value
+    return found
+
+
+def _over_splits(
+    first: Mapping[str, float], second: Mapping[str, float], splits: Mapping[str, Split]
+) -> dict[str, Any]:
+    """The corrected test over the splits in which both have an AUC."""
+    common = [split for split in first if split in second]
+    differences = [first[split] - second[split] for split in common]
+    row = {"question": NEW_TRAINING_SETS, "splits": len(common)}
+    if len(common) < 2:
+        return row | {"difference": next(iter(differences), None), "reason": f"needs two splits, has {len(common)}"}
+    ratio = float(np.mean([_test_to_train(splits[name]) for name in common]))
     result = corrected_resampled(differences, test_to_train=ratio)
     return row | {
         "method": CORRECTED,
@@ -77,6 +88,7 @@ def _compare(aucs: pl.DataFrame, splits: Mapping[str, Split], a: str, b: str) ->
         "lower": result.lower,
         "upper": result.upper,
         "p_value": result.p_value,
+        "smallest_detectable": smallest_detectable(result.std_error, result.n - 1),
         "probability_practically_nil": result.probability_practically_nil,
     }
 
@@ -84,3 +96,55 @@ def _compare(aucs: pl.DataFrame, splits: Mapping[str, Split], a: str, b: str) ->
 def _test_to_train(split: Split) -> float:
     """Patients in test per patient in train: patients, since images of one patient are not independent."""
     return len(split.patients["test"]) / len(split.patients["train"])
+
+
+def paired_comparisons(truth: HeldOut, scores: Sequence[Scores]) -> pl.DataFrame:
+    """All pairs of approaches on one test set, paired by patient; an approach's AUC is averaged over its seeds.
+
+    Says which trained models are better on new patients; what another training set would give it cannot say.
+
+    Args:
+        truth: The test images.
+        scores: The runs on this split.
+    """
+    if not scores:
+        return pl.DataFrame(schema=COMPARISON_SCHEMA)
+    labels = np.where(truth.labels == NOT_STATED, np.nan, truth.labels)
+    joint = joint_aucs(np.concatenate([run.logits for run in scores], axis=1), labels, truth.patients)
+    approaches = sorted({run.run.approach for run in scores})
+    head = {"kind": truth.split.kind, "question": NEW_PATIENTS, "method": PAIRED, "splits": 1}
+    rows = [
+        {**head, "approach_a": a, "approach_b": b, "finding": finding, **_as_row(auc_difference(joint, *columns))}
+        for finding in (*truth.findings, MEAN)
+        for a, b in combinations(approaches, 2)
+        if (columns := _paired_columns(truth, scores, (a, b), finding))
+    ]
+    return pl.DataFrame(rows, schema=COMPARISON_SCHEMA)
+
+
+def _paired_columns(
+    truth: HeldOut, scores: Sequence[Scores], pair: tuple[str, str], finding: str
+) -> tuple[list[int], list[int]] | None:
+    """Columns of the joint covariance on either side: every seed that both have, and every finding of a mean."""
+    place = {run.run: row for row, run in enumerate(scores)}
+    seeds = [sorted(run.seed for run in place if run.approach == approach) for approach in pair]
+    common = [seed for seed in seeds[0] if seed in seeds[1]]
+    averaged = pathologies(truth.findings) if finding == MEAN else (finding,)
+    chosen = [truth.findings.index(name) for name in averaged]
+    width = len(truth.findings)
+    rows = [[place[RunName(approach, truth.split.name, seed)] * width for seed in common] for approach in pair]
+    first, second = ([row + column for row in side for column in chosen] for side in rows)
+    return (first, second) if common else None
+
+
+def _as_row(difference: AucDifference) -> dict[str, Any]:
+    """A difference as a row; what is not known is null."""
+    return {
+        "difference": known(difference.estimate),
+        "std_error": known(difference.std_error),
+        "lower": known(difference.lower),
+        "upper": known(difference.upper),
+        "p_value": known(difference.p_value),
+        "smallest_detectable": known(difference.smallest_detectable),
+        "reason": difference.reason,
+    }

@@ -1,5 +1,7 @@
 """From a study's predictions to its result tables."""
 
+from collections import Counter
+from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -8,13 +10,13 @@ import polars as pl
 
 from cxrbench import runs
 from cxrbench.errors import StudyError
-from cxrbench.evaluate import archive, comparison, curves, discrimination, ranking, training
+from cxrbench.evaluate import archive, comparison, curves, discrimination, gaps, ranking, training
+from cxrbench.evaluate.gaps import group_pairs
 from cxrbench.evaluate.groups import group_rows
-from cxrbench.evaluate.reading import read_split_runs, read_splits, read_table
+from cxrbench.evaluate.reading import HeldOut, Scores, read_split_runs, read_splits, read_table
 from cxrbench.evaluate.writing import replaced_folder
 from cxrbench.progress import Track, silent
 from cxrbench.runs import RunName
-from cxrbench.splits import Split
 
 
 def evaluate_study(study: Path, *, seed: int = 0, track: Track = silent) -> Path:
@@ -46,18 +48,22 @@ def _tables(study: Path, names: list[RunName], track: Track) -> dict[str, pl.Dat
     table = read_table(study)
     by_split = {name: list(of) for name, of in groupby(sorted(names, key=attrgetter("split")), attrgetter("split"))}
     splits = read_splits(study, by_split)
+    kinds = Counter(split.kind for split in splits.values())
+    pairs = group_pairs(table)
     measured = [
-        _split_tables(study, table, splits[name], of)
+        _split_tables(*read_split_runs(study, table, splits[name], of), pairs, is_alone=kinds[splits[name].kind] == 1)
         for name, of in track(by_split.items(), total=len(by_split), label="evaluating splits")
     ]
-    auc, roc, ranks = (pl.concat(parts) for parts in zip(*measured, strict=True))
+    whole = {key: pl.concat(part[key] for part in measured) for key in measured[0]}
+    several = whole["auc"].filter(pl.col("kind").is_in([kind for kind, number in kinds.items() if number > 1]))
     histories = training.history_table(study, names)
     return {
-        "auc.csv": auc,
-        "auc_summary.csv": discrimination.auc_summary(auc),
-        "roc.parquet": curves.mean_curves(roc),
-        "comparison.csv": comparison.resampled_comparisons(auc, splits, sorted({run.approach for run in names})),
-        "rank_correlation.csv": ranking.mean_ranks(ranks),
+        "auc.csv": whole["auc"],
+        "auc_summary.csv": discrimination.auc_summary(whole["auc"]),
+        "gaps.csv": whole["gaps"],
+        "roc.parquet": curves.mean_curves(whole["curves"]),
+        "comparison.csv": pl.concat([comparison.resampled_comparisons(several, splits), whole["paired"]]),
+        "rank_correlation.csv": ranking.mean_ranks(whole["ranks"]),
         "archive.csv": archive.archive_table(table),
         "ages.csv": archive.age_table(table),
         "splits.csv": archive.split_table(table, list(splits.values())),
@@ -68,15 +74,22 @@ def _tables(study: Path, names: list[RunName], track: Track) -> dict[str, pl.Dat
 
 
 def _split_tables(
-    study: Path, table: pl.DataFrame, split: Split, names: list[RunName]
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """AUC, ROC curves and rank correlations of one split's runs; only their scores are in memory at a time."""
-    truth, scores = read_split_runs(study, table, split, names)
-    return (
-        discrimination.auc_table(truth, scores, group_rows(truth.images)),
-        curves.roc_table(truth, scores),
-        ranking.rank_table(truth, scores),
-    )
+    truth: HeldOut, scores: Sequence[Scores], pairs: Sequence[tuple[str, str]], *, is_alone: bool
+) -> dict[str, pl.DataFrame]:
+    """What one split's runs show; only their scores are in memory at a time.
+
+    Runs on a split that is alone of its kind are compared on its test set, for want of others.
+    """
+    masks = group_rows(truth.images)
+    counts = discrimination.count_table(truth, masks)
+    aucs = [discrimination.grouped_aucs(truth, run, masks) for run in scores]
+    return {
+        "auc": pl.concat(discrimination.auc_table(truth, *one, counts) for one in zip(scores, aucs, strict=True)),
+        "gaps": pl.concat(gaps.gap_table(truth, *one, pairs) for one in zip(scores, aucs, strict=True)),
+        "curves": curves.roc_table(truth, scores),
+        "ranks": ranking.rank_table(truth, scores),
+        "paired": comparison.paired_comparisons(truth, scores if is_alone else []),
+    }
 
 
 def _write(result: pl.DataFrame, path: Path) -> None:
