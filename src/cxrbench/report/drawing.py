@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
@@ -72,12 +72,33 @@ class Drawing:
         return f'<?xml version="1.0" encoding="utf-8"?>\n{self.svg}\n'
 
 
+@dataclass(frozen=True)
+class Margins:
+    """Room around the axes, CSS pixels; fixed, since measuring every label is what makes drawing slow."""
+
+    left: float = 50.0
+    right: float = 12.0
+    top: float = 12.0
+    bottom: float = 50.0
+
+
+def room_for(labels: Iterable[str]) -> float:
+    """Width that the longest of some labels needs beside the axes, pixels."""
+    return 12.0 + 6.6 * max(map(len, labels), default=0)
+
+
 @contextmanager
-def sheet(width: float, height: float) -> Iterator[Figure]:
+def sheet(width: float, height: float, margins: Margins) -> Iterator[Figure]:
     """Yield an empty figure of ``width`` x ``height`` CSS pixels, drawn in the report's style."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH), layout="constrained")
+        figure = Figure(figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH))
         FigureCanvasSVG(figure)
+        figure.subplots_adjust(
+            left=margins.left / width,
+            right=1 - margins.right / width,
+            top=1 - margins.top / height,
+            bottom=margins.bottom / height,
+        )
         yield figure
 
 

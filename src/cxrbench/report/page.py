@@ -98,7 +98,7 @@ def cautions(study: Study) -> list[tuple[str, str]]:
         said.append(
             (
                 "Not ImageNet",
-                "Approaches that should start from ImageNet start from stand-in weights; they say nothing about ImageNet.",
+                "What should start from ImageNet starts from stand-in weights, and says nothing about ImageNet.",
             )
         )
     if profile["name"] != "paper":

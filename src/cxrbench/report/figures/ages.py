@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from cxrbench.report.drawing import Drawing, drawing, sheet
+from cxrbench.report.drawing import Drawing, Margins, drawing, sheet
 from cxrbench.report.palette import FAINT
 from cxrbench.report.words import count
 
@@ -16,7 +16,7 @@ def age_figure(ages: pl.DataFrame) -> Drawing:
     known = ages.drop_nulls("age_years")
     oldest = int(known["age_years"].to_numpy().max(initial=0))
     edges = np.arange(0, oldest + 2 * BIN_YEARS, BIN_YEARS)
-    with sheet(WIDTH, HEIGHT) as figure:
+    with sheet(WIDTH, HEIGHT, Margins(left=64)) as figure:
         axes = figure.subplots()
         for sex, (label, colour) in SEXES.items():
             own = known.filter(pl.col("sex").eq_missing(sex))

@@ -6,10 +6,12 @@ from itertools import groupby
 from matplotlib.axes import Axes
 
 from cxrbench.report.differences import NIL, Difference
-from cxrbench.report.drawing import Drawing, Mark, drawing, sheet
+from cxrbench.report.drawing import Drawing, Margins, Mark, drawing, room_for, sheet
 from cxrbench.report.palette import ACCENT, FAINT, INK, RULE
 
 ROW, MARGIN, WIDTH = 28.0, 62.0, 940.0
+NUMBERS = 185.0
+"""Width of the column of numbers, pixels."""
 
 
 def forest_figure(rows: Sequence[Difference], name: str, *, axis: str) -> Drawing:
@@ -21,11 +23,13 @@ def forest_figure(rows: Sequence[Difference], name: str, *, axis: str) -> Drawin
         axis: What is on the axis, and which side favours what.
     """
     lines = _lines(rows)
-    with sheet(WIDTH, MARGIN + ROW * len(lines)) as figure:
+    labels = [line if isinstance(line, str) else line.label for line in lines]
+    margins = Margins(left=room_for(labels), right=NUMBERS)
+    with sheet(WIDTH, MARGIN + ROW * len(lines), margins) as figure:
         axes = figure.subplots()
         axes.axvspan(-NIL, NIL, color=RULE, alpha=0.5, linewidth=0)
         axes.axvline(0, color=FAINT, linewidth=0.8)
-        axes.set_yticks(range(len(lines)), [line if isinstance(line, str) else line.label for line in lines])
+        axes.set_yticks(range(len(lines)), labels)
         for place, line in enumerate(lines):
             _draw(axes, place, line)
         axes.set(xlim=_limits(rows), ylim=(len(lines) - 0.5, -0.5), xlabel=axis)

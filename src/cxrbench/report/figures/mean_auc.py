@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from cxrbench.report.drawing import Drawing, Mark, drawing, sheet
+from cxrbench.report.drawing import Drawing, Margins, Mark, drawing, room_for, sheet
 from cxrbench.report.palette import INK, Look
 from cxrbench.report.words import decimal, plus_minus, slug
 
-ROW, MARGIN, WIDTH = 30.0, 58.0, 940.0
+ROW, MARGIN, WIDTH = 30.0, 62.0, 940.0
 
 
 def mean_auc_figure(auc: pl.DataFrame, summary: pl.DataFrame, looks: Mapping[str, Look], *, kind: str) -> Drawing:
@@ -22,7 +22,7 @@ def mean_auc_figure(auc: pl.DataFrame, summary: pl.DataFrame, looks: Mapping[str
     """
     means = {row["approach"]: row for row in summary.iter_rows(named=True)}
     marks = {}
-    with sheet(WIDTH, MARGIN + ROW * len(looks)) as figure:
+    with sheet(WIDTH, MARGIN + ROW * len(looks), Margins(left=room_for(looks), right=110)) as figure:
         axes = figure.subplots()
         for row, (name, look) in enumerate(looks.items()):
             own = auc.filter(pl.col("approach") == name)

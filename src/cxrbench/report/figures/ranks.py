@@ -6,11 +6,11 @@ import numpy as np
 import polars as pl
 from matplotlib.colors import LinearSegmentedColormap
 
-from cxrbench.report.drawing import Drawing, drawing, sheet
+from cxrbench.report.drawing import Drawing, Margins, drawing, room_for, sheet
 from cxrbench.report.palette import ACCENT, INK, PAPER
 from cxrbench.report.words import decimal, slug, title_of
 
-CELL, MARGIN = 50.0, 120.0
+CELL = 50.0
 SHADES = LinearSegmentedColormap.from_list("agreement", ["#f3f7fb", "#a9c8e4", ACCENT, "#08315c"])
 DARK = 0.5
 """Shades beyond this share of the scale carry white figures."""
@@ -30,7 +30,9 @@ def rank_figure(ranks: pl.DataFrame, approaches: Sequence[str], *, finding: str,
     down, across = (approaches, approaches) if has_diagonal else (approaches[1:], approaches[:-1])
     shown = matrix if has_diagonal else matrix[1:, :-1]
     lowest = np.floor(np.nanmin(shown) * 10) / 10 if np.isfinite(shown).any() else 0.0
-    with sheet(CELL * len(across) + MARGIN, CELL * len(down) + MARGIN - 28) as figure:
+    margins = Margins(left=room_for(down), bottom=room_for(across))
+    width = CELL * len(across) + margins.left + margins.right
+    with sheet(width, CELL * len(down) + margins.top + margins.bottom, margins) as figure:
         axes = figure.subplots()
         axes.imshow(shown, cmap=SHADES, vmin=lowest, vmax=1.0)
         for row, column in np.argwhere(np.isfinite(shown)):

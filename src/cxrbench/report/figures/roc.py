@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from cxrbench.report.drawing import Drawing, Mark, drawing, sheet
+from cxrbench.report.drawing import Drawing, Margins, Mark, drawing, sheet
 from cxrbench.report.palette import FAINT, Look
 from cxrbench.report.words import plus_minus, slug, title_of
 
@@ -27,7 +27,7 @@ def roc_panel(
     own = curves.filter(pl.col("finding") == finding)
     areas = {row["approach"]: row for row in summary.filter(pl.col("finding") == finding).iter_rows(named=True)}
     marks = {}
-    with sheet(SIDE, SIDE + 14) as figure:
+    with sheet(SIDE, SIDE + 18, Margins(left=48, top=28)) as figure:
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.7, linestyle=(0, (1, 2)))
         for name, look in looks.items():

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from cxrbench.report.drawing import Drawing, Mark, drawing, sheet
+from cxrbench.report.drawing import Drawing, Margins, Mark, drawing, room_for, sheet
 from cxrbench.report.palette import RULE, Look
 from cxrbench.report.words import group_title, plus_minus, slug
 
-ROW, MARGIN, WIDTH = 40.0, 58.0, 940.0
+ROW, MARGIN, WIDTH = 40.0, 62.0, 940.0
 
 
 def subgroup_figure(summary: pl.DataFrame, groups: Sequence[str], looks: Mapping[str, Look], *, kind: str) -> Drawing:
@@ -21,7 +21,8 @@ def subgroup_figure(summary: pl.DataFrame, groups: Sequence[str], looks: Mapping
         kind: Of the splits.
     """
     marks = {}
-    with sheet(WIDTH, MARGIN + ROW * len(groups)) as figure:
+    titles = [group_title(group) for group in groups]
+    with sheet(WIDTH, MARGIN + ROW * len(groups), Margins(left=room_for(titles))) as figure:
         axes = figure.subplots()
         for place, group in enumerate(groups):
             axes.axhline(place, color=RULE, linewidth=0.6)
@@ -44,7 +45,7 @@ def subgroup_figure(summary: pl.DataFrame, groups: Sequence[str], looks: Mapping
                     markersize=6.5,
                     gid=gid,
                 )
-        axes.set_yticks(range(len(groups)), [group_title(group) for group in groups])
+        axes.set_yticks(range(len(groups)), titles)
         axes.set(ylim=(len(groups) - 0.5, -0.5), xlabel="Mean AUC over the pathologies that could be measured")
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)

@@ -8,7 +8,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from cxrbench.report.drawing import Drawing, Mark, drawing, sheet
+from cxrbench.report.drawing import Drawing, Margins, Mark, drawing, sheet
 from cxrbench.report.palette import Look
 from cxrbench.report.words import decimal, slug
 
@@ -25,8 +25,9 @@ def training_figure(history: pl.DataFrame, runs: pl.DataFrame, looks: Mapping[st
     """
     rows = -(-len(looks) // COLUMNS)
     marks: dict[str, Mark] = {}
-    with sheet(WIDTH, HEIGHT * rows + 24) as figure:
+    with sheet(WIDTH, HEIGHT * rows + 24, Margins(left=70, top=26)) as figure:
         panels = np.atleast_1d(figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False)).ravel()
+        figure.subplots_adjust(hspace=0.22, wspace=0.08)
         for panel, (name, look) in zip(panels, looks.items(), strict=False):
             panel.set_title(name)
             own = runs.filter(pl.col("approach") == name)

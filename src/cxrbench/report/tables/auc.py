@@ -63,7 +63,7 @@ def _positives(rows: pl.DataFrame) -> str:
 def _note(auc: pl.DataFrame, findings: Sequence[str]) -> str:
     """What the mean leaves out."""
     counted = auc.filter(pl.col("finding") == MEAN)["findings_counted"]
-    said = "Positives: test images with the finding, mean over the splits. Bold marks the highest number, not a proven lead."
+    said = "Positives: test images with the finding, mean over the splits. Bold: the highest, not a proven lead."
     least = int(counted.to_numpy().min(initial=len(findings)))
     if least < len(findings):
         said += (
