@@ -103,15 +103,18 @@ def _deviations(values: Floats, truth: Numbers, label: Labels) -> tuple[Numbers,
     """AUC (K,), and how far each image's placement lies from it, over the images of its class (K, N)."""
     auc = np.full(len(label), np.nan)
     deviation = np.full((len(label), len(values)), np.nan)
-    for k, column in enumerate(label):
-        stated = np.flatnonzero(~np.isnan(truth[:, column]))
-        present = truth[stated, column] == 1
-        m = int(present.sum())
-        if 0 < m < len(present):
-            placed = placements(np.ascontiguousarray(values[stated, k]), present)
+    columns = np.ascontiguousarray(values.T)
+    for this, of_label in enumerate(truth.T):
+        stated = np.flatnonzero(~np.isnan(of_label))
+        present = of_label[stated] == 1
+        if not 0 < (m := int(present.sum())) < len(present):
+            continue
+        share = np.where(present, 1 / m, 1 / (len(present) - m))
+        for k in np.flatnonzero(label == this):
+            placed = placements(columns[k].take(stated), present)
             auc[k] = placed[present].mean()
             deviation[k] = 0
-            deviation[k, stated] = (placed - auc[k]) / np.where(present, m, len(present) - m)
+            deviation[k, stated] = (placed - auc[k]) * share
     return auc, deviation
 
 

@@ -22,13 +22,14 @@ def placements(scores: Floats, present: Truth) -> Numbers:
     higher. Both classes must be present.
     """
     order = ascending(scores)
-    ordered = present[order]
-    starts = group_starts(scores[order])
-    sizes = np.diff(starts, append=len(scores))
-    positives = np.add.reduceat(ordered, starts, dtype=np.intp)
-    negatives = sizes - positives
-    below = (np.cumsum(negatives) - negatives / 2) / negatives.sum()
-    above = 1 - (np.cumsum(positives) - positives / 2) / positives.sum()
+    ordered = present.take(order)
+    edges = np.append(group_starts(scores.take(order)), len(scores))
+    up_to = np.concatenate([[0], np.cumsum(ordered)])[edges]  # positives before each group of tied scores
+    positives = (up_to[:-1] + up_to[1:]) / 2
+    negatives = (edges[:-1] + edges[1:]) / 2 - positives
+    below, above = negatives / (edges[-1] - up_to[-1]), 1 - positives / up_to[-1]
+    if len(below) < len(order):
+        below, above = (np.repeat(share, np.diff(edges)) for share in (below, above))
     shares = np.empty(len(scores))
-    shares[order] = np.where(ordered, np.repeat(below, sizes), np.repeat(above, sizes))
+    shares[order] = np.where(ordered, below, above)
     return shares
