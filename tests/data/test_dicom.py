@@ -93,7 +93,7 @@ def test_a_lookup_table_counts_before_the_window():
     table.LUTDescriptor = [4096, 0, 10]
     table.LUTData = (1023 - np.arange(4096) // 4).astype(np.uint16).tobytes()
     image = render(VOILUTSequence=[table], WindowCenter=2000, WindowWidth=1000)
-    assert np.abs(image - 255 * (1023 - FILM // 4) / 1023).max() <= 0.5
+    assert np.abs(image - 255 * ((1023 - FILM // 4) / 1023)).max() <= 0.5
 
 
 @pytest.mark.parametrize("window", [{}, {"WindowCenter": 2000, "WindowWidth": 1000}])
