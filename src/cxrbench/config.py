@@ -187,7 +187,7 @@ class StudySettings(Settings):
     profile: str = "paper"
     weights: str = Field(HUB, description=f"{HUB!r} (timm's hub), {STAND_IN!r}, or a file of ImageNet weights")
     recipe: RecipeChange = RecipeChange()
-    workers: int | None = Field(None, ge=1, description="processes that decode images; null: one per core")
+    workers: int | None = Field(None, ge=1, description="processes at a time; null: one per core decodes, one run")
 
 
 AnySettings = TypeVar("AnySettings", bound=Settings)

@@ -41,4 +41,32 @@ def prepare(
     print(f"store: {out}: {store.index.height:,} images; {left_out}")
 
 
-COMMANDS = (prepare,)
+def phantom(
+    out: Annotated[Path, typer.Option(help="Folder of the generated archive.")],
+    patients: Annotated[int, typer.Option(min=2, help="Patients; each has 1 to 20 films, 3 on average.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal bytes.")] = 0,
+    size_px: Annotated[int, typer.Option(min=64, max=4096, help="Side of the films.")] = 1024,
+    detail_px: Annotated[int, typer.Option(min=32, help="Smallest input that shows small nodules.")] = 448,
+    label_noise: Annotated[float, typer.Option(min=0, max=1, help="Share of labels that are wrong.")] = 0.0,
+    prevalence_scale: Annotated[float, typer.Option(min=0, max=10, help="Multiplies NIH's prevalences.")] = 1.0,
+    workers: Workers = None,
+) -> None:
+    """Generate chest radiographs with known truth, in the layout of the NIH release."""
+    from cxrbench.data.phantom import PhantomSettings, generate_release
+    from cxrbench.environment import usable_cores
+    from cxrbench.terminal import shown_progress
+
+    settings = PhantomSettings(
+        patients=patients,
+        seed=seed,
+        size_px=size_px,
+        detail_px=detail_px,
+        label_noise=label_noise,
+        prevalence_scale=prevalence_scale,
+    )
+    with shown_progress() as track:
+        generate_release(out, settings, workers=workers or usable_cores(), track=track)
+    print(f"films: {out}")
+
+
+COMMANDS = (prepare, phantom)

@@ -12,5 +12,7 @@ Format = Annotated[
 AllowMissing = Annotated[
     bool, typer.Option("--allow-missing", help="Go on with the images that are there and readable.")
 ]
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes that decode images (default: one per core).")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes at a time (default: every core decodes, one run is made).")
+]
 Study = Annotated[Path, typer.Argument(help="Folder of a study.")]

@@ -75,7 +75,10 @@ def _run_study(settings: "StudySettings", *, only_splits: list[str], is_dry: boo
         if is_dry:
             return
         with StudyBars(plan) as bars:
-            outcomes = [bars.finished(outcome) for outcome in study.carry_out(plan, begin=bars.begin)]
+            outcomes = [
+                bars.finished(outcome)
+                for outcome in study.carry_out(plan, workers=settings.workers or 1, begin=bars.begin)
+            ]
         failures = [outcome for outcome in outcomes if outcome.failure]
         if plan.done or len(failures) < len(outcomes):
             _write_report(settings.out)
@@ -93,6 +96,20 @@ def _write_report(folder: Path) -> None:
     with shown_progress() as track:
         evaluate_study(folder, track=track)
     print(f"report: {write_report(folder)}")
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for films, study and report.")] = Path("cxrbench-demo"),
+    workers: Workers = None,
+) -> None:
+    """The main job on generated films, within minutes on two cores; it claims no accuracy."""
+    from cxrbench.demo import demo_settings, generate_films
+    from cxrbench.environment import usable_cores
+    from cxrbench.terminal import shown_progress
+
+    with shown_progress() as track:
+        generate_films(out, workers=workers or usable_cores(), track=track)
+    _run_study(demo_settings(out), only_splits=[])
 
 
 def report(study: Study) -> None:
@@ -148,4 +165,4 @@ def splits(study: Study) -> None:
         Console().print(shown)
 
 
-COMMANDS = (run, report, approaches, splits)
+COMMANDS = (demo, run, report, approaches, splits)

@@ -1,15 +1,20 @@
 """Making the runs of a plan; where a cluster plugs in, it replaces ``run_here``."""
 
+import multiprocessing
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import torch
 from safetensors.torch import load_file
 
 from cxrbench.data.store import open_store
+from cxrbench.environment import usable_cores
 from cxrbench.errors import CxrbenchError
 from cxrbench.files import atomic_folder, partial_of, write_json
 from cxrbench.runs import FAILURE_FILE, SPLITS_FOLDER, TABLE_FILE, RunName
@@ -34,10 +39,29 @@ def _begin_silently(_task: RunTask) -> ReportStep:
     return ignore_steps
 
 
-def carry_out(plan: Plan, *, begin: Begin = _begin_silently) -> Iterator[Outcome]:
-    """Make the runs of a plan one after the other; a failed run does not end the study."""
-    for task in plan.to_do:
-        yield perform(task, report=begin(task))
+def carry_out(plan: Plan, *, workers: int = 1, begin: Begin = _begin_silently) -> Iterator[Outcome]:
+    """Make the runs of a plan; a failed run does not end the study.
+
+    Args:
+        plan: The runs to do.
+        workers: Runs at a time, each in a process of its own with an equal share of the cores.
+        begin: Told of each run that begins; only where one is made at a time.
+    """
+    if workers > 1:
+        return _side_by_side(plan.to_do, workers)
+    return (perform(task, report=begin(task)) for task in plan.to_do)
+
+
+def _side_by_side(tasks: Sequence[RunTask], workers: int) -> Iterator[Outcome]:
+    threads = max(1, usable_cores() // workers)
+    spawn = multiprocessing.get_context("spawn")  # a fork would copy torch's threads half-way
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
+        names = {pool.submit(perform, task): task.name for task in tasks}
+        for future in as_completed(names):
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                yield Outcome(names[future], 0.0, failure="its process was killed, perhaps for want of memory")
 
 
 def perform(task: RunTask, *, report: ReportStep = ignore_steps) -> Outcome:

@@ -1,5 +1,6 @@
 """Make one run: parts, network, fit, predictions, records."""
 
+import logging
 import warnings
 from pathlib import Path
 from typing import Any
@@ -105,9 +106,12 @@ def make_parts(
 
 
 def _train(fit: Fit, report: ReportStep) -> None:
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it announces hardware and products
     with warnings.catch_warnings():
         # Lightning advises DataLoader workers; batches come from the store without any.
         warnings.filterwarnings("ignore", category=UserWarning, module="lightning")
+        # Lightning 2.6 uses a name that torch 2.15 is about to drop.
+        warnings.filterwarnings("ignore", category=FutureWarning, message=".*LeafSpec")
         trainer = lightning.Trainer(
             accelerator="auto",
             devices=1,
