@@ -15,6 +15,7 @@ from cxrbench.splits import Split
 from cxrbench.stats.clustered import AucDifference, auc_difference, smallest_detectable
 from cxrbench.stats.comparison import corrected_resampled
 from cxrbench.stats.joint import joint_aucs
+from cxrbench.stats.multiplicity import holm
 
 NEW_TRAINING_SETS = "this recipe on new training sets"
 NEW_PATIENTS = "this model on new patients"
@@ -34,6 +35,7 @@ COMPARISON_SCHEMA = {
     "lower": pl.Float64,
     "upper": pl.Float64,
     "p_value": pl.Float64,
+    "p_adjusted": pl.Float64,
     "smallest_detectable": pl.Float64,
     "probability_practically_nil": pl.Float64,
     "reason": pl.String,
@@ -55,7 +57,7 @@ def resampled_comparisons(auc: pl.DataFrame, splits: Mapping[str, Split]) -> pl.
         for (kind, finding), aucs in by_split.items()
         for a, b in combinations(sorted(aucs), 2)
     ]
-    return pl.DataFrame(rows, schema=COMPARISON_SCHEMA)
+    return adjusted(pl.DataFrame(rows, schema=COMPARISON_SCHEMA))
 
 
 def _aucs_by_split(auc: pl.DataFrame) -> dict[tuple[str, str], dict[str, dict[str, float]]]:
@@ -112,14 +114,14 @@ def paired_comparisons(truth: HeldOut, scores: Sequence[Scores]) -> pl.DataFrame
     labels = np.where(truth.labels == NOT_STATED, np.nan, truth.labels)
     joint = joint_aucs(np.concatenate([run.logits for run in scores], axis=1), labels, truth.patients)
     approaches = sorted({run.run.approach for run in scores})
-    head = {"kind": truth.split.kind, "question": NEW_PATIENTS, "method": PAIRED, "splits": 1}
+    head = {"kind": truth.kind, "question": NEW_PATIENTS, "method": PAIRED, "splits": 1}
     rows = [
         {**head, "approach_a": a, "approach_b": b, "finding": finding, **_as_row(auc_difference(joint, *columns))}
         for finding in (*truth.findings, MEAN)
         for a, b in combinations(approaches, 2)
         if (columns := _paired_columns(truth, scores, (a, b), finding))
     ]
-    return pl.DataFrame(rows, schema=COMPARISON_SCHEMA)
+    return adjusted(pl.DataFrame(rows, schema=COMPARISON_SCHEMA))
 
 
 def _paired_columns(
@@ -132,7 +134,7 @@ def _paired_columns(
     averaged = pathologies(truth.findings) if finding == MEAN else (finding,)
     chosen = [truth.findings.index(name) for name in averaged]
     width = len(truth.findings)
-    rows = [[place[RunName(approach, truth.split.name, seed)] * width for seed in common] for approach in pair]
+    rows = [[place[RunName(approach, truth.split, seed)] * width for seed in common] for approach in pair]
     first, second = ([row + column for row in side for column in chosen] for side in rows)
     return (first, second) if common else None
 
@@ -148,3 +150,13 @@ def _as_row(difference: AucDifference) -> dict[str, Any]:
         "smallest_detectable": known(difference.smallest_detectable),
         "reason": difference.reason,
     }
+
+
+def adjusted(rows: pl.DataFrame) -> pl.DataFrame:
+    """Holm's p-values: one family is the mean AUC of all pairs on a kind of split, another all single findings.
+
+    The mean is what approaches are compared by first; findings are looked at after.
+    """
+    family = pl.struct("kind", pl.col("finding") == MEAN)
+    holm_of = pl.col("p_value").map_batches(lambda values: pl.Series(holm(values.to_numpy())), return_dtype=pl.Float64)
+    return rows.with_columns(holm_of.over(family).fill_nan(None).alias("p_adjusted"))

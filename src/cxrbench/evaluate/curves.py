@@ -29,7 +29,7 @@ def roc_table(truth: HeldOut, scores: Sequence[Scores]) -> pl.DataFrame:
                 ).with_columns(approach=pl.lit(run.run.approach), finding=pl.lit(finding))
             )
     curves = pl.concat(parts) if parts else _EMPTY
-    return curves.with_columns(split=pl.lit(truth.split.name), kind=pl.lit(truth.split.kind))
+    return curves.with_columns(split=pl.lit(truth.split), kind=pl.lit(truth.kind))
 
 
 def mean_curves(curves: pl.DataFrame) -> pl.DataFrame:

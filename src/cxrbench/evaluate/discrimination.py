@@ -90,7 +90,7 @@ def auc_table(truth: HeldOut, run: Scores, aucs: GroupedAucs, counts: pl.DataFra
         for group in aucs.groups
         for finding in (*aucs.findings, MEAN)
     ]
-    head = {"approach": run.run.approach, "split": truth.split.name, "kind": truth.split.kind, "seed": run.run.seed}
+    head = {"approach": run.run.approach, "split": truth.split, "kind": truth.kind, "seed": run.run.seed}
     measured = pl.DataFrame(rows, schema={name: AUC_SCHEMA[name] for name in (*GROUP_FINDING, *_INTERVAL_COLUMNS)})
     joined = measured.join(counts, on=GROUP_FINDING, how="left", maintain_order="left")
     return joined.select(

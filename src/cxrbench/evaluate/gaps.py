@@ -36,7 +36,7 @@ def gap_table(truth: HeldOut, run: Scores, aucs: GroupedAucs, pairs: Sequence[tu
     Both sides of a mean are over the findings that both groups have; patients may be in both groups.
     """
     there = set(aucs.groups)
-    head = {"approach": run.run.approach, "split": truth.split.name, "kind": truth.split.kind, "seed": run.run.seed}
+    head = {"approach": run.run.approach, "split": truth.split, "kind": truth.kind, "seed": run.run.seed}
     rows = [
         {**head, "finding": finding, "group_a": one, "group_b": other, **_gap(aucs, one, other, finding)}
         for one, other in pairs

@@ -9,7 +9,7 @@ import polars as pl
 from cxrbench.evaluate.discrimination import MEAN
 from cxrbench.evaluate.reading import HeldOut, Scores
 from cxrbench.findings import NO_FINDING
-from cxrbench.stats.sorting import midranks
+from cxrbench.stats.ranking import spearman_matrix
 
 PAIR_NAMES = ("kind", "approach_a", "approach_b", "finding")
 
@@ -27,23 +27,12 @@ def rank_table(truth: HeldOut, scores: Sequence[Scores]) -> pl.DataFrame:
     pathologies = [matrix for finding, matrix in matrices.items() if finding != NO_FINDING]
     matrices[MEAN] = np.mean(pathologies, axis=0)
     rows = [
-        (truth.split.name, truth.split.kind, scores[a].run.approach, scores[b].run.approach, finding, matrix[a, b])
+        (truth.split, truth.kind, scores[a].run.approach, scores[b].run.approach, finding, matrix[a, b])
         for finding, matrix in matrices.items()
         for a, b in combinations(range(len(scores)), 2)
     ]
     schema = {**dict.fromkeys(("split", *PAIR_NAMES), pl.String), "spearman": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row").with_columns(pl.col("spearman").fill_nan(None))
-
-
-def spearman_matrix(columns: np.ndarray) -> np.ndarray:
-    """Rank correlations (M, M) of the columns of an (N, M) array; NaN where a column is constant."""
-    ranks = np.stack([midranks(column) for column in columns.T], axis=1)  # (N, M)
-    centred = ranks - ranks.mean(axis=0)
-    products = centred.T @ centred
-    spread = np.sqrt(np.diag(products))
-    with np.errstate(invalid="ignore"):
-        correlations: np.ndarray = products / np.outer(spread, spread)
-    return correlations
 
 
 def mean_ranks(pairs: pl.DataFrame) -> pl.DataFrame:

@@ -23,7 +23,10 @@ NOT_STATED = -1
 class HeldOut:
     """The test images of one split, in one order for all its runs, and their truth."""
 
-    split: Split
+    split: str
+    """Name of the split."""
+    kind: str
+    """Of the split."""
     images: pl.DataFrame
     """(N) rows of the table, sorted by ``image_id``."""
     findings: tuple[str, ...]
@@ -107,7 +110,7 @@ def read_split_runs(
 def _held_out(table: pl.DataFrame, split: Split, findings: tuple[str, ...], predicted: pl.Series) -> HeldOut:
     images = table.filter(pl.col("image_id").is_in(predicted.implode()))
     labels = images.select(pl.col(findings).fill_null(NOT_STATED).cast(pl.Int8)).to_numpy()
-    return HeldOut(split, images, findings, labels)
+    return HeldOut(split.name, split.kind, images, findings, labels)
 
 
 def _check_identity(config: dict[str, Any], run: RunName, split: Split) -> None:
@@ -161,6 +164,6 @@ def _other_images(run: RunName, predicted: pl.Series, truth: HeldOut) -> str:
     ours, theirs = set(predicted), set(truth.images["image_id"])
     image = min(ours ^ theirs)
     return (
-        f"{run} predicts {len(ours)} test images, the other runs of {truth.split.name} {len(theirs)} "
+        f"{run} predicts {len(ours)} test images, the other runs of {truth.split} {len(theirs)} "
         f"(they differ in {len(ours ^ theirs)}, first: {image}); runs are compared on the same images only"
     )

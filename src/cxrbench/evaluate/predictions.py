@@ -1,0 +1,201 @@
+"""Evaluating and comparing files of predictions, of any model of anyone."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from cxrbench import files
+from cxrbench import findings as vocabulary
+from cxrbench.errors import DataError
+from cxrbench.evaluate import comparison, discrimination, gaps, ranking
+from cxrbench.evaluate.gaps import group_pairs
+from cxrbench.evaluate.groups import group_rows
+from cxrbench.evaluate.matching import Predictions, named_apart, read_predictions
+from cxrbench.evaluate.reading import HeldOut, Scores
+from cxrbench.evaluate.truth import (
+    GIVEN,
+    Labels,
+    held_out,
+    matched_images,
+    read_labels,
+    require_same_labels,
+    require_untrained,
+)
+from cxrbench.evaluate.writing import replaced_folder
+from cxrbench.runs import RunName
+
+RECORD_FILE = "evaluation.json"
+"""How files were understood; its presence marks a folder of results that may be replaced."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured, and how the files were understood."""
+
+    folder: Path
+    matched: dict[str, dict[str, str]]
+    """Model -> column of its file -> what it was taken for."""
+    ignored: dict[str, tuple[str, ...]]
+    """Model -> columns that were not used."""
+    dropped: dict[str, int]
+    """Model -> images left out because another model has no prediction of them."""
+    images: int
+    patients: int
+    findings: tuple[str, ...]
+    tables: dict[str, pl.DataFrame]
+    """By name, as written."""
+
+
+def evaluate_files(
+    predictions: Path,
+    labels: Path,
+    out: Path,
+    *,
+    table_format: Path | None = None,
+    trained_on: Path | None = None,
+    findings: Sequence[str] = vocabulary.NIH,
+) -> Evaluation:
+    """Measure one model: AUCs by group and finding with intervals for new patients, and gaps between groups.
+
+    Args:
+        predictions: CSV or Parquet: a column of image names, a probability column per finding.
+        labels: The release's label file, or a study's ``table.parquet``.
+        out: Folder of the results; must be absent, empty, or hold earlier results of this command.
+        table_format: YAML that names the columns of a label file that is not NIH's.
+        trained_on: Names of the images or patients that the model was trained on, one a line.
+        findings: Vocabulary.
+
+    Raises:
+        DataError: One line that says what is wrong with which file, where, and what to do.
+    """
+    return compare_files(
+        [predictions], labels, out, table_format=table_format, trained_on=trained_on, findings=findings
+    )
+
+
+def compare_files(
+    predictions: Sequence[Path],
+    labels: Path,
+    out: Path,
+    *,
+    table_format: Path | None = None,
+    trained_on: Path | None = None,
+    findings: Sequence[str] = vocabulary.NIH,
+) -> Evaluation:
+    """Measure models on the images that all of them have, and compare them pair by pair.
+
+    Args:
+        predictions: One file per model, as for ``evaluate_files``.
+        labels: As for ``evaluate_files``.
+        out: As for ``evaluate_files``.
+        table_format: As for ``evaluate_files``.
+        trained_on: As for ``evaluate_files``.
+        findings: Vocabulary.
+
+    Raises:
+        DataError: As for ``evaluate_files``; or the models share no image or no finding.
+    """
+    _require_ours(out)
+    truth_file = read_labels(labels, table_format=table_format, findings=findings)
+    models = named_apart([read_predictions(path, findings=findings) for path in predictions])
+    scores = {name: _with_own_names(model, truth_file) for name, model in models.items()}
+    truth = _common(scores, models, truth_file, findings)
+    if trained_on is not None:
+        require_untrained(truth, truth_file, trained_on)
+    result = Evaluation(
+        folder=out,
+        matched={name: model.matched for name, model in models.items()},
+        ignored={name: model.ignored for name, model in models.items()},
+        dropped={name: frame.height - truth.images.height for name, frame in scores.items()},
+        images=truth.images.height,
+        patients=truth.images["patient_id"].n_unique(),
+        findings=truth.findings,
+        tables=_tables(truth, [_in_order(frame, name, truth) for name, frame in scores.items()]),
+    )
+    _write(result, labels)
+    return result
+
+
+def _with_own_names(model: Predictions, labels: Labels) -> pl.DataFrame:
+    """A model's scores under the labels' own image names."""
+    require_same_labels(model, labels)
+    return model.scores.with_columns(matched_images(model, labels))
+
+
+def _common(
+    scores: Mapping[str, pl.DataFrame], models: Mapping[str, Predictions], labels: Labels, findings: Sequence[str]
+) -> HeldOut:
+    """The images and findings that all models have."""
+    ids = [set(frame["image_id"]) for frame in scores.values()]
+    images = set.intersection(*ids)
+    if not images:
+        raise DataError(f"no image is in all of {', '.join(models)}; there is nothing to compare them on")
+    shared = [name for name in findings if all(name in model.findings for model in models.values())]
+    if not shared:
+        raise DataError(f"no finding is in all of {', '.join(models)}; there is nothing to compare them on")
+    return held_out(labels, pl.Series(sorted(images)), shared)
+
+
+def _in_order(frame: pl.DataFrame, name: str, truth: HeldOut) -> Scores:
+    """A model's scores of the common images and findings, in their order."""
+    rows = truth.images.select("image_id").join(frame, on="image_id", maintain_order="left")
+    return Scores(RunName(name, GIVEN, 0), rows.select(truth.findings).to_numpy())
+
+
+def _tables(truth: HeldOut, scores: Sequence[Scores]) -> dict[str, pl.DataFrame]:
+    """Result tables; columns as for a study."""
+    masks = group_rows(truth.images)
+    counts = discrimination.count_table(truth, masks)
+    pairs = group_pairs(truth.images)
+    aucs = [discrimination.grouped_aucs(truth, one, masks) for one in scores]
+    tables = {
+        "auc": pl.concat(discrimination.auc_table(truth, *one, counts) for one in zip(scores, aucs, strict=True)),
+        "gaps": pl.concat(gaps.gap_table(truth, *one, pairs) for one in zip(scores, aucs, strict=True)),
+    }
+    if len(scores) > 1:
+        tables["comparison"] = comparison.paired_comparisons(truth, scores)
+        tables["rank_correlation"] = ranking.mean_ranks(ranking.rank_table(truth, scores))
+    return tables
+
+
+def _require_ours(out: Path) -> None:
+    """Refuse to replace a folder that holds anything but earlier results.
+
+    Raises:
+        DataError: It holds other files.
+    """
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{out} is a file; choose a folder for --out")
+    if out.is_dir() and any(out.iterdir()) and not (out / RECORD_FILE).is_file():
+        raise DataError(f"{out} holds other files than results; choose a new folder for --out")
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[Path]:
+    """Replace the folder; what the system refuses is one line."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with replaced_folder(out) as scratch:
+            yield scratch
+    except OSError as error:
+        raise DataError(f"cannot write {out}: {error.strerror or error}") from None
+
+
+def _write(result: Evaluation, labels: Path) -> None:
+    record = {
+        "labels": {"file": labels.name, "digest": files.digest_file(labels)},
+        "images": result.images,
+        "patients": result.patients,
+        "findings": list(result.findings),
+        "models": {
+            name: {"matched": matched, "ignored": list(result.ignored[name]), "images_dropped": result.dropped[name]}
+            for name, matched in result.matched.items()
+        },
+    }
+    with _writing(result.folder) as scratch:
+        for name, table in result.tables.items():
+            table.write_csv(scratch / f"{name}.csv")
+        files.write_json(scratch / RECORD_FILE, record)

@@ -1,0 +1,155 @@
+"""The labels that a file of predictions is measured against, and whether the two belong together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from cxrbench import findings as vocabulary
+from cxrbench.data.labels import parse_labels
+from cxrbench.data.releases import NIH, TableFormat, read_format
+from cxrbench.data.sheets import read_sheet
+from cxrbench.data.tables import read_table
+from cxrbench.errors import DataError
+from cxrbench.evaluate.matching import Predictions, is_of_a_run
+from cxrbench.evaluate.reading import NOT_STATED, HeldOut
+from cxrbench.runs import TABLE_FILE
+
+GIVEN = "given"
+"""Stands for split and kind where the test images are those of a file."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A label file."""
+
+    path: Path
+    form: TableFormat
+    table: pl.DataFrame
+    """Columns as in ``table.parquet``."""
+
+
+def read_labels(path: Path, *, table_format: Path | None = None, findings: Sequence[str] = vocabulary.NIH) -> Labels:
+    """Read a release's label file, or a study's ``table.parquet``.
+
+    Raises:
+        DataError: It cannot be read as its format says.
+    """
+    form = NIH if table_format is None else read_format(table_format)
+    if path.suffix != ".parquet":
+        return Labels(path, form, read_table(path, form, findings=findings))
+    try:
+        return Labels(path, form, pl.read_parquet(path))
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"cannot read {path}: {str(error).splitlines()[0]}") from None
+
+
+def matched_images(predictions: Predictions, labels: Labels) -> pl.Series:
+    """Image ids of the labels for every row of the predictions: by name, without folders, or without ending.
+
+    Raises:
+        DataError: An image has no label.
+    """
+    names, known = predictions.scores["image_id"], labels.table["image_id"]
+    for fold in (lambda column: column, _without_folder, _without_ending):
+        found = pl.DataFrame({"key": fold(names)}).join(
+            pl.DataFrame({"key": fold(known), "image_id": known}).unique("key", keep="none"), on="key", how="left",
+            maintain_order="left",
+        )["image_id"]  # fmt: skip
+        if found.is_not_null().any():
+            _require_all(found, predictions, labels)
+            return found
+    raise DataError(
+        f"no image of {predictions.path} has a label in {labels.path} (first: {names[0]}; labels: {known[0]}); "
+        "is this the label file of the same archive?"
+    )
+
+
+def _without_folder(column: pl.Series) -> pl.Series:
+    return column.str.replace_all("\\", "/", literal=True).str.extract(r"([^/]+)$", 1)
+
+
+def _without_ending(column: pl.Series) -> pl.Series:
+    return _without_folder(column).str.replace(r"\.[A-Za-z0-9]{2,5}$", "")
+
+
+def _require_all(found: pl.Series, predictions: Predictions, labels: Labels) -> None:
+    names = predictions.scores["image_id"].filter(found.is_null())
+    if names.len():
+        raise DataError(
+            f"{names.len():,} images of {predictions.path} have no label in {labels.path} (first: {names[0]}); "
+            "give the labels they belong to, or leave those rows out"
+        )
+    if (twice := found.filter(found.is_duplicated())).len():
+        raise DataError(f"{predictions.path} lists image {twice[0]} twice, under two spellings; keep one")
+
+
+def held_out(labels: Labels, images: pl.Series, findings: Sequence[str]) -> HeldOut:
+    """Labels of some images, in the order of their ids."""
+    rows = labels.table.filter(pl.col("image_id").is_in(images.implode())).sort("image_id")
+    values = rows.select(pl.col(list(findings)).fill_null(NOT_STATED).cast(pl.Int8)).to_numpy()
+    return HeldOut(GIVEN, GIVEN, rows, tuple(findings), values)
+
+
+def require_same_labels(predictions: Predictions, labels: Labels) -> None:
+    """Refuse predictions that were made for another version of the labels, where that can be known.
+
+    It can for a run of a study, whose table has the labels it was trained for, and for a file that carries the
+    release's own label column along.
+
+    Raises:
+        DataError: How many images differ, the first, and what to do.
+    """
+    theirs = _labels_of(predictions, labels)
+    if theirs is None:
+        return
+    findings = [name for name in predictions.findings if name in theirs.columns]
+    both = theirs.join(labels.table, on="image_id", suffix="_given")
+    differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_given")) for name in findings)
+    if (other := both.filter(differs)).height:
+        raise DataError(
+            f"{predictions.path} was made for another version of the labels than {labels.path}: "
+            f"{other.height:,} of {both.height:,} images differ (first: {other['image_id'][0]}); use the same version"
+        )
+
+
+def _labels_of(predictions: Predictions, labels: Labels) -> pl.DataFrame | None:
+    """The labels that come with a file of predictions."""
+    if is_of_a_run(predictions.path):
+        # study/runs/<approach>/<split>/seed-<n>/predictions-test.parquet
+        table = predictions.path.resolve().parents[4] / TABLE_FILE
+        return pl.read_parquet(table) if table.is_file() else None
+    if predictions.path.suffix == ".parquet" or labels.form.labels.column not in predictions.ignored:
+        return None
+    sheet = read_sheet(predictions.path)
+    stated, _ = parse_labels(sheet, labels.form.labels, findings=predictions.findings, where=predictions.path)
+    return stated.with_columns(matched_images(predictions, labels))
+
+
+def require_untrained(truth: HeldOut, labels: Labels, trained_on: Path) -> None:
+    """Refuse test images of patients that a model was trained on.
+
+    Args:
+        truth: The test images.
+        labels: Say which image shows which patient.
+        trained_on: A list of image names or patient ids, one a line, such as ``train_val_list.txt``.
+
+    Raises:
+        DataError: The list cannot be read or names nobody, or patients are shared.
+    """
+    try:
+        lines = trained_on.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {trained_on}: {getattr(error, 'strerror', None) or error}") from None
+    named = pl.Series([line.strip() for line in lines if line.strip()], dtype=pl.String).implode()
+    trained = labels.table.filter(pl.col("image_id").is_in(named) | pl.col("patient_id").is_in(named))
+    if not trained.height:
+        raise DataError(f"{trained_on} names no image or patient of {labels.path}; expected one name a line")
+    shared = np.intersect1d(trained["patient_id"].to_numpy(), truth.patients)
+    if shared.size:
+        raise DataError(
+            f"{shared.size:,} patients of the test images are in {trained_on} too (first: {shared[0]}); results would "
+            "flatter the model. Leave their images out of the predictions"
+        )
