@@ -70,8 +70,9 @@ class AucDifference(AucEstimate):
 def auc_estimate(joint: JointAucs, columns: Columns, *, confidence: float = 0.95) -> AucEstimate:
     """AUC of a column, or mean over columns, with an interval on the logit scale.
 
-    Columns without both classes are left out of a mean; ``n_columns`` says how many remain. The interval, unlike
-    the standard error, is corrected for the bias that patients with unequally many images bring.
+    Columns without both classes are left out of a mean; ``n_columns`` says how many remain. A mean has an interval
+    when each of them has the patients for one. The interval, unlike the standard error, is corrected for the bias
+    that patients with unequally many images bring.
     """
     kept = np.atleast_1d(columns)
     kept = kept[~np.isnan(joint.auc[kept])]
@@ -159,8 +160,7 @@ def _obstacle(joint: JointAucs, columns: Indices) -> str | None:
     if not len(columns):
         return "no images of both classes"
     for name, sizes in (("positive", joint.positives), ("negative", joint.negatives)):
-        patients = sizes.patients[joint.label[columns]]
-        # In a mean the commoner findings carry the interval, but the variance of every member must be known.
-        if patients.max() < MIN_PATIENTS or patients.min() < 2:
-            return f"{patients.min()} {name} patients; an interval needs {MIN_PATIENTS}"
+        # In a mean too: one finding whose variance nobody knows makes that of the mean unknown.
+        if (patients := sizes.patients[joint.label[columns]].min()) < MIN_PATIENTS:
+            return f"{patients} {name} patients; an interval needs {MIN_PATIENTS}"
     return None
