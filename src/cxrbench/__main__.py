@@ -1,0 +1,5 @@
+"""``python -m cxrbench`` is the command ``cxrbench``."""
+
+from cxrbench.cli import main
+
+main()

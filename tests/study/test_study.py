@@ -1,0 +1,223 @@
+"""Approaches x splits -> runs: what is done stays done, what fails is told."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from cxrbench.config import StudySettings, load_profile
+from cxrbench.errors import DataError, StudyError, TrainingError, WeightsError
+from cxrbench.files import partial_of
+from cxrbench.runs import FAILURE_FILE, RunName, finished_runs, predictions_file
+from cxrbench.study import carry_out, describe_plan, make_plan, prepare_study
+from cxrbench.study import engine as engine_module
+from cxrbench.study.preparation import locked
+
+
+@pytest.fixture(scope="module")
+def films(make_archive, tmp_path_factory):
+    return make_archive(tmp_path_factory.mktemp("archive") / "films", patients=20)
+
+
+def settings(films, out, **changes):
+    fields = {
+        "data": films,
+        "out": out,
+        "approaches": ("1channel", "1channel-meta"),
+        "profile": "small",
+        "splits": {"resamples": 2},
+        "recipe": {"epochs": 1},
+        "workers": 1,
+    }
+    return StudySettings.model_validate(fields | changes)
+
+
+@pytest.fixture
+def quick_fit(monkeypatch):
+    """Stand in for training where the test is about the plan; says which runs were made."""
+    made = []
+
+    def fit(config, folder, **materials):
+        made.append((config.approach.name, config.split))
+        (folder / "config.json").write_text(json.dumps({"hash": config.hash} | config.model_dump(mode="json")))
+        (folder / "environment.json").write_text(json.dumps({"training_seconds": 60.0}))
+
+    monkeypatch.setattr(engine_module, "fit_run", fit)
+    return made
+
+
+def test_the_plan_is_approaches_times_splits_times_seeds(films, tmp_path):
+    plan = make_plan(prepare_study(settings(films, tmp_path / "study", seeds=(0, 1))))
+    assert len(plan.to_do) == 8
+    assert {task.name.seed for task in plan.to_do} == {0, 1}
+    assert {task.config.split for task in plan.to_do} == {"resample-1", "resample-2"}
+
+
+def test_what_is_done_is_not_done_again(films, tmp_path, quick_fit):
+    study = settings(films, tmp_path / "study")
+    outcomes = list(carry_out(make_plan(prepare_study(study), only_splits=["resample-1"])))
+    assert [outcome.failure for outcome in outcomes] == [None, None]
+    plan = make_plan(prepare_study(study))
+    assert [task.name.split for task in plan.to_do] == ["resample-2", "resample-2"]
+    assert len(plan.done) == 2
+    assert "2 done, 2 to do" in describe_plan(plan, study.out)
+    assert "about 2 min" in describe_plan(plan, study.out)
+    list(carry_out(plan))
+    assert quick_fit == [(a, s) for s in ("resample-1", "resample-2") for a in study.approaches]
+    assert len(finished_runs(study.out)) == 4
+
+
+def test_a_failed_run_is_told_and_the_others_are_made(films, tmp_path, quick_fit, monkeypatch):
+    quick = engine_module.fit_run
+
+    def failing(config, folder, **materials):
+        if config.approach.name == "1channel":
+            raise TrainingError("training loss is nan in epoch 3, batch 7")
+        quick(config, folder, **materials)
+
+    monkeypatch.setattr(engine_module, "fit_run", failing)
+    study = settings(films, tmp_path / "study", splits={"resamples": 1})
+    outcomes = list(carry_out(make_plan(prepare_study(study))))
+    assert [outcome.failure for outcome in outcomes] == ["training loss is nan in epoch 3, batch 7", None]
+    failed = partial_of(RunName("1channel", "resample-1", 0).folder(study.out))
+    assert json.loads((failed / FAILURE_FILE).read_text())["type"] == "TrainingError"
+
+    monkeypatch.setattr(engine_module, "fit_run", quick)
+    plan = make_plan(prepare_study(study))
+    assert [task.name.approach for task in plan.to_do] == ["1channel"]
+    assert [outcome.failure for outcome in carry_out(plan)] == [None]
+    assert not failed.exists()
+    assert FAILURE_FILE not in {path.name for path in RunName("1channel", "resample-1", 0).folder(study.out).iterdir()}
+
+
+def test_a_run_of_other_settings_is_refused_with_what_differs(films, tmp_path, quick_fit):
+    list(carry_out(make_plan(prepare_study(settings(films, tmp_path / "study")))))
+    other = prepare_study(settings(films, tmp_path / "study", recipe={"epochs": 2}))
+    with pytest.raises(StudyError, match=r"seed-0: made with other settings \(approach.recipe.epochs\)"):
+        make_plan(other)
+
+
+def test_a_damaged_run_is_named(films, tmp_path, quick_fit):
+    study = settings(films, tmp_path / "study")
+    list(carry_out(make_plan(prepare_study(study))))
+    (RunName("1channel", "resample-1", 0).folder(study.out) / "config.json").write_text("{")
+    with pytest.raises(StudyError, match=r"1channel/resample-1/seed-0/config.json: cannot be read"):
+        make_plan(prepare_study(study))
+
+
+def test_other_splits_in_the_same_folder_are_refused(films, tmp_path):
+    prepare_study(settings(films, tmp_path / "study"))
+    with pytest.raises(StudyError, match=r"resample-1\.json: drawn with other settings"):
+        prepare_study(settings(films, tmp_path / "study", splits={"resamples": 2, "seed": 7}))
+
+
+def test_changed_labels_are_refused(make_archive, tmp_path):
+    films = make_archive(tmp_path / "films", patients=12)
+    prepare_study(settings(films, tmp_path / "study"))
+    csv = films / "Data_Entry_2017_v2020.csv"
+    csv.write_text(csv.read_text().replace("No Finding", "Hernia", 1))
+    with pytest.raises(StudyError, match=r"table\.parquet: labels or images of the archive changed"):
+        prepare_study(settings(films, tmp_path / "study"))
+
+
+def test_an_unknown_split_lists_the_valid_ones(films, tmp_path):
+    materials = prepare_study(settings(films, tmp_path / "study"))
+    with pytest.raises(StudyError, match="unknown split 'resample-9'; this study has: resample-1, resample-2"):
+        make_plan(materials, only_splits=["resample-9"])
+
+
+def test_absent_weights_are_told_before_anything_is_made(films, tmp_path):
+    with pytest.raises(WeightsError, match=r"imagenet\.pth: no such weights file"):
+        prepare_study(settings(films, tmp_path / "study", approaches=("ft",), weights=str(tmp_path / "imagenet.pth")))
+    assert not (tmp_path / "study").exists()
+
+
+def test_the_official_split_needs_its_lists(make_archive, tmp_path):
+    films = make_archive(tmp_path / "films", patients=12)
+    (films / "test_list.txt").unlink()
+    with pytest.raises(DataError, match=r"train_val_list\.txt and test_list\.txt"):
+        prepare_study(settings(films, tmp_path / "study", splits={"resamples": 0, "official": True}))
+
+
+def test_the_official_split_and_folds_are_planned(films, tmp_path):
+    plan = {"resamples": 0, "folds": 3, "official": True}
+    materials = prepare_study(settings(films, tmp_path / "study", splits=plan))
+    assert [split.name for split in materials.splits] == ["fold-1", "fold-2", "fold-3", "official"]
+
+
+def test_missing_images_need_leave(make_archive, tmp_path):
+    films = make_archive(tmp_path / "films", patients=12)
+    (films / "images" / "00000003_001.png").unlink()
+    with pytest.raises(DataError, match=r"1 of the 36 images .*00000003_001\.png.*--allow-missing"):
+        prepare_study(settings(films, tmp_path / "study"))
+    materials = prepare_study(settings(films, tmp_path / "study", allow_missing=True))
+    assert materials.table.height == 35
+    assert "1 of 36 listed images are missing" in " ".join(materials.notes)
+
+
+def test_two_processes_do_not_share_a_study(tmp_path):
+    refused = pytest.raises(StudyError, match="another process works on this study")
+    with locked(tmp_path / "study"), refused, locked(tmp_path / "study"):
+        pass
+
+
+def test_stand_in_weights_are_made_once_and_say_what_they_are(films, tmp_path, monkeypatch):
+    study = settings(films, tmp_path / "study", approaches=("ots", "ft"), weights="stand-in")
+    monkeypatch.setattr("cxrbench.study.preparation.load_profile", _without_pre_training)
+    first = make_plan(prepare_study(study)).to_do
+    assert {task.config.weights.source for task in first} == {"stand-in"}
+    assert all(task.config.weights.is_stand_in for task in first)
+    (path,) = {task.weights for task in first}
+    written = path.stat().st_mtime_ns
+    again = make_plan(prepare_study(study)).to_do
+    assert path.stat().st_mtime_ns == written
+    assert [task.config.hash for task in again] == [task.config.hash for task in first]
+    assert json.loads((study.out / "study.json").read_text())["weights"]["is_stand_in"]
+
+
+def _without_pre_training(name):
+    return load_profile(name).model_copy(update={"stand_in_steps": 0})
+
+
+COMMAND = [sys.executable, "-m", "cxrbench", "run", "--approach", "1channel-meta", "--profile", "small"]
+OPTIONS = ["--resamples", "1", "--epochs", "4", "--workers", "1"]
+
+
+def start(films, out):
+    command = [*COMMAND, *OPTIONS, "--data", str(films), "--out", str(out)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+
+
+def wait_for(pattern, out, process):
+    """Until a file of the pattern is there, as the study is being made."""
+    while not list(out.glob(pattern)):
+        assert process.poll() is None, process.communicate()[0].decode()
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+def test_a_killed_study_goes_on_to_the_same_predictions(films, tmp_path):
+    for out, moments in ((tmp_path / "calm", []), (tmp_path / "killed", ["store*", "runs/*/*/*.partial/state.pt"])):
+        for moment in moments:
+            process = start(films, out)
+            wait_for(moment, out, process)
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            assert finished_runs(out) == []
+        process = start(films, out)
+        said = process.communicate()[0].decode()
+        assert process.returncode == 0, said
+    name = finished_runs(tmp_path / "calm")
+    assert name == finished_runs(tmp_path / "killed") == [RunName("1channel-meta", "resample-1", 0)]
+    for part in ("val", "test"):
+        calm, killed = (
+            pl.read_parquet(name[0].folder(tmp_path / which) / predictions_file(part)) for which in ("calm", "killed")
+        )
+        assert calm.equals(killed)
+    assert Path(tmp_path / "killed/report/index.html").exists()
