@@ -137,6 +137,17 @@ def test_another_release_described_by_its_format(tmp_path):
     ]
 
 
+def test_rows_may_be_skipped(label_file, line):
+    form = NIH.model_copy(update={"only": {"View Position": ("PA", "AP"), "Patient Gender": ("F",)}})
+    path = label_file(line("a.png", sex="F"), line("b.png", sex="F", view="LL"), line("c.png", "Fracture", sex="M"))
+    rows = rows_of(path, form)
+    assert rows.table["image_id"].to_list() == ["a.png"]
+    conditions = "'View Position' in ['PA', 'AP'] and 'Patient Gender' in ['F']"
+    assert rows.notes == (f"2 images skipped, as only {conditions} are read",)
+    with pytest.raises(DataError, match=re.escape("has no row that the NIH ChestX-ray14 format reads: only 'View")):
+        rows_of(path, NIH.model_copy(update={"only": {"View Position": ("LAO",)}}))
+
+
 def test_a_pattern_that_finds_nothing_is_refused(tmp_path):
     path = tmp_path / "train.csv"
     path.write_text("Path,Sex,Age,AP/PA,Edema,Pleural Effusion\nstudy1/view1.jpg,Female,68,AP,1,1\n")

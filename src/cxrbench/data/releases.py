@@ -84,6 +84,7 @@ class TableFormat(Settings):
     view: ColumnField | None = None
     follow_up: ColumnField | None = None
 
+    only: dict[str, tuple[str, ...]] = Field({}, description="column -> cells; rows with others are skipped")
     sexes: dict[str, Literal["F", "M"]] = Field({}, description="cells that mean F or M, beside the usual words")
     views: dict[str, str] = Field({}, description="cells -> PA, AP or another view position")
     labels: Labels

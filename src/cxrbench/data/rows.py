@@ -37,8 +37,9 @@ def read_rows(path: Path, form: TableFormat, *, findings: Sequence[str]) -> Rows
         DataError: It is no CSV, lacks a column, lists an image twice, or has a row without image or patient or with
             an unknown finding; the message has the line.
     """
-    sheet = read_sheet(path, delimiter=form.delimiter)
-    _require_columns(sheet, form, path)
+    whole = read_sheet(path, delimiter=form.delimiter)
+    _require_columns(whole, form, path)
+    sheet = _wanted(whole, form, path)
     cells = _cells(sheet, form)
     _require_filled(cells, form, path)
     _require_unique(cells, path)
@@ -47,7 +48,8 @@ def read_rows(path: Path, form: TableFormat, *, findings: Sequence[str]) -> Rows
     table = pl.DataFrame([columns[name].values.alias(name) for name in TABLE_COLUMNS])
     names = cells.select(pl.coalesce("path", "image_id") + form.suffix).to_series()
     said = (note for name in TABLE_COLUMNS for note in columns[name].notes)
-    return Rows(pl.concat([table, labels], how="horizontal"), tuple(names), (*said, *notes))
+    skipped = _note_skipped(whole.height - sheet.height, form)
+    return Rows(pl.concat([table, labels], how="horizontal"), tuple(names), (*skipped, *said, *notes))
 
 
 def _require_columns(sheet: pl.DataFrame, form: TableFormat, path: Path) -> None:
@@ -55,6 +57,7 @@ def _require_columns(sheet: pl.DataFrame, form: TableFormat, path: Path) -> None
     needed = [column.name for _, column in _columns(form) if column is not None]
     needed += [(name,) for name in (form.labels.columns or {}).values()]
     needed += [(form.labels.column,)] if form.labels.column else []
+    needed += [(name,) for name in form.only]
     if lacking := [names for names in needed if not set(names) & set(sheet.columns)]:
         wanted = " and ".join(" or ".join(map(repr, names)) for names in lacking)
         found = ", ".join(repr(name) for name in sheet.columns if name != LINE)
@@ -64,6 +67,25 @@ def _require_columns(sheet: pl.DataFrame, form: TableFormat, path: Path) -> None
 def _columns(form: TableFormat) -> list[tuple[str, Column | None]]:
     """Our columns and where the format finds them."""
     return [(name, getattr(form, name)) for name in TABLE_COLUMNS]
+
+
+def _wanted(sheet: pl.DataFrame, form: TableFormat, path: Path) -> pl.DataFrame:
+    """The rows that the format does not skip."""
+    is_wanted = [pl.col(column).is_in(cells) for column, cells in form.only.items()]
+    rows = sheet.filter(pl.lit(value=True), *is_wanted)
+    if rows.is_empty():
+        raise DataError(f"{path} has no row that the {form.name} format reads: only {_conditions(form)}")
+    return rows
+
+
+def _conditions(form: TableFormat) -> str:
+    """Which rows are read, in words."""
+    return " and ".join(f"{column!r} in {list(cells)}" for column, cells in form.only.items())
+
+
+def _note_skipped(skipped: int, form: TableFormat) -> tuple[str, ...]:
+    """Say how many rows were skipped."""
+    return (f"{images(skipped)} skipped, as only {_conditions(form)} are read",) if skipped else ()
 
 
 def _cells(sheet: pl.DataFrame, form: TableFormat) -> pl.DataFrame:

@@ -152,7 +152,7 @@ def _find_labels(folder: Path, form: TableFormat) -> Path:
         )
     raise DataError(
         f"{folder} has no label file; looked for {' and '.join(form.files)}. "
-        "Name another with --labels, and describe a CSV that is not NIH's with --table-format"
+        "Name another with --labels, and describe a CSV that is not NIH's with --format"
     )
 
 
