@@ -70,7 +70,8 @@ def build_classifier(approach: Approach, *, findings: int, seed: int, weights: d
         classifier = Classifier(approach, findings=findings)
     if weights is not None:
         load_weights(classifier.backbone, weights)
-    return classifier
+    # Channels beside each other in memory: convolutions are faster so, on CPUs and GPUs alike.
+    return classifier.to(memory_format=torch.channels_last)
 
 
 def masked_loss(logits: Tensor, targets: Tensor) -> Tensor:
