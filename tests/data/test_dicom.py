@@ -173,6 +173,12 @@ def test_every_cut_is_refused():
             decode(whole[:end])
 
 
+def test_oddities_that_can_be_read_nevertheless_need_no_warning():
+    made = dataset()
+    made.PixelData += bytes(10)
+    assert np.array_equal(decode(written(made)), render())
+
+
 def test_a_decoder_that_is_not_installed_is_named():
     made = dataset()
     made.compress(RLELossless)

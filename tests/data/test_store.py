@@ -1,6 +1,7 @@
 """The store: pixels, index, resumption, and everything it refuses."""
 
 import errno
+import fcntl
 import json
 import os
 import re
@@ -106,6 +107,7 @@ def test_the_description_counts_what_was_padded_and_enlarged(release, out):
     Image.new("L", (64, 64)).save(folder / "images" / "00000001_000.png")
     store = prepared(folder, out)
     description = json.loads((out / "store.json").read_text())
+    assert description["made_with"]["opencv"] == cv2.__version__
     assert description.items() >= {"images": 4, "padded": 3, "enlarged": {"16": 0, "48": 3}, "failures": []}.items()
     assert store.is_enlarged(48).to_list() == [False, True, True, True]
 
@@ -227,6 +229,16 @@ def test_images_that_cannot_be_read_are_left_out_when_allowed(release, out):
         store.rows(["00000002_000.png"])
     with pytest.raises(DataError, match="3 images cannot be read"):
         prepared(folder, out)
+
+
+def test_an_archive_of_which_nothing_can_be_read_is_refused(release, out):
+    folder = release(2)
+    for path in (folder / "images").iterdir():
+        path.write_text("")
+    with pytest.raises(
+        DataError, match=r"none of the 2 images can be read \(images/00000001_000\.png: the file is emp"
+    ):
+        prepared(folder, out, allow_missing=True)
 
 
 def test_a_repaired_archive_needs_only_the_repaired_chunks(release, out):
@@ -365,6 +377,14 @@ def test_two_processes_do_not_make_the_same_store(release, out):
     with alone(partial_of(out)), pytest.raises(DataError, match="another process is preparing this store"):
         prepared(release(2), out)
     assert prepared(release(2, name="again"), out).index.height == 2
+
+
+def test_a_file_system_that_cannot_lock_folders_will_do(release, out, monkeypatch):
+    def unsupported(*args):
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    assert prepared(release(2), out).index.height == 2
 
 
 def test_missing_images_are_refused_unless_allowed(release, out):

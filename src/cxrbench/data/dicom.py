@@ -5,6 +5,7 @@ Source: DICOM PS3.3 C.11.1 (modality LUT), C.11.2 (VOI LUT and window), C.7.5.1.
 
 import io
 import struct
+import warnings
 
 import numpy as np
 import pydicom
@@ -32,15 +33,22 @@ def render_dicom(content: bytes) -> NDArray[np.uint8]:
         Unreadable: Not a DICOM image, several frames, cut short, or compressed in a way no installed decoder reads.
     """
     try:
-        dataset = pydicom.dcmread(io.BytesIO(content))
-        if "PixelData" not in dataset:
-            raise Unreadable("a DICOM file without pixel data")
-        if not str(dataset.PhotometricInterpretation).startswith(GREY_OR_COLOUR):
-            raise Unreadable(f"photometric interpretation {dataset.PhotometricInterpretation} is no radiograph's")
-        check_size(int(dataset.Rows), int(dataset.Columns), frames=int(dataset.get("NumberOfFrames") or 1))
-        return _render(dataset)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydicom's, about what it can read nevertheless
+            dataset = pydicom.dcmread(io.BytesIO(content))
+            _check_header(dataset)
+            return _render(dataset)
     except PROBLEMS as error:
         raise Unreadable(f"truncated or unreadable DICOM: {' '.join(str(error).split())}") from None
+
+
+def _check_header(dataset: pydicom.Dataset) -> None:
+    """Refuse what is no single radiograph before its pixels are decoded."""
+    if "PixelData" not in dataset:
+        raise Unreadable("a DICOM file without pixel data")
+    if not str(dataset.PhotometricInterpretation).startswith(GREY_OR_COLOUR):
+        raise Unreadable(f"photometric interpretation {dataset.PhotometricInterpretation} is no radiograph's")
+    check_size(int(dataset.Rows), int(dataset.Columns), frames=int(dataset.get("NumberOfFrames") or 1))
 
 
 def _render(dataset: pydicom.Dataset) -> NDArray[np.uint8]:

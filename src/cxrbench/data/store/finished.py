@@ -7,10 +7,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+import PIL
 import polars as pl
 from numpy.typing import NDArray
 
+from cxrbench import __version__
 from cxrbench.data.decoding import pixel_file
 from cxrbench.data.geometry import DEFINITION
 from cxrbench.errors import DataError
@@ -105,6 +108,7 @@ def write_store(store: Store) -> None:
     is_padded = store.index["height"] != store.index["width"]
     description = {
         "definition": DEFINITION,
+        "made_with": {"cxrbench": __version__, "opencv": cv2.__version__, "pillow": PIL.__version__},
         "sizes": list(store.sizes),
         "source": store.source,
         "images": store.index.height,

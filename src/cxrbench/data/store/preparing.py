@@ -56,7 +56,7 @@ def prepare_store(
             _make(plan, folder, workers=workers, allow_missing=allow_missing, track=track)
         clear_marks(folder)
         store = _open_same(plan, folder)
-        _check_failures(store.failures, allow_missing=allow_missing)
+        _check_failures(store, allow_missing=allow_missing)
         if lacking := tuple(size for size in plan.sizes if size not in store.sizes):
             _extend(store, replace(plan, sizes=lacking), workers=workers, track=track)
     return open_store(folder)
@@ -68,7 +68,7 @@ def _make(plan: Plan, folder: Path, *, workers: int, allow_missing: bool, track:
         make_room(scratch, plan)
         outcomes = decode_all(plan.chunks, scratch, plan.sizes, workers=workers, track=track)
         store = _as_store(plan, outcomes, scratch)
-        _check_failures(store.failures, allow_missing=allow_missing)
+        _check_failures(store, allow_missing=allow_missing)
         write_store(store)
 
 
@@ -91,11 +91,11 @@ def _extend(store: Store, plan: Plan, *, workers: int, track: Track) -> None:
 def _as_store(plan: Plan, outcomes: Sequence[Outcome], folder: Path) -> Store:
     """The decoded images as a store, not yet described on disk."""
     sides = {side: pl.Series([getattr(outcome, side) for outcome in outcomes], dtype=pl.Int32) for side in SIDES}
-    images = plan.images.select("image_id", row=pl.int_range(pl.len(), dtype=pl.Int64), **sides)
+    listed = plan.images.select("image_id", row=pl.int_range(pl.len(), dtype=pl.Int64), **sides)
     rows = zip(plan.images.rows(named=True), outcomes, strict=True)
     failures = tuple(Failure(row["image_id"], row["path"], outcome.reason) for row, outcome in rows if outcome.reason)
     is_read = pl.Series([outcome.reason is None for outcome in outcomes])
-    return Store(folder, plan.sizes, images.filter(is_read), plan.source, failures)
+    return Store(folder, plan.sizes, listed.filter(is_read), plan.source, failures)
 
 
 def _open_same(plan: Plan, folder: Path) -> Store:
@@ -110,11 +110,14 @@ def _open_same(plan: Plan, folder: Path) -> Store:
     return store
 
 
-def _check_failures(failures: Sequence[Failure], *, allow_missing: bool) -> None:
-    """Refuse images that cannot be read, unless that was allowed."""
-    if failures and not allow_missing:
-        shown = first_of([f"{failure.path}: {failure.reason}" for failure in failures], separator="; ")
-        raise DataError(
-            f"{images(len(failures))} cannot be read ({shown}); replace the files, or go on without them: "
-            "--allow-missing (the others need not be decoded again)"
-        )
+def _check_failures(store: Store, *, allow_missing: bool) -> None:
+    """Refuse images that cannot be read, unless that was allowed and there are others."""
+    if not store.failures or (allow_missing and store.index.height):
+        return
+    shown = first_of([f"{failure.path}: {failure.reason}" for failure in store.failures], separator="; ")
+    if store.index.is_empty():
+        raise DataError(f"none of the {images(len(store.failures))} can be read ({shown})")
+    raise DataError(
+        f"{images(len(store.failures))} cannot be read ({shown}); replace the files, or go on without them: "
+        "--allow-missing (the others need not be decoded again)"
+    )

@@ -38,11 +38,13 @@ def alone(scratch: Path) -> Iterator[None]:
 
 
 def _lock(handle: int, scratch: Path) -> None:
-    """Lock an open folder."""
+    """Lock an open folder, where the file system can do that (over a network, some cannot)."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise DataError(f"{scratch}: another process is preparing this store; wait for it") from None
+    except OSError:
+        return
 
 
 def make_room(scratch: Path, plan: Plan) -> None:
