@@ -71,7 +71,7 @@ def test_the_walk_is_shown(files):
             shown.append((item, total, label))
             yield item
 
-    find_images(files("a.png", "b.png"), ["a.png"], track=track)
+    find_images(files("a.png", "b.png", "labels.csv"), ["a.png"], track=track)
     assert shown == [("a.png", 1, "looking for images"), ("b.png", 1, "looking for images")]
 
 

@@ -4,7 +4,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from cxrbench.errors import DataError
 from cxrbench.progress import Track, silent
@@ -26,7 +26,7 @@ def find_images(folder: Path, wanted: Sequence[str], *, track: Track = silent) -
     Args:
         folder: Walked once, links to folders followed, hidden files and folders skipped.
         wanted: Names such as ``00000001_000.png``, or paths such as ``train/p1/view1.jpg``.
-        track: Shows progress; counts files.
+        track: Shows progress; counts images.
 
     Returns:
         Paths relative to ``folder``, with ``/``, in the order of ``wanted``.
@@ -36,16 +36,18 @@ def find_images(folder: Path, wanted: Sequence[str], *, track: Track = silent) -
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}")
-    names = {PurePosixPath(name).name for name in wanted}
+    names = set(map(_name, wanted))
     by_name: defaultdict[str, list[str]] = defaultdict(list)
-    images = 0
-    for path in track(_files(folder), total=len(wanted), label="looking for images"):
-        name = path.rpartition("/")[2]
-        images += name.lower().endswith(SUFFIXES) or name in names
-        if name in names:
-            by_name[name].append(path)
-    paths = tuple(_only(name, by_name.get(PurePosixPath(name).name, []), folder) for name in wanted)
-    return Found(paths, images - len({path for path in paths if path is not None}))
+    images = (path for path in _files(folder) if path.lower().endswith(SUFFIXES) or _name(path) in names)
+    for path in track(images, total=len(wanted), label="looking for images"):
+        by_name[_name(path)].append(path)
+    paths = tuple(_only(path, by_name.get(_name(path), []), folder) for path in wanted)
+    return Found(paths, sum(map(len, by_name.values())) - len(set(paths) - {None}))
+
+
+def _name(path: str) -> str:
+    """The last part of a path with ``/``."""
+    return path.rpartition("/")[2]
 
 
 def _files(folder: Path) -> Iterator[str]:

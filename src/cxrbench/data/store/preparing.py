@@ -119,5 +119,5 @@ def _check_failures(store: Store, *, allow_missing: bool) -> None:
         raise DataError(f"none of the {images(len(store.failures))} can be read ({shown})")
     raise DataError(
         f"{images(len(store.failures))} cannot be read ({shown}); replace the files, or go on without them: "
-        "--allow-missing (the others need not be decoded again)"
+        f"--allow-missing (the others are decoded, in {store.folder})"
     )
