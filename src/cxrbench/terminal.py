@@ -15,10 +15,13 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 
 from cxrbench.progress import Track
 
 if TYPE_CHECKING:  # the bars of `report` must not need torch
+    import polars as pl
+
     from cxrbench.study import Outcome, Plan, RunTask
     from cxrbench.training import ReportStep, Step
 
@@ -56,6 +59,22 @@ def shown_progress() -> Iterator[Track]:
 def _rate(progress: Progress, task: TaskID, unit: str) -> str:
     speed = next(own.finished_speed or own.speed for own in progress.tasks if own.id == task)
     return f"{speed:.1f}{unit}" if speed else ""
+
+
+def show_table(table: "pl.DataFrame") -> None:
+    """Print a table, numbers rounded to four decimals."""
+    shown = Table(box=None)
+    for position, name in enumerate(table.columns):
+        shown.add_column(name.replace("_", " "), no_wrap=position == 0)
+    for row in table.iter_rows():
+        shown.add_row(*(_cell(value) for value in row))
+    Console().print(shown)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 class StudyBars:

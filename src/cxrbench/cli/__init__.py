@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cxrbench import __version__
-from cxrbench.cli import archives, studies
+from cxrbench.cli import archives, measures, studies
 from cxrbench.errors import CxrbenchError
 
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for commands in (studies, archives):
+for commands in (studies, archives, measures):
     for command in commands.COMMANDS:
         app.command()(command)
 

@@ -146,11 +146,10 @@ def approaches(
 def splits(study: Study) -> None:
     """Who is where: patients, images and images per finding in each part of each split."""
     import polars as pl
-    from rich.console import Console
-    from rich.table import Table
 
     from cxrbench.runs import SPLITS_FOLDER, TABLE_FILE
     from cxrbench.splits import describe_split, read_split
+    from cxrbench.terminal import show_table
 
     paths = sorted((study / SPLITS_FOLDER).glob("*.json"))
     if not paths:
@@ -159,10 +158,8 @@ def splits(study: Study) -> None:
     for path in paths:
         split = read_split(path)
         counts = describe_split(split, table)
-        shown = Table(*counts.columns, title=f"{split.name} ({split.kind})", box=None)
-        for row in counts.iter_rows():
-            shown.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
-        Console().print(shown)
+        print(f"{split.name} ({split.kind})")
+        show_table(counts)
 
 
 COMMANDS = (demo, run, report, approaches, splits)

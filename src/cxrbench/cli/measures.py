@@ -1,0 +1,78 @@
+"""Subcommands about predictions of any model: measure, compare, what a test set can show."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cxrbench.cli.options import Format
+
+if TYPE_CHECKING:
+    from cxrbench.evaluate.predictions import Evaluation
+
+LabelFile = Annotated[Path, typer.Option("--labels", help="The release's label file, or a study's table.parquet.")]
+Results = Annotated[Path, typer.Option("--out", help="Folder of the result tables.")]
+TrainedOn = Annotated[
+    Path | None, typer.Option(help="Names of the training images, one a line; shared patients are refused.")
+]
+
+
+def evaluate(
+    predictions: Annotated[Path, typer.Option(help="CSV or Parquet: image names, a probability column per finding.")],
+    labels: LabelFile,
+    out: Results,
+    table_format: Format = None,
+    trained_on: TrainedOn = None,
+) -> None:
+    """Measure one model's predictions: AUCs with intervals for new patients, gaps between groups."""
+    from cxrbench.evaluate.predictions import evaluate_files
+
+    _show(evaluate_files(predictions, labels, out, table_format=table_format, trained_on=trained_on))
+
+
+def compare(
+    predictions: Annotated[list[Path], typer.Argument(help="One file per model, two or more.")],
+    labels: LabelFile,
+    out: Results,
+    table_format: Format = None,
+    trained_on: TrainedOn = None,
+) -> None:
+    """Compare models pair by pair on the images that all of them have, patients kept together."""
+    from cxrbench.evaluate.predictions import compare_files
+
+    _show(compare_files(predictions, labels, out, table_format=table_format, trained_on=trained_on))
+
+
+def power(
+    labels: LabelFile,
+    difference: Annotated[float, typer.Option(help="Difference in AUC that one would like to show.")] = 0.01,
+    images: Annotated[Path | None, typer.Option(help="Names of the test images, one a line (default: all).")] = None,
+    table_format: Format = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the simulation.")] = 0,
+) -> None:
+    """What a test set can show: smallest detectable differences, and the power for a given one."""
+    from cxrbench.evaluate import power as planning
+    from cxrbench.terminal import show_table
+
+    show_table(planning.power(labels, difference=difference, images=images, table_format=table_format, seed=seed))
+
+
+def _show(result: "Evaluation") -> None:
+    """What was matched, what was left out, the first of the tables, where the rest is."""
+    from cxrbench.terminal import show_table
+
+    for model, columns in result.matched.items():
+        renamed = {column: finding for column, finding in columns.items() if column != finding}
+        print(f"{model}: {len(columns)} columns matched" + "".join(f"; {a} -> {b}" for a, b in renamed.items()))
+        if result.ignored.get(model):
+            print(f"{model}: not used: {', '.join(result.ignored[model])}")
+    for model, images in result.dropped.items():
+        if images:
+            print(f"{model}: {images:,} images left out, which another model lacks")
+    print(f"{result.images:,} images of {result.patients:,} patients")
+    for name, table in result.tables.items():
+        print(f"{result.folder / name}: {table.height:,} rows")
+    show_table(next(iter(result.tables.values())).head(15))
+
+
+COMMANDS = (evaluate, compare, power)
