@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from cxrbench.data import decoding
-from cxrbench.data.store import Failure, open_store, plan, pool, prepare_store
+from cxrbench.data.store import Failure, open_store, plan, pool, prepare_store, preparing
 from cxrbench.data.store.scratch import alone
 from cxrbench.data.tables import read_archive
 from cxrbench.errors import DataError
@@ -55,6 +55,11 @@ def counting(counts):
 
 class Stop(Exception):  # noqa: N818 - an interruption
     """What interrupts the tests' work."""
+
+
+def stop(*args):
+    """Interrupt the work here."""
+    raise Stop
 
 
 def stopping_after(images):
@@ -165,6 +170,16 @@ def test_adding_sizes_can_be_interrupted(release, out):
     assert counts == [(2, "decoding images")]
 
 
+def test_adding_sizes_survives_a_kill_while_they_are_moved(release, out, monkeypatch):
+    archive = read_archive(release(4))
+    prepare_store(archive, out, sizes=(16,))
+    with monkeypatch.context() as patch, pytest.raises(Stop):
+        patch.setattr(preparing, "write_store", stop)
+        prepare_store(archive, out, sizes=(32, 48))
+    assert open_store(out).sizes == (16,)
+    assert prepare_store(archive, out, sizes=(32, 48)).sizes == (16, 32, 48)
+
+
 def test_interrupted_work_goes_on_where_it_stopped(release, out, tmp_path):
     folder = release(8)
     with pytest.raises(Stop):
@@ -251,6 +266,17 @@ def test_a_repaired_archive_needs_only_the_repaired_chunks(release, out):
     counts = []
     assert prepared(folder, out, track=counting(counts)).failures == ()
     assert counts == [(6, "decoding images")]
+
+
+def test_a_file_that_was_repaired_without_changing_its_length_is_tried_again(release, out):
+    folder = release(6)
+    film = folder / "images" / "00000001_000.png"
+    whole = film.read_bytes()
+    film.write_bytes(whole[:-20] + bytes(20))
+    with pytest.raises(DataError, match="1 image cannot be read"):
+        prepared(folder, out)
+    film.write_bytes(whole)
+    assert prepared(folder, out).failures == ()
 
 
 def test_the_store_of_other_images_is_refused(release, out):
