@@ -173,9 +173,10 @@ def test_adding_sizes_can_be_interrupted(release, out):
 def test_adding_sizes_survives_a_kill_while_they_are_moved(release, out, monkeypatch):
     archive = read_archive(release(4))
     prepare_store(archive, out, sizes=(16,))
-    with monkeypatch.context() as patch, pytest.raises(Stop):
+    with monkeypatch.context() as patch:
         patch.setattr(preparing, "write_store", stop)
-        prepare_store(archive, out, sizes=(32, 48))
+        with pytest.raises(Stop):
+            prepare_store(archive, out, sizes=(32, 48))
     assert open_store(out).sizes == (16,)
     assert prepare_store(archive, out, sizes=(32, 48)).sizes == (16, 32, 48)
 
