@@ -91,6 +91,7 @@ def test_a_study_file_is_read_and_overridden(tmp_path):
         ("data: a\nout: b\nprofil: small", "unknown key 'profil'; valid keys here: .*profile"),
         ("data: a\nout: b\nsplits: {resample: 2}", "unknown key 'splits.resample'; valid keys here: .*resamples"),
         ("out: b", "key 'data' is missing"),
+        ("dat: a\nout: b", "unknown key 'dat'; valid keys here: .*data"),
         ("data: a\nout: b\nseeds: [one]", "seeds.0: .*integer.*got 'one'"),
         ("data: a\nout: b\nsplits: {resamples: 0}", "splits: no split asked for"),
         ("- data", "expected keys and values, got list"),

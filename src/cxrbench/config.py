@@ -208,7 +208,8 @@ def parse_settings(raw: Any, model: type[AnySettings], *, where: str) -> AnySett
 
 
 def _first_problem(error: ValidationError, model: type[Settings]) -> str:
-    problem = error.errors()[0]
+    # An unknown key is often the misspelling of a missing one: it is the more telling of the two.
+    problem = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in problem["loc"])
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if problem["type"] == "extra_forbidden":

@@ -5,10 +5,6 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import settings
-
-settings.register_profile("busy machine", deadline=None)
-settings.load_profile("busy machine")
 
 
 def make_table(images_per_patient: list[int], *, seed: int = 0) -> pl.DataFrame:

@@ -18,7 +18,7 @@ from cxrbench.environment import usable_cores
 from cxrbench.errors import CxrbenchError
 from cxrbench.files import atomic_folder, partial_of, write_json
 from cxrbench.runs import FAILURE_FILE, SPLITS_FOLDER, TABLE_FILE, RunName
-from cxrbench.splits import read_split
+from cxrbench.splits import check_covers, read_split
 from cxrbench.study.plan import Plan, RunTask
 from cxrbench.training import ReportStep, fit_run, ignore_steps
 
@@ -85,12 +85,15 @@ def perform(task: RunTask, *, report: ReportStep = ignore_steps) -> Outcome:
 
 
 def _fit(task: RunTask, scratch: Path, report: ReportStep) -> None:
+    table = pl.read_parquet(task.study / TABLE_FILE)
+    split = read_split(task.study / SPLITS_FOLDER / f"{task.config.split}.json")
+    check_covers(split, table)
     fit_run(
         task.config,
         scratch,
-        table=pl.read_parquet(task.study / TABLE_FILE),
+        table=table,
         store=open_store(task.store),
-        split=read_split(task.study / SPLITS_FOLDER / f"{task.config.split}.json"),
+        split=split,
         weights=None if task.weights is None else load_file(task.weights),
         report=report,
     )
