@@ -1,12 +1,13 @@
-"""Which differences between approaches a report shows, and what each says."""
+"""Which differences a report shows, and what each says."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from cxrbench.report.palette import META
-from cxrbench.report.words import interval, signed
+from cxrbench.report.words import group_title, interval, signed
 
 NIL = 0.01
 """AUC differences up to this size are practically nil, here and in ``comparison.csv``."""
@@ -22,23 +23,30 @@ INGREDIENTS = (
 )
 """The paper's approaches that differ in one ingredient: with it, without it, what it is."""
 
+ENOUGH = 7
+"""Pathologies in a mean; one over fewer tells of those, not of a group."""
 
-@dataclass(frozen=True)
+KINDS_OF_GROUPS = {"view": "View position", "sex": "Sex", "age": "Age"}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Difference:
-    """First approach minus second."""
+    """One thing minus another."""
 
-    first: str
-    second: str
     label: str
-    topic: str
+    topic: str = ""
     """What the pair differs in; empty when that is not the point."""
+    second: str = ""
+    """Name of the other."""
     value: float | None
     lower: float | None = None
     upper: float | None = None
     p_value: float | None = None
+    p_adjusted: float | None = None
+    detectable: float | None = None
+    """The smallest difference that would be detected."""
     nil: float | None = None
     """Probability that the difference is practically nil."""
-    reason: str | None = None
 
     @property
     def is_clear(self) -> bool:
@@ -61,21 +69,35 @@ def difference(comparison: pl.DataFrame, first: str, second: str, *, label: str,
         label: Short name of the difference.
         topic: What the pair differs in.
     """
-    for a, b, sign in ((first, second, 1), (second, first, -1)):
+    for a, b, is_turned in ((first, second, False), (second, first, True)):
         found = comparison.filter((pl.col("approach_a") == a) & (pl.col("approach_b") == b))
         if found.height:
             row = found.row(0, named=True)
-            value, *ends = (None if row[key] is None else sign * row[key] for key in ("difference", "lower", "upper"))
-            lower, upper = ends if sign == 1 else reversed(ends)
-            nil = row["probability_practically_nil"]
-            return Difference(first, second, label, topic, value, lower, upper, row["p_value"], nil, row["reason"])
+            value, lower, upper = _turned(row) if is_turned else (row["difference"], row["lower"], row["upper"])
+            return Difference(
+                label=label,
+                topic=topic,
+                second=second,
+                value=value,
+                lower=lower,
+                upper=upper,
+                p_value=row["p_value"],
+                p_adjusted=row["p_adjusted"],
+                detectable=row["smallest_detectable"],
+                nil=row["probability_practically_nil"],
+            )
     return None
+
+
+def _turned(row: Mapping[str, Any]) -> tuple[float | None, float | None, float | None]:
+    """Difference and interval the other way round."""
+    value, lower, upper = (None if row[key] is None else -row[key] for key in ("difference", "upper", "lower"))
+    return value, lower, upper
 
 
 def from_best(comparison: pl.DataFrame, ranked: Sequence[str]) -> list[Difference]:
     """The best approach against every other, best first."""
-    best, *others = ranked
-    found = (difference(comparison, best, other, label=other) for other in others)
+    found = (difference(comparison, ranked[0], other, label=other) for other in ranked[1:])
     return [one for one in found if one is not None]
 
 
@@ -86,3 +108,29 @@ def by_ingredient(comparison: pl.DataFrame, approaches: Sequence[str]) -> list[D
     there = set(approaches)
     found = (difference(comparison, a, b, label=f"{a} − {b}", topic=topic) for a, b, topic in pairs if {a, b} <= there)
     return [one for one in found if one is not None]
+
+
+def gaps_of(gaps: pl.DataFrame, approach: str, *, has_intervals: bool) -> list[Difference]:
+    """One approach's gaps between groups, averaged over the splits; with an interval where there is one model.
+
+    Args:
+        gaps: ``gaps.csv`` of one kind of split and one finding.
+        approach: Its name.
+        has_intervals: Whether there is one model.
+    """
+    enough = pl.col("findings_counted") >= ENOUGH
+    own = gaps.filter(pl.col("approach") == approach, enough).drop_nulls("difference")
+    rows = []
+    for (one, other), of_pair in own.group_by("group_a", "group_b", maintain_order=True):
+        first = of_pair.row(0, named=True)
+        lower, upper = (first["lower"], first["upper"]) if has_intervals else (None, None)
+        rows.append(
+            Difference(
+                label=f"{group_title(str(one))} − {group_title(str(other))}",
+                topic=KINDS_OF_GROUPS.get(str(one).partition("=")[0], ""),
+                value=float(of_pair["difference"].to_numpy().mean()),
+                lower=lower,
+                upper=upper,
+            )
+        )
+    return rows

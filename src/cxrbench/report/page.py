@@ -14,6 +14,7 @@ from cxrbench.report.figures.ages import age_figure
 from cxrbench.report.figures.training import training_figure
 from cxrbench.report.palette import Look, looks
 from cxrbench.report.published import published_beside, why_not_comparable
+from cxrbench.report.results import results_of
 from cxrbench.report.study import Study
 from cxrbench.report.tables.archive import archive_table
 from cxrbench.report.tables.table import Table
@@ -37,13 +38,15 @@ class Page:
         """Every figure."""
         yield from (self.ages, self.training)
         for chapter in self.chapters:
-            yield from chapter.drawings()
+            for section in chapter.sections:
+                yield from section.drawings()
 
     def tables(self) -> Iterator[Table]:
         """Every table that has a row."""
         yield from (table for table in (self.archive, self.splits, self.runs, self.failures) if table.rows)
         for chapter in self.chapters:
-            yield from chapter.tables()
+            for section in chapter.sections:
+                yield from section.tables()
 
 
 def make_page(study: Study) -> Page:
@@ -52,7 +55,7 @@ def make_page(study: Study) -> Page:
     return Page(
         study=study,
         looks=own_looks,
-        chapters=tuple(make_chapter(study, kind, own_looks) for kind in study.kinds),
+        chapters=tuple(make_chapter(results_of(study, kind, own_looks)) for kind in study.kinds),
         archive=archive_table(study.tables.archive),
         ages=age_figure(study.tables.ages),
         training=training_figure(study.tables.history, study.tables.runs, own_looks),
@@ -72,6 +75,7 @@ def render_page(page: Page) -> str:
         lstrip_blocks=True,
     )
     environment.filters["svg"] = lambda drawing: Markup(drawing.svg)  # noqa: S704 - our own figures
+    environment.tests["block"] = lambda block, name: type(block).__name__ == name
     return environment.get_template("page.html.j2").render(
         page=page,
         study=page.study,
@@ -90,24 +94,23 @@ def render_page(page: Page) -> str:
 def cautions(study: Study) -> list[tuple[str, str]]:
     """What must be known before any number is read: title and text."""
     record = study.record
-    weights, profile = record["weights"], record["profile"]
-    said = []
-    if record["archive"]["is_phantom"]:
-        said.append(("Generated radiographs", "The images were drawn by a program. Nothing here is about patients."))
-    if weights and weights["is_stand_in"]:
-        said.append(
-            (
-                "Not ImageNet",
-                "What should start from ImageNet starts from stand-in weights, and says nothing about ImageNet.",
-            )
-        )
-    if profile["name"] != "paper":
-        said.append(
-            (f"Profile {profile['name']}", f"{profile['summary']} The numbers are not those of full-size networks.")
-        )
-    if study.tables.failures.height:
-        said.append(("Incomplete", f"{study.tables.failures.height} runs failed; they are listed under Provenance."))
-    return said
+    weights, profile, failed = record["weights"], record["profile"], study.tables.failures.height
+    said = {
+        "Generated radiographs": (
+            record["archive"]["is_phantom"],
+            "The images were drawn by a program. Nothing here is about patients.",
+        ),
+        "Not ImageNet": (
+            bool(weights and weights["is_stand_in"]),
+            "What should start from ImageNet starts from stand-in weights, and says nothing about ImageNet.",
+        ),
+        f"Profile {profile['name']}": (
+            profile["name"] != "paper",
+            f"{profile['summary'].rstrip('.')}. The numbers are not those of full-size networks.",
+        ),
+        "Incomplete": (failed > 0, f"Failed runs: {failed}; they are listed under Provenance."),
+    }
+    return [(title, text) for title, (applies, text) in said.items() if applies]
 
 
 def _packaged(name: str) -> str:

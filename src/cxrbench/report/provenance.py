@@ -120,6 +120,7 @@ def split_table(study: Study) -> Table:
         columns=("Split", "Training", "Validation", "Test"),
         rows=tuple(rows),
         note=_absences(study.tables.splits),
+        is_text=True,
     )
 
 

@@ -24,6 +24,7 @@ class Tables:
 
     auc: pl.DataFrame
     auc_summary: pl.DataFrame
+    gaps: pl.DataFrame
     roc: pl.DataFrame
     comparison: pl.DataFrame
     rank_correlation: pl.DataFrame

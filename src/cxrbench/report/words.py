@@ -13,7 +13,7 @@ def slug(text: str) -> str:
 
 def title_of(finding: str) -> str:
     """A finding's name as prose."""
-    return {"mean": "Mean of the pathologies"}.get(finding, finding.replace("_", " "))
+    return {"mean": "Mean of the pathologies", "all images": "All images"}.get(finding, finding.replace("_", " "))
 
 
 def decimal(value: float | None, digits: int = 3) -> str:
@@ -42,10 +42,10 @@ def count(value: int | None) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """A p-value with its relation sign, as journals print it."""
+    """A p-value as journals print it."""
     if value is None:
         return NOTHING
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}" if value < 0.1 else f"p = {value:.2f}"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
 
 
 def duration(seconds: float | None) -> str:

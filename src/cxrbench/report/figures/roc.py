@@ -5,32 +5,24 @@ from collections.abc import Mapping
 import polars as pl
 
 from cxrbench.report.drawing import Drawing, Margins, Mark, drawing, sheet
-from cxrbench.report.palette import FAINT, Look
+from cxrbench.report.palette import FAINT
+from cxrbench.report.results import Results
 from cxrbench.report.words import plus_minus, slug, title_of
 
 SIDE = 300.0
 """Width of a panel, CSS pixels."""
 
 
-def roc_panel(
-    finding: str, curves: pl.DataFrame, summary: pl.DataFrame, looks: Mapping[str, Look], *, kind: str
-) -> Drawing:
-    """Sensitivity against false-positive rate of one finding.
-
-    Args:
-        finding: Its name.
-        curves: Rows of ``roc.parquet`` of this kind of split.
-        summary: Rows of ``auc_summary.csv`` of this kind, all images.
-        looks: Approaches in the order of the legend.
-        kind: Of the splits; part of the figure's name.
-    """
-    own = curves.filter(pl.col("finding") == finding)
-    areas = {row["approach"]: row for row in summary.filter(pl.col("finding") == finding).iter_rows(named=True)}
+def roc_panel(finding: str, results: Results) -> Drawing:
+    """Sensitivity against false-positive rate of one finding."""
+    is_own = pl.col("finding") == finding
+    own = results.tables.roc.filter(is_own)
+    areas = {row["approach"]: row for row in results.summary.filter(is_own).iter_rows(named=True)}
     marks = {}
     with sheet(SIDE, SIDE + 18, Margins(left=48, top=28)) as figure:
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.7, linestyle=(0, (1, 2)))
-        for name, look in looks.items():
+        for name, look in results.looks.items():
             curve = own.filter(pl.col("approach") == name)
             if not curve.height:
                 continue
@@ -48,7 +40,7 @@ def roc_panel(
         axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
         axes.set(xlabel="1 − specificity", ylabel="Sensitivity")
-        return drawing(figure, f"roc-{kind}-{slug(finding)}", alt=_alt(finding, areas), marks=marks)
+        return drawing(figure, f"roc-{results.kind}-{slug(finding)}", alt=_alt(finding, areas), marks=marks)
 
 
 def _alt(finding: str, areas: Mapping[str, Mapping[str, float | None]]) -> str:

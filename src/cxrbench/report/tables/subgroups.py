@@ -5,12 +5,12 @@ from typing import Any
 
 import polars as pl
 
+from cxrbench.report.differences import ENOUGH
+from cxrbench.report.results import IS_MEAN, Results
 from cxrbench.report.tables.table import Cell, Row, Table
-from cxrbench.report.words import NOTHING, count, decimal, group_title, kind_title
+from cxrbench.report.words import NOTHING, count, decimal, group_title
 
-ENOUGH = 7
 THIN = f"fewer than {ENOUGH} pathologies could be measured"
-"""A mean over a few pathologies tells of those, not of the group."""
 
 
 def without_thin(summary: pl.DataFrame) -> pl.DataFrame:
@@ -23,23 +23,21 @@ def without_thin(summary: pl.DataFrame) -> pl.DataFrame:
     return summary.with_columns(pl.when(enough).then(pl.col(name)).alias(name) for name in ("mean", "sd"))
 
 
-def subgroup_table(
-    auc: pl.DataFrame, summary: pl.DataFrame, groups: Sequence[str], approaches: Sequence[str], *, kind: str
-) -> Table:
+def subgroup_table(by_group: pl.DataFrame, groups: Sequence[str], results: Results) -> Table:
     """Mean AUC over the pathologies that could be measured in each group.
 
     Args:
-        auc: ``auc.csv`` of this kind, finding ``mean``.
-        summary: ``auc_summary.csv`` likewise, ``without_thin``.
+        by_group: ``auc_summary.csv`` of this kind of split, finding ``mean``, ``without_thin``.
         groups: Rows, in order.
-        approaches: Columns, in order.
-        kind: Of the splits.
+        results: Of this kind.
     """
+    auc = results.tables.auc.filter(IS_MEAN)
+    described = "mean ± SD over the splits" if results.splits > 1 else "one split"
     return Table(
-        name=f"subgroups-{kind}",
-        caption=f"Mean AUC by group of images. {kind_title(kind)}, mean ± SD over the splits.",
-        columns=("Group", "Images", "Findings", *approaches),
-        rows=tuple(_row(auc, summary, group, approaches) for group in groups),
+        name=f"subgroups-{results.kind}",
+        caption=f"Mean AUC by group of images. {results.title}, {described}.",
+        columns=("Group", "Images", "Findings", *results.approaches),
+        rows=tuple(_row(auc, by_group, group, results.approaches) for group in groups),
         note="Images: test images, mean over the splits. Findings: fewest pathologies in a mean; the others lack a "
         "class in some split. Groups differ in their findings and in how ill their patients are, so a gap between "
         "two groups is not by itself a fault of the model.",

@@ -1,0 +1,77 @@
+"""What a chapter of the report is made of, as values; the template shows them in order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cxrbench.report.drawing import Drawing
+from cxrbench.report.tables.table import Table
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing and what it shows."""
+
+    drawing: Drawing
+    caption: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several drawings that a reader can choose from."""
+
+    title: str
+    drawing: Drawing
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Drawings of the same thing for each finding; on paper and without script all of them, or the first."""
+
+    choices: tuple[Choice, ...]
+    are_panels: bool = False
+    """Small, side by side, all shown at first; otherwise only the first is."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A table; folded ones open on a click."""
+
+    table: Table
+    unfold: str = ""
+    """What the closed table says; empty for an open one."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """A paragraph."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Legend:
+    """The approaches' colours and dashes."""
+
+
+Block = Figure | Choices | Shown | Note | Legend
+
+
+@dataclass(frozen=True)
+class Section:
+    """Blocks under a heading."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+    def drawings(self) -> Iterator[Drawing]:
+        """Every figure."""
+        for block in self.blocks:
+            if isinstance(block, Figure):
+                yield block.drawing
+            elif isinstance(block, Choices):
+                yield from (choice.drawing for choice in block.choices)
+
+    def tables(self) -> Iterator[Table]:
+        """Every table."""
+        yield from (block.table for block in self.blocks if isinstance(block, Shown))

@@ -1,0 +1,85 @@
+"""The results on one kind of split, as the sections of a chapter need them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import polars as pl
+
+from cxrbench.evaluate.discrimination import MEAN
+from cxrbench.evaluate.groups import ALL
+from cxrbench.report.palette import Look
+from cxrbench.report.study import Study, Tables
+from cxrbench.report.words import kind_title
+
+IS_ALL, IS_MEAN = pl.col("group") == ALL, pl.col("finding") == MEAN
+
+
+@dataclass(frozen=True)
+class Results:
+    """Result tables of one kind of split."""
+
+    kind: str
+    tables: Tables
+    approaches: tuple[str, ...]
+    findings: tuple[str, ...]
+    looks: Mapping[str, Look]
+
+    @property
+    def title(self) -> str:
+        """As a heading."""
+        return kind_title(self.kind)
+
+    @cached_property
+    def splits(self) -> int:
+        """How many there are of this kind."""
+        return self.tables.auc["split"].n_unique()
+
+    @cached_property
+    def auc(self) -> pl.DataFrame:
+        """``auc.csv``, all images."""
+        return self.tables.auc.filter(IS_ALL)
+
+    @cached_property
+    def summary(self) -> pl.DataFrame:
+        """``auc_summary.csv``, all images."""
+        return self.tables.auc_summary.filter(IS_ALL)
+
+    @cached_property
+    def compared(self) -> pl.DataFrame:
+        """``comparison.csv``, mean over the pathologies."""
+        return self.tables.comparison.filter(IS_MEAN)
+
+    @cached_property
+    def ranked(self) -> list[str]:
+        """Approaches by mean AUC, best first."""
+        means = self.summary.filter(IS_MEAN).drop_nulls("mean")
+        return means.sort("mean", descending=True, maintain_order=True)["approach"].to_list()
+
+    @cached_property
+    def question(self) -> str | None:
+        """What the intervals of differences answer for; None when there are none."""
+        asked = self.compared.drop_nulls("lower")["question"].unique()
+        return asked[0] if asked.len() else None
+
+    @cached_property
+    def has_intervals(self) -> bool:
+        """Whether each AUC is of one model on one test set, so that it has one interval."""
+        return self.splits == 1 and self.tables.auc["seed"].n_unique() == 1
+
+
+def results_of(study: Study, kind: str, looks: Mapping[str, Look]) -> Results:
+    """The rows of one kind, in the tables that have kinds."""
+    frames = {field.name: getattr(study.tables, field.name) for field in fields(study.tables)}
+    own = {
+        name: frame.filter(pl.col("kind") == kind) if "kind" in frame.columns else frame
+        for name, frame in frames.items()
+    }
+    there = set(own["auc"]["approach"])
+    return Results(
+        kind=kind,
+        tables=Tables(**own),
+        approaches=tuple(name for name in study.approaches if name in there),
+        findings=study.findings,
+        looks={name: look for name, look in looks.items() if name in there},
+    )

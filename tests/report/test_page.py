@@ -1,0 +1,223 @@
+"""The page of a study: complete, self-contained, accessible, and honest about what it cannot say."""
+
+import json
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from cxrbench import files, runs
+from cxrbench.errors import StudyError
+from cxrbench.evaluate import evaluate_study
+from cxrbench.report import write_report
+from cxrbench.report.published import read_published
+from cxrbench.runs import RunName
+from fake_study import STRENGTHS, write_fake_study
+
+VOID = {"meta", "line", "br", "input", "link", "path", "use", "rect", "image"}
+
+
+class Page(HTMLParser):
+    """Elements of a page with their attributes, and text by element; refuses tags that do not match."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.headings: list[tuple[str, str]] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag in {"h1", "h2", "h3"}:
+            self.headings.append((tag, ""))
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in {"script", "style"}:
+            self.text += data
+        if self.open and self.open[-1] in {"h1", "h2", "h3"}:
+            level, said = self.headings[-1]
+            self.headings[-1] = (level, said + data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("report") / "study"
+    write_fake_study(folder, patients=150, approaches=["1channel", "1channel-meta", "large-meta"], official=True)
+    failed = files.partial_of(RunName("large", "resample-1", 0).folder(folder))
+    files.write_json(failed / runs.FAILURE_FILE, {"reason": "loss is nan in epoch 3, batch <7> & more"})
+    evaluate_study(folder)
+    write_report(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(study) -> Page:
+    return Page((study / "report" / "index.html").read_text(encoding="utf-8"))
+
+
+def small_study(folder: Path, **changes) -> str:
+    """Text of the page of the smallest study."""
+    write_fake_study(folder, **{"patients": 40, "resamples": 1, "approaches": ["ft"], **changes})
+    evaluate_study(folder)
+    return Page(write_report(folder).read_text(encoding="utf-8")).text
+
+
+def test_nothing_is_fetched(study):
+    text = (study / "report" / "index.html").read_text(encoding="utf-8")
+    fetched = re.findall(r'(?:src|(?<!xlink:)href|action|poster|data)\s*=\s*"([^"]*)"', text)
+    assert all(address.startswith("#") for address in fetched), fetched
+    assert not re.findall(r"@import|url\((?!#)|fetch\(|XMLHttpRequest|<(?:link|iframe|img|object)\b", text)
+    addresses = set(re.findall(r'https?://[^\s"<>]+', text))
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+
+
+def test_ids_are_unique_and_links_lead_somewhere(page):
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    targets = [link["href"] for link in page.all("a")]
+    assert len(targets) > 5
+    assert all(target.removeprefix("#") in ids for target in targets)
+
+
+def test_headings_descend_one_by_one(page):
+    levels = [int(tag[1]) for tag, _ in page.headings]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(later <= earlier + 1 for earlier, later in pairwise(levels))
+
+
+def test_everything_is_on_it(page):
+    said = {text for _, text in page.headings}
+    assert {
+        "Three approaches compared on fake-archive", "At a glance", "Re-samples by patient", "Official split",
+        "AUC per finding", "How sure the differences are", "What each ingredient changes", "ROC curves",
+        "Do the approaches agree?", "Groups of images", "The archive", "Training", "Published figures", "Provenance",
+        "Machines and versions",
+    } <= said  # fmt: skip
+
+
+def test_tables_have_captions_and_headers(page):
+    assert len(page.all("table")) == len(page.all("caption")) > 8
+    assert {header.get("scope") for header in page.all("th")} == {"row", "col"}
+
+
+def test_figures_say_what_they_show(page):
+    drawn = [svg for svg in page.all("svg") if svg.get("aria-hidden") != "true"]
+    assert len(drawn) > 60
+    assert all(svg["role"] == "img" and len(svg["aria-label"]) > 20 for svg in drawn)
+
+
+def test_numbers_are_those_of_the_results(study, page):
+    summary = pl.read_csv(study / "results" / "auc_summary.csv", infer_schema_length=None).filter(
+        pl.col("group") == "all", pl.col("finding") == "mean", pl.col("kind") == "resample"
+    )
+    for row in summary.iter_rows(named=True):
+        assert f"{row['mean']:.3f} ± {row['sd']:.3f}" in page.text
+    best = summary.sort("mean")["approach"][-1]
+    assert f"{best} has the highest mean AUC" in page.text
+
+
+def test_provenance_is_told(page):
+    for fact in (
+        "Fake CPU", "torch", "2.15.0", "lost_000.png", "bad_000.png (the file ends early)",
+        "2 ages are outside 0..120", "stand-in, not ImageNet", "loss is nan in epoch 3, batch <7> & more",
+        "cdcdcdcdcdcd", "resample-1", "fake-archive, read as NIH ChestX-ray14",
+    ):  # fmt: skip
+        assert fact in page.text
+    assert "/somewhere" not in page.text
+
+
+def test_the_same_tables_and_figures_lie_beside_it(study, page):
+    folder = study / "report"
+    tables = {path.stem for path in (folder / "tables").glob("*.csv")}
+    assert tables == {path.stem for path in (folder / "tables").glob("*.tex")}
+    assert {"auc-resample", "auc-official", "archive", "splits", "runs", "failures", "best-resample"} <= tables
+    assert len(list((folder / "figures").glob("*.svg"))) == len(
+        [svg for svg in page.all("svg") if svg.get("aria-hidden") != "true"]
+    )
+
+
+def test_the_best_is_bold_in_latex(study):
+    table = (study / "report" / "tables" / "auc-resample.tex").read_text(encoding="utf-8")
+    rows = [line for line in table.splitlines() if line.endswith(r"\\")]
+    assert rows[0] == r"Finding & Positives & 1channel & 1channel-meta & large-meta \\"
+    assert len(rows) == 17
+    for row in rows[1:]:
+        values = [float(value) for value in re.findall(r"(?<!\$ )\b(0\.\d{3}|1\.000)\b", row)]
+        bold = [float(value) for value in re.findall(r"\\textbf\{([\d.]+)\}", row)]
+        assert set(bold) == {max(values)}
+
+
+def test_cautions_are_first(tmp_path):
+    text = small_study(tmp_path / "study")
+    first = text.index("At a glance")
+    for caution in ("Not ImageNet.", "Generated radiographs.", "Profile small."):
+        assert -1 < text.index(caution) < first
+
+
+def test_no_cautions_where_there_is_nothing_to_say(tmp_path):
+    text = small_study(tmp_path / "study", profile="paper", is_stand_in=False, is_phantom=False)
+    for caution in ("Not ImageNet.", "Generated radiographs.", "Profile paper."):
+        assert caution not in text
+
+
+def test_one_approach_has_nothing_to_be_compared_with(tmp_path):
+    text = small_study(tmp_path / "study")
+    assert "there is nothing to compare it with" in text
+    assert "How sure the differences are" not in text
+
+
+def test_a_sample_is_not_set_beside_published_figures(tmp_path):
+    text = small_study(tmp_path / "study", is_phantom=False)
+    assert "None is shown beside this study" in text
+    assert "the release 112,120 of 30,805" in text
+    assert not any(one.name in text for one in read_published())
+
+
+def test_the_whole_release_is(tmp_path):
+    folder = tmp_path / "study"
+    small_study(folder, is_phantom=False, official=True)
+    record = json.loads((folder / "study.json").read_text())
+    record["archive"] |= {"images": 112120, "patients": 30805}
+    (folder / "study.json").write_text(json.dumps(record))
+    text = Page(write_report(folder).read_text(encoding="utf-8")).text
+    assert all(one.name in text for one in read_published())
+    assert "This study: ft, profile small" in text
+
+
+def test_an_earlier_report_is_replaced(study):
+    (study / "report" / "stale.txt").write_text("old")
+    before = (study / "report" / "index.html").read_bytes()
+    assert write_report(study) == study / "report" / "index.html"
+    assert (study / "report" / "index.html").read_bytes() == before
+    assert not (study / "report" / "stale.txt").exists()
+
+
+def test_without_results(tmp_path):
+    study = write_fake_study(tmp_path / "study", patients=40, resamples=1, approaches=["ft"])
+    with pytest.raises(StudyError, match=r"results has no table auc; evaluate the study again"):
+        write_report(study)
+
+
+def test_all_sixteen_approaches_fit(tmp_path):
+    names = [f"{depth}{name}" for depth in ("", "resnet101-") for name in STRENGTHS]
+    text = small_study(tmp_path / "study", approaches=names)
+    assert "16 approaches compared" in text
