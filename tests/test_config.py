@@ -1,5 +1,8 @@
 """Settings: what is packaged is valid, what is wrong is named."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from cxrbench import config
@@ -144,3 +147,18 @@ def test_impossible_approaches_are_refused(tmp_path, text, message):
     path.write_text(f"extends: 1channel\nname: own\n{text}\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=message):
         config.load_approach(str(path))
+
+
+SNIPPETS = re.findall(r"```yaml\n(.*?)```", (Path(__file__).parents[1] / "docs/approaches.md").read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("text", [text for text in SNIPPETS if "extends" in text])
+def test_documented_approaches_are_valid(tmp_path, text):
+    (tmp_path / "own.yaml").write_text(text, encoding="utf-8")
+    approach = config.load_approach(str(tmp_path / "own.yaml"))
+    assert config.load_profile("paper").apply(approach).name in text
+
+
+@pytest.mark.parametrize("text", [text for text in SNIPPETS if "extends" not in text])
+def test_documented_studies_are_valid(tmp_path, text):
+    assert config.load_study(study_yaml(tmp_path, text), {}).splits.official

@@ -87,6 +87,7 @@ def test_an_unknown_approach_is_named(cxrbench, films, tmp_path):
 
 def test_no_such_folder(cxrbench, tmp_path):
     assert "nowhere: no such folder" in refused(run(cxrbench, tmp_path / "nowhere", tmp_path / "study"))
+    assert not (tmp_path / "study").exists()
 
 
 @pytest.mark.parametrize(

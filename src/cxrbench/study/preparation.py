@@ -60,14 +60,20 @@ def locked(study: Path) -> Iterator[None]:
         StudyError: Another process works on it.
     """
     study.mkdir(parents=True, exist_ok=True)
-    with (study / LOCK_FILE).open("w") as lock:
+    path = study / LOCK_FILE
+    with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StudyError(
                 f"{study}: another process works on this study; wait for it or choose another --out"
             ) from None
-        yield
+        try:
+            yield
+        finally:
+            if list(study.iterdir()) == [path]:  # nothing came of it
+                path.unlink()
+                study.rmdir()
 
 
 def prepare_study(settings: StudySettings, *, track: Track = silent) -> Materials:
