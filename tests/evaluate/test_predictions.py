@@ -184,7 +184,9 @@ def test_earlier_results_are_replaced(labels, good, poor, tmp_path):
 
 
 def test_power_grows_with_the_difference_and_is_the_same_again(labels):
-    small, large = (power(labels, difference=value).filter(pl.col("finding") == "Infiltration") for value in (0.01, 0.1))
+    small, large = (
+        power(labels, difference=value).filter(pl.col("finding") == "Infiltration") for value in (0.01, 0.1)
+    )
     assert small["power"][0] < large["power"][0]
     assert small["smallest_detectable"][0] == large["smallest_detectable"][0]
     assert power(labels, difference=0.01).filter(pl.col("finding") == "Infiltration").equals(small)
@@ -198,7 +200,9 @@ def test_power_at_the_smallest_detectable_difference_is_80_percent(labels):
 
 def test_models_that_agree_are_easier_to_tell_apart(labels):
     apart, alike = (
-        power(labels, assumptions=Assumptions(correlation=r)).filter(pl.col("finding") == "Infiltration")["std_error"][0]
+        power(labels, assumptions=Assumptions(correlation=r)).filter(pl.col("finding") == "Infiltration")["std_error"][
+            0
+        ]
         for r in (0.2, 0.9)
     )
     assert alike < 0.6 * apart

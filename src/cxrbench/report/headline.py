@@ -32,12 +32,12 @@ def headline(results: Results) -> Headline | None:
     return Headline(
         best=best,
         value=plus_minus(row["mean"], row["sd"]),
-        verdict=_verdict(results.ranked, from_best(results.compared, results.ranked)),
+        verdict=verdict(results.ranked, from_best(results.compared, results.ranked)),
         question=results.question or "",
     )
 
 
-def _verdict(ranked: Sequence[str], differences: Sequence[Difference]) -> str:
+def verdict(ranked: Sequence[str], differences: Sequence[Difference]) -> str:
     """How the best stands against the others."""
     if len(ranked) == 1:
         return "It is the only approach of this study, so there is nothing to compare it with."

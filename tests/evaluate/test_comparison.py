@@ -1,0 +1,60 @@
+"""Families of comparisons, and pairs that cannot be compared."""
+
+import polars as pl
+import pytest
+
+from cxrbench.evaluate.comparison import COMPARISON_SCHEMA, adjusted, resampled_comparisons
+from cxrbench.splits import Split
+
+PATIENTS = {"train": tuple("abcdefg"), "val": ("h",), "test": ("i", "j")}
+SPLITS = {name: Split(name, "resample", 0, PATIENTS) for name in ("resample-1", "resample-2", "resample-3")}
+
+
+def auc(rows: list[tuple[str, str, str, float | None]]) -> pl.DataFrame:
+    """Rows of approach, split, finding, AUC."""
+    frame = pl.DataFrame(
+        rows, schema={"approach": pl.String, "split": pl.String, "finding": pl.String, "auc": pl.Float64}, orient="row"
+    )
+    return frame.with_columns(kind=pl.lit("resample"), group=pl.lit("all"))
+
+
+def test_holm_within_the_family_of_means_and_of_findings():
+    p_values = {"mean": [0.01, 0.04, None], "Mass": [0.001, 0.2, 0.03], "Hernia": [0.5, None, 0.02]}
+    rows = [
+        {"kind": "official", "finding": finding, "p_value": p} for finding, values in p_values.items() for p in values
+    ]
+    result = adjusted(pl.DataFrame(rows, schema=COMPARISON_SCHEMA))
+    means = result.filter(pl.col("finding") == "mean")["p_adjusted"].to_list()
+    assert means == [pytest.approx(0.02), pytest.approx(0.04), None]
+    findings = result.filter(pl.col("finding") != "mean")["p_adjusted"].to_list()
+    assert findings == [pytest.approx(v) if v else None for v in (0.005, 0.4, 0.09, 0.5, None, 0.08)]
+
+
+def test_families_are_apart_by_kind():
+    rows = [{"kind": kind, "finding": "mean", "p_value": 0.03} for kind in ("resample", "official")]
+    assert adjusted(pl.DataFrame(rows, schema=COMPARISON_SCHEMA))["p_adjusted"].to_list() == [0.03, 0.03]
+
+
+def test_only_splits_that_both_have_count():
+    rows = [
+        ("a", "resample-1", "Mass", 0.8), ("a", "resample-2", "Mass", 0.7), ("a", "resample-3", "Mass", 0.9),
+        ("b", "resample-1", "Mass", 0.7), ("b", "resample-2", "Mass", 0.65), ("b", "resample-3", "Mass", None),
+    ]  # fmt: skip
+    row = resampled_comparisons(auc(rows), SPLITS).row(0, named=True)
+    assert (row["splits"], row["difference"]) == (2, pytest.approx(0.075))
+    assert row["std_error"] == pytest.approx(0.05 / 2**0.5 * (1 / 2 + 2 / 7) ** 0.5)
+
+
+def test_one_common_split_gives_a_difference_without_interval():
+    rows = [("a", "resample-1", "Mass", 0.8), ("b", "resample-1", "Mass", 0.7), ("b", "resample-2", "Mass", 0.6)]
+    row = resampled_comparisons(auc(rows), SPLITS).row(0, named=True)
+    assert row["difference"] == pytest.approx(0.1)
+    assert row["lower"] is row["p_value"] is row["p_adjusted"] is None
+    assert row["reason"] == "needs two splits, has 1"
+
+
+def test_no_common_split():
+    rows = [("a", "resample-1", "Mass", 0.8), ("b", "resample-2", "Mass", 0.6)]
+    row = resampled_comparisons(auc(rows), SPLITS).row(0, named=True)
+    assert row["difference"] is None
+    assert row["reason"] == "needs two splits, has 0"
