@@ -67,7 +67,7 @@ def joint_aucs(scores: ArrayLike, present: ArrayLike, patients: ArrayLike) -> Jo
     Raises:
         ValueError: Shapes do not fit, a score is NaN, or a label is neither 0, 1 nor NaN.
     """
-    values, truth, code = _by_patient(*_checked(scores, present), patients)
+    values, truth, code = _by_patient(*checked_columns(scores, present), patients)
     starts = np.flatnonzero(np.diff(code, prepend=-1))
     stated = np.add.reduceat(~np.isnan(truth), starts, axis=0, dtype=np.intp)  # (P, L)
     positives = ClusterSizes.of(np.add.reduceat(truth == 1, starts, axis=0, dtype=np.intp))
@@ -139,8 +139,12 @@ def _by_patient(values: Floats, truth: Numbers, patients: ArrayLike) -> tuple[Fl
     return values[rows], truth[rows], code[rows]
 
 
-def _checked(scores: ArrayLike, present: ArrayLike) -> tuple[Floats, Numbers]:
-    """Scores (N, K) as floats and labels (N, L) as 0, 1 or NaN."""
+def checked_columns(scores: ArrayLike, present: ArrayLike) -> tuple[Floats, Numbers]:
+    """Scores (N, K) as floats and labels (N, L) as 0, 1 or NaN.
+
+    Raises:
+        ValueError: Shapes do not fit, or a label is neither 0, 1 nor NaN.
+    """
     values, truth = np.asarray(scores), np.asarray(present, dtype=np.float64)
     if values.ndim != 2 or truth.ndim != 2 or len(values) != len(truth) or values.shape[1] % truth.shape[1]:
         raise ValueError(

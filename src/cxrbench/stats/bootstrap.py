@@ -1,0 +1,70 @@
+"""Patient bootstrap: patients are drawn with replacement, with all their images.
+
+A replicate is not built; each patient counts as often as it was drawn. So rows are sorted once, and all replicates are
+computed together as sums of multiplicities.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Numbers = NDArray[np.float64]
+Multiplicities = NDArray[np.uint16]
+
+
+@dataclass(frozen=True)
+class Resamples:
+    """How often each patient was drawn in each replicate.
+
+    Attributes:
+        code: (N,) patient of each image, numbered from 0 in sorted order.
+        multiplicities: (P, B) uint16.
+    """
+
+    code: NDArray[np.intp]
+    multiplicities: Multiplicities
+
+    @property
+    def replicates(self) -> int:
+        """Their number, B."""
+        return int(self.multiplicities.shape[1])
+
+
+def resample_patients(patients: ArrayLike, *, replicates: int = 2000, seed: int = 0) -> Resamples:
+    """Draw as many patients as there are, with replacement, ``replicates`` times; the same seed draws the same.
+
+    Args:
+        patients: (N,) who each image shows: integers or strings.
+        replicates: B.
+        seed: Of the draws.
+
+    Source: doi:10.1111/j.1467-9868.2007.00593.x.
+    """
+    names, code = np.unique(np.asarray(patients), return_inverse=True)
+    n, rng = len(names), np.random.default_rng(seed)
+    drawn = [np.bincount(rng.integers(n, size=n), minlength=n).astype(np.uint16) for _ in range(replicates)]
+    return Resamples(code.reshape(-1), np.ascontiguousarray(np.stack(drawn).T))
+
+
+def sum_replicates(values: ArrayLike, resamples: Resamples) -> Numbers:
+    """Sums over images of each replicate, (B, S), of ``values`` (N, S); whatever is a ratio of sums follows from them.
+
+    Args:
+        values: (N, S); set what does not count (label not stated) to 0.
+        resamples: Of the same N images.
+    """
+    columns = np.asarray(values, dtype=np.float64)
+    by_patient = np.stack([
+        np.bincount(resamples.code, weights=column, minlength=len(resamples.multiplicities)) for column in columns.T
+    ])  # (S, P)  # fmt: skip
+    return np.asarray((by_patient @ resamples.multiplicities.astype(np.float64)).T)
+
+
+def percentile_interval(replicates: ArrayLike, *, confidence: float = 0.95) -> tuple[Numbers, Numbers]:
+    """Lower and upper ends over the first axis; replicates that are NaN (a class was not drawn) do not count."""
+    values = np.asarray(replicates, dtype=np.float64)
+    tail = (1 - confidence) / 2
+    is_empty = np.isnan(values).all(axis=0)
+    lower, upper = np.nanquantile(np.where(is_empty, 0, values), [tail, 1 - tail], axis=0)
+    return np.where(is_empty, np.nan, lower), np.where(is_empty, np.nan, upper)

@@ -1,0 +1,130 @@
+"""AUCs of all bootstrap replicates at once.
+
+A replicate's AUC counts (positive, negative) pairs weighted by how often their patients were drawn. In the order of
+the scores the images form runs of negatives followed by positives. Weights are summed per run by a sparse product,
+and pairs of a lower and a higher run are counted by halving: what pairs two neighbours hold, then the neighbours are
+merged. All sums are integers, so the result is exact.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from cxrbench.stats.bootstrap import Multiplicities, Numbers, Resamples, sum_replicates
+from cxrbench.stats.joint import checked_columns
+from cxrbench.stats.roc import Truth
+from cxrbench.stats.sorting import Floats, ascending, group_starts
+
+BLOCK = 128
+"""Runs that are merged at a time; so many rows of one chunk stay in the processor's cache."""
+CHUNK = 1000
+"""Replicates computed at a time."""
+
+Counts = NDArray[np.unsignedinteger]
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """Runs of one column in ascending order of the scores, as sparse sums over patients.
+
+    Attributes:
+        negative: (G, P) negative images of each patient in each run; G is a multiple of ``BLOCK``.
+        positive: (G, P) positive images, one row further on: they beat the negatives of all rows before theirs.
+        tied: Runs that are one score shared by both classes: their own pairs count one half.
+    """
+
+    negative: sparse.csr_array
+    positive: sparse.csr_array
+    tied: NDArray[np.intp]
+
+
+def auc_replicates(scores: ArrayLike, present: ArrayLike, resamples: Resamples) -> Numbers:
+    """AUC of every column in every replicate, (B, K); NaN where a class was not drawn.
+
+    Args:
+        scores: (N, K) one column per model and finding; column k is scored against label ``k % L``.
+        present: (N, L) truth: 0, 1, or NaN where the label is not stated.
+        resamples: Of the same N images.
+
+    Raises:
+        ValueError: Shapes do not fit, a score is NaN, or a label is neither 0, 1 nor NaN.
+    """
+    values, truth = checked_columns(scores, present)
+    columns, heaviest = np.ascontiguousarray(values.T), resamples.multiplicities.max(axis=1)
+    chunks = [np.ascontiguousarray(part) for part in _chunks(resamples.multiplicities)]
+    aucs = np.full((resamples.replicates, len(columns)), np.nan)
+    drawn = sum_replicates(truth == 1, resamples), sum_replicates(truth == 0, resamples)
+    pairs = drawn[0] * drawn[1]  # (B, L)
+    for label, of_label in enumerate(truth.T):
+        stated = np.flatnonzero(~np.isnan(of_label))
+        present_rows, code, most = of_label[stated] == 1, resamples.code[stated], pairs[:, label].max()
+        if not most:
+            continue
+        for k in range(label, len(columns), truth.shape[1]):
+            runs = _runs(columns[k].take(stated), present_rows, code, heaviest)
+            doubled = np.concatenate([_doubled_wins(runs, chunk, most) for chunk in chunks])
+            aucs[:, k] = doubled / np.where(pairs[:, label] > 0, 2 * pairs[:, label], np.nan)
+    return aucs
+
+
+def _chunks(multiplicities: Multiplicities) -> Iterator[Multiplicities]:
+    """Replicates in portions."""
+    for start in range(0, multiplicities.shape[1], CHUNK):
+        yield multiplicities[:, start : start + CHUNK]
+
+
+def _runs(scores: Floats, present: Truth, code: NDArray[np.intp], heaviest: NDArray[np.uint16]) -> _Runs:
+    """Cut one column into runs: one ends where negatives follow positives; a tied score is a run of its own."""
+    order = ascending(scores)
+    ordered, starts = present[order], group_starts(scores[order])
+    sizes = np.diff(starts, append=len(scores))
+    positives = np.add.reduceat(ordered, starts, dtype=np.intp)
+    has_positive, has_negative = positives > 0, positives < sizes
+    is_tied = has_positive & has_negative
+    begins = is_tied[1:] | is_tied[:-1] | (has_negative[1:] & has_positive[:-1])
+    run = np.concatenate([[0], np.cumsum(begins)])  # of each group of equal scores
+    of_row, patient = np.repeat(run, sizes), code[order].astype(np.int32)
+    rows = -(-(run[-1] + 2) // BLOCK) * BLOCK
+    return _Runs(
+        _by_run(of_row[~ordered], patient[~ordered], rows, heaviest),
+        _by_run(of_row[ordered] + 1, patient[ordered], rows, heaviest),
+        run[is_tied],
+    )
+
+
+def _by_run(
+    run: NDArray[np.intp], patient: NDArray[np.int32], rows: int, heaviest: NDArray[np.uint16]
+) -> sparse.csr_array:
+    """Count images per run and patient: (rows, P), in the smallest integers that hold the sums of any replicate."""
+    most = np.bincount(run, weights=heaviest[patient], minlength=1).max()
+    ones = np.ones(len(run), np.uint16 if most < 2**16 else np.uint32)
+    ends = np.searchsorted(run, np.arange(rows + 1)).astype(np.int32)
+    return sparse.csr_array((ones, patient, ends), shape=(rows, len(heaviest)))  # type: ignore[no-untyped-call]
+
+
+def _doubled_wins(runs: _Runs, drawn: Multiplicities, most: float) -> Numbers:
+    """Twice the pairs in the right order, ties one half, in each of C replicates; ``most`` bounds the pairs."""
+    low, high = runs.negative @ drawn, runs.positive @ drawn  # (G, C)
+    exact = np.uint32 if most < 2**32 else np.uint64
+    blocks = [
+        _merged(low[at : at + BLOCK].astype(exact), high[at : at + BLOCK].astype(exact))
+        for at in range(0, len(low), BLOCK)
+    ]
+    wins, lows, highs = (np.concatenate(part) for part in zip(*blocks, strict=True))
+    between = _merged(lows, highs)[0][0]
+    halves = np.einsum("gc,gc->c", low[runs.tied].astype(exact), high[runs.tied + 1].astype(exact))
+    return np.asarray(2.0 * (wins.sum(axis=0) + between) - halves)
+
+
+def _merged(low: Counts, high: Counts) -> tuple[Counts, Counts, Counts]:
+    """Wins of each row's positives over the negatives of the rows before, and the rows merged; each (1, C)."""
+    wins = np.zeros(low.shape[1], low.dtype)
+    while len(low) > 1:
+        if len(low) % 2:
+            low, high = (np.concatenate([part, np.zeros_like(part[:1])]) for part in (low, high))
+        wins += np.einsum("gc,gc->c", low[0::2], high[1::2])
+        low, high = low[0::2] + low[1::2], high[0::2] + high[1::2]
+    return wins[None], low, high
