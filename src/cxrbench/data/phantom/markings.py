@@ -6,32 +6,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxrbench.data.phantom.build import Build
-from cxrbench.data.phantom.canvas import Canvas, Map, Points
+from cxrbench.data.phantom.canvas import Canvas
+from cxrbench.data.phantom.shapes import Map, Points
 
 # Direction (degrees below the horizontal, outwards), calibre (cm) and length (cm) of the first branches.
 ROOTS = (
-    (-80, 0.65, 1.9), (-55, 0.6, 1.8), (-25, 0.5, 1.6), (10, 0.55, 1.8),
-    (35, 0.7, 1.9), (55, 0.8, 2.0), (72, 1.0, 2.1), (88, 0.9, 2.0), (-100, 0.5, 1.5),
-)
-GENERATIONS = 6
+    (-98, 0.5, 1.4), (-80, 0.65, 1.7), (-56, 0.65, 1.7), (-28, 0.5, 1.5), (5, 0.55, 1.6),
+    (28, 0.65, 1.7), (48, 0.75, 1.8), (64, 0.85, 2.0), (78, 0.95, 2.1), (94, 0.8, 1.9),
+)  # fmt: skip
+FORKS = 6
+USUAL_LUNG_CM = 24.0
 WIDEST_CM = 1.6
-VISIBLE = 2.8
-"""Contrast of vessels over that of a plain tube of blood: they come in bundles with airways and veins."""
+CONTRAST, FLATNESS = 1.9, 0.8
+"""Depth of blood for a calibre of 1 cm, and the power with which it grows: small vessels come in bundles, and beside
+airways whose walls add to them."""
 
 
 @dataclass(frozen=True)
 class Branches:
-    """Straight pieces of vessels, (K, ...) each."""
+    """Straight pieces of vessels."""
 
-    starts: Points
-    directions: NDArray[np.float64]  # radians, image axes
-    widths: NDArray[np.float64]  # cm
-    lengths: NDArray[np.float64]  # cm
+    starts: Points  # (K, 2)
+    directions: NDArray[np.float64]  # (K,) radians, image axes
+    widths: NDArray[np.float64]  # (K,) cm
+    lengths: NDArray[np.float64]  # (K,) cm
 
     @property
     def ends(self) -> Points:
-        """Where the pieces end, cm."""
-        return self.starts + self.lengths[:, None] * np.column_stack([np.cos(self.directions), np.sin(self.directions)])
+        """(K, 2): where the pieces end."""
+        headings = np.column_stack([np.cos(self.directions), np.sin(self.directions)])
+        return np.asarray(self.starts + self.lengths[:, None] * headings)
 
 
 def hilum(build: Build, side: int) -> tuple[float, float]:
@@ -45,13 +49,15 @@ def vessel_depth(canvas: Canvas, build: Build, rng: np.random.Generator) -> Map:
     starts = np.concatenate([tree.starts for tree in trees])
     ends = np.concatenate([tree.ends for tree in trees])
     widths = np.concatenate([tree.widths for tree in trees])
-    return VISIBLE * canvas.strokes(starts, ends, widths, top=WIDEST_CM)
+    calibre = canvas.tubes(starts, ends, widths, top=WIDEST_CM)
+    depth: Map = CONTRAST * calibre**FLATNESS
+    return depth
 
 
 def _tree(build: Build, side: int, rng: np.random.Generator) -> list[Branches]:
     """Vessels of one lung, generation by generation; between forks they bend."""
     tree = [_roots(build, side, rng)]
-    for _ in range(GENERATIONS):
+    for _ in range(FORKS):
         tree.append(_bent(tree[-1], rng))
         tree.append(_forked(tree[-1], rng))
     return tree
@@ -61,10 +67,9 @@ def _roots(build: Build, side: int, rng: np.random.Generator) -> Branches:
     """First branches, from just outside the mediastinum."""
     angles, widths, lengths = np.array(ROOTS).T
     down = np.deg2rad(angles + rng.normal(0, 10, len(ROOTS)))
-    directions = down if side > 0 else np.pi - down
     starts = np.array(hilum(build, side)) + rng.normal(0, 0.4, (len(ROOTS), 2))
-    scale = build.lung_height / 24 * rng.uniform(0.7, 1.2, len(ROOTS))
-    return Branches(starts, directions, build.markings * widths, scale * lengths)
+    scale = build.lung_height / USUAL_LUNG_CM * rng.uniform(0.7, 1.2, len(ROOTS))
+    return Branches(starts, down if side > 0 else np.pi - down, build.markings * widths, scale * lengths)
 
 
 def _bent(parents: Branches, rng: np.random.Generator) -> Branches:
@@ -75,11 +80,11 @@ def _bent(parents: Branches, rng: np.random.Generator) -> Branches:
 
 
 def _forked(parents: Branches, rng: np.random.Generator) -> Branches:
-    """Two children each: the wider one goes nearly straight on. Flow is shared by Murray's law."""
+    """Two children each: the wider one goes nearly straight on; their sections add up to the parent's."""
     count = len(parents.widths)
     away = rng.choice([-1, 1], count) * rng.uniform(0.5, 1.3, count)
-    turns = np.stack([-0.3 * away, away]) + rng.normal(0, 0.1, (2, count))
-    share = rng.uniform(0.6, 0.85, count)  # of the flow
-    widths = np.cbrt(np.stack([share, 1 - share]) * parents.widths**3)
+    directions = parents.directions + np.stack([-0.3 * away, away]) + rng.normal(0, 0.1, (2, count))
+    share = rng.uniform(0.6, 0.85, count)
+    widths = np.sqrt(np.stack([share, 1 - share])) * parents.widths
     lengths = np.stack([0.9 * parents.lengths, 0.75 * parents.lengths]) * rng.uniform(0.8, 1.1, (2, count))
-    return Branches(np.tile(parents.ends, (2, 1)), (parents.directions + turns).ravel(), widths.ravel(), lengths.ravel())
+    return Branches(np.tile(parents.ends, (2, 1)), directions.ravel(), widths.ravel(), lengths.ravel())

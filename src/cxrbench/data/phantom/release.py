@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import polars as pl
 
-from cxrbench.data.phantom.film import Lesion, expose
+from cxrbench.data.phantom.film import draw_film
+from cxrbench.data.phantom.lesions import Lesion
 from cxrbench.data.phantom.population import Film, draw_population
 from cxrbench.data.phantom.settings import PhantomSettings
 from cxrbench.data.phantom.truth import truth_table
@@ -87,7 +88,7 @@ def _single_thread() -> None:
 
 def _draw_one(film: Film, *, images: Path, settings: PhantomSettings) -> tuple[Lesion, ...]:
     """Write one PNG; what it shows."""
-    picture = expose(film, settings)
+    picture = draw_film(film, settings)
     path = images / film.image_id
     if not cv2.imwrite(str(path), picture.pixels, [cv2.IMWRITE_PNG_COMPRESSION, 3]):
         raise OSError(f"{path} could not be written")

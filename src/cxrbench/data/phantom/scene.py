@@ -1,13 +1,13 @@
 """Everything that a sign needs to know about the film on which it is drawn."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from cxrbench.data.phantom import cavity
 from cxrbench.data.phantom.build import Build, Pose
-from cxrbench.data.phantom.canvas import FIELD_CM, Canvas, Map
-from cxrbench.data.phantom.tissue import Tissue
+from cxrbench.data.phantom.canvas import FIELD_CM, Canvas
+from cxrbench.data.phantom.cavity import border, wall
+from cxrbench.data.phantom.shapes import Map
 
 
 @dataclass(frozen=True)
@@ -24,32 +24,39 @@ class Scene:
         """Pixel of the smallest input that shows small nodules, in body cm."""
         return FIELD_CM / self.detail_px / self.canvas.zoom
 
+    @property
+    def height(self) -> Map:
+        """(H, W): 0 at the lungs' apices, 1 at the right dome."""
+        return self.canvas.grid[1] / self.build.lung_height
+
     def reach(self, side: int) -> Map:
         """Distance from the midline towards one side (1 the patient's left), cm; negative on the other."""
-        return np.float32(side) * self.canvas.grid[0]
+        return self.canvas.grid[0] if side > 0 else -self.canvas.grid[0]
 
-    def inside_wall(self, side: int) -> Map:
-        """Distance from the chest wall of one side inwards, measured horizontally, cm."""
-        return cavity.wall(self.canvas.grid[1], self.build) - self.reach(side)
-
-    def place(self, side: int, height: float, depth: float) -> tuple[float, float]:
-        """A point of one lung, cm: ``height`` 0 at the apex, 1 at the dome; ``depth`` 0 at the heart, 1 at the wall."""
-        row = np.array([height * self.build.lung_height], np.float32)
-        border = (cavity.left_border if side > 0 else cavity.right_border)(row, self.build)[0]
-        wall = cavity.wall(row, self.build)[0]
-        return side * float(border + depth * (wall - border)), float(row[0])
+    def from_wall(self, side: int) -> Map:
+        """Distance from the chest wall of one side inwards, horizontally, cm; 0 outside."""
+        return np.clip(wall(self.canvas.grid[1], self.build) - self.reach(side), 0, None)
 
     def distance(self, centre: tuple[float, float], radius_x: float, radius_y: float | None = None) -> Map:
         """Relative distance from a point: 1 on the ellipse with these radii, cm."""
         x, y = self.canvas.grid
-        return np.hypot((x - centre[0]) / radius_x, (y - centre[1]) / (radius_y or radius_x)).astype(np.float32)
+        relative: Map = np.hypot((x - centre[0]) / radius_x, (y - centre[1]) / (radius_y or radius_x))
+        return relative
+
+    def place(self, side: int, height: float, depth: float) -> tuple[float, float]:
+        """A point of one lung, cm: ``height`` 0 at the apex, 1 at the dome; ``depth`` 0 at the heart, 1 at the wall."""
+        row = np.array([height * self.build.lung_height], np.float32)
+        inner, outer = float(border(row, self.build, side)[0]), float(wall(row, self.build)[0])
+        return side * (inner + depth * (outer - inner)), float(row[0])
 
 
-def filled(tissue: Tissue, share: Map) -> Tissue:
-    """The same with a share of the air in the lung replaced by fluid or cells."""
-    return replace(tissue, density=tissue.density + np.clip(share, 0, 1) * (1 - tissue.density))
+@dataclass(frozen=True)
+class Instance:
+    """One lesion to be drawn."""
 
-
-def step(distance: Map, softness: float) -> Map:
-    """1 well above 0, 0 well below, over ``softness``."""
-    return (1 / (1 + np.exp(np.clip(-distance / softness, -30, 30)))).astype(np.float32)
+    strength: float
+    """0 nothing, 1 unmistakable; beyond with more conspicuity."""
+    side: int
+    """1 the patient's left, -1 the right."""
+    rng: np.random.Generator
+    """The patient's own for this finding, so that a lesion stays where it is from film to film."""

@@ -1,8 +1,8 @@
 """What a generated release is made from."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -16,7 +16,7 @@ class PhantomSettings(BaseModel, frozen=True, extra="forbid"):
     detail_px: int = Field(
         448,
         ge=32,
-        description="side of the smallest input on which small nodules can be seen; at half of it they vanish",
+        description="side of the smallest input in which small nodules can be seen; at half of it they vanish",
     )
     label_noise: Share = Field(
         0.0, description="share of present findings left unlabelled, and of labels that are false"
@@ -24,6 +24,16 @@ class PhantomSettings(BaseModel, frozen=True, extra="forbid"):
     invisible: Share = Field(0.25, description="share of the present findings that leave no sign on the film")
     prevalence_scale: float = Field(1.0, gt=0, le=10, description="multiplies the release's prevalences")
     context: float = Field(
-        1.0, ge=0, le=3, description="multiplies the log odds ratios of age, sex and view; 0 makes them uninformative"
+        1.0, ge=0, le=3, description="multiplies the log odds ratios of age, sex and view; at 0 they say nothing"
     )
     conspicuity: float = Field(1.0, gt=0, le=4, description="multiplies the contrast of every sign")
+
+    @model_validator(mode="after")
+    def _films_hold_the_detail(self) -> Self:
+        """Refuse films too small for what they are to show."""
+        if self.size_px < self.detail_px:
+            raise ValueError(
+                f"size_px {self.size_px} is less than detail_px {self.detail_px}: films so small cannot show the small "
+                "nodules; make size_px at least detail_px"
+            )
+        return self

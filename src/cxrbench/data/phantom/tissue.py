@@ -1,13 +1,16 @@
 """What the beam meets: depths of soft tissue, lung, blood and bone in every pixel, and how much they attenuate."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cxrbench.data.phantom.canvas import Map
+from cxrbench.data.phantom.shapes import Map
 
-# Linear attenuation, 1/cm, near the mean energy behind a patient (about 60 keV); bone: beyond the soft tissue it replaces.
 SOFT_PER_CM, BONE_PER_CM = 0.19, 0.34
+"""Linear attenuation near the mean energy behind a patient (about 60 keV); bone: beyond the soft tissue it replaces.
+
+Source: NIST X-ray mass attenuation coefficients, doi:10.18434/T4D01F, rounded.
+"""
 LUNG_DENSITY = 0.22
 """Of inflated lung, relative to soft tissue."""
 
@@ -23,16 +26,22 @@ class Tissue:
     density: Map
     """Mean density of that depth: about 0.22 aerated, 0 free air, 1 filled."""
     grain: Map
-    """Fluctuation of the density around its mean, relative."""
+    """Fluctuation of the density about its mean, relative."""
     blood: Map
     """Vessels within the lung, cm."""
     bone: Map
     """Bone, cm."""
-    metal: Map
-    """Devices, as optical depth."""
 
     def optical_depth(self, bone_contrast: float = 1.0) -> Map:
-        """Minus log of the transmitted share of the beam."""
+        """Minus the log of the beam's transmitted share."""
         soft = self.soft + self.lung * self.density * (1 + self.grain) + self.blood * (1 - self.density)
-        depth: Map = SOFT_PER_CM * soft + np.float32(BONE_PER_CM * bone_contrast) * self.bone + self.metal
+        depth: Map = SOFT_PER_CM * soft + (BONE_PER_CM * bone_contrast) * self.bone
         return depth
+
+    def filled(self, share: Map) -> "Tissue":
+        """The same with a share (0 to 1) of the air in the lung replaced by fluid or cells."""
+        return replace(self, density=self.density + np.clip(share, 0, 1) * (1 - self.density))
+
+    def thickened(self, depth: Map) -> "Tissue":
+        """The same with soft tissue added, as optical depth."""
+        return replace(self, soft=self.soft + depth * (1 / SOFT_PER_CM))

@@ -1,21 +1,19 @@
 """The radiographic signs of the 14 pathologies, one function each.
 
-A sign takes what the beam meets, the scene, its strength (0 to 1 and, with more conspicuity, beyond) and a random
-stream that is the patient's own for this finding, so that a lesion stays where it is from film to film.
+Those that change the shape of organs take and return the patient's measures; the others take and return what the
+beam meets.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from cxrbench.data.phantom.build import Build
-from cxrbench.data.phantom.scene import Scene
+from cxrbench.data.phantom.scene import Instance, Scene
 from cxrbench.data.phantom.signs import airspace, focal, organs, pleura
 from cxrbench.data.phantom.tissue import Tissue
 
-Draw = Callable[[Tissue, Scene, float, np.random.Generator], Tissue]
-Reshape = Callable[[Build, float, np.random.Generator], Build]
+Draw = Callable[[Tissue, Scene, Instance], Tissue]
+Reshape = Callable[[Build, Instance], Build]
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Drawing:
     reshape: Reshape | None = None
     """Changes the anatomy first."""
     counts: tuple[int, ...] = (1,)
-    """Numbers of lesions to choose from."""
+    """Numbers of lesions to choose from; they take turns on the two sides."""
 
 
 DRAWINGS: Mapping[str, Drawing] = {

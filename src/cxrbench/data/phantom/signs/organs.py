@@ -5,41 +5,38 @@ from dataclasses import replace
 import numpy as np
 
 from cxrbench.data.phantom.build import Build
-from cxrbench.data.phantom.canvas import chord
-from cxrbench.data.phantom.scene import Scene, step
+from cxrbench.data.phantom.scene import Instance, Scene
+from cxrbench.data.phantom.shapes import chord, step
 from cxrbench.data.phantom.tissue import Tissue
 
 
-def enlarge_heart(build: Build, strength: float, rng: np.random.Generator) -> Build:
+def enlarge_heart(build: Build, one: Instance) -> Build:
     """Cardiomegaly: the heart is wider than half of the chest."""
-    return replace(build, heart_size=build.heart_size * (1.12 + 0.26 * strength + rng.uniform(-0.03, 0.03)))
+    return replace(build, heart_size=build.heart_size * (1.12 + 0.26 * one.strength + one.rng.uniform(-0.03, 0.03)))
 
 
-def flatten_domes(build: Build, strength: float, rng: np.random.Generator) -> Build:
+def flatten_domes(build: Build, one: Instance) -> Build:
     """Emphysema: over-inflated lungs push the diaphragm down and flat, and the heart looks narrow."""
-    del rng
+    strength = min(one.strength, 1.2)
     return replace(
         build,
         lung_height=build.lung_height * (1 + 0.09 * strength),
-        dome_height=build.dome_height * (1 - 0.65 * min(strength, 1.2)),
+        dome_height=build.dome_height * (1 - 0.65 * strength),
         heart_size=build.heart_size * (1 - 0.12 * strength),
     )
 
 
-def rarefy_lungs(tissue: Tissue, scene: Scene, strength: float, rng: np.random.Generator) -> Tissue:
+def rarefy_lungs(tissue: Tissue, scene: Scene, one: Instance) -> Tissue:
     """Emphysema: less tissue and fewer vessels, most of all in the upper lungs."""
-    del rng
-    share = scene.canvas.grid[1] / np.float32(scene.build.lung_height)
-    lost = np.float32(min(strength, 1.5)) * (0.2 + 0.3 * step(0.55 - share, 0.15))
+    lost = min(one.strength, 1.5) * (0.2 + 0.3 * step(0.55 - scene.height, 0.15))
     return replace(tissue, density=tissue.density * (1 - lost), blood=tissue.blood * (1 - 0.9 * lost))
 
 
-def draw_hernia(tissue: Tissue, scene: Scene, strength: float, rng: np.random.Generator) -> Tissue:
+def draw_hernia(tissue: Tissue, scene: Scene, one: Instance) -> Tissue:
     """A part of the stomach behind the heart: a round opacity with a wall, and air above a fluid level."""
-    radius = rng.uniform(2.4, 3.6)
-    centre = (rng.uniform(-0.8, 1.8), scene.build.lung_height - rng.uniform(0.5, 1.2) * radius)
+    radius = one.rng.uniform(2.4, 3.6)
+    centre = (one.rng.uniform(-0.8, 1.8), scene.build.lung_height - one.rng.uniform(0.5, 1.2) * radius)
     distance = scene.distance(centre, radius)
-    sac, cavity = chord(distance**2), chord((distance / 0.9) ** 2)
-    gas = cavity * step(np.float32(centre[1] + 0.1 * radius) - scene.canvas.grid[1], 0.06)
-    change = strength * radius * (0.9 * sac - 1.9 * gas)
-    return replace(tissue, soft=np.clip(tissue.soft + change.astype(np.float32), 0, None))
+    gas = chord((distance / 0.9) ** 2) * step(centre[1] + 0.1 * radius - scene.canvas.grid[1], 0.06)
+    change = one.strength * radius * (1.3 * chord(distance**2) - 2.6 * gas)
+    return replace(tissue, soft=np.clip(tissue.soft + change, 0, None))
