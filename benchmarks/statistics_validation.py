@@ -1,0 +1,100 @@
+"""Do the intervals and tests of ``cxrbench.stats`` hold what they promise?
+
+    OMP_NUM_THREADS=1 python benchmarks/statistics_validation.py    # 2,000 replicates per cell, one core: 40 minutes
+    python benchmarks/statistics_validation.py --quick              # a few cells, seconds; what the tests run
+
+Simulates test sets with the cluster sizes and prevalences of ChestX-ray14 and models of known AUC, and archives on
+which learners are retrained, and counts how often intervals hold the truth and tests reject a true null. Methods that
+ignore patients or shared training sets run beside them as controls, and must fail. Writes ``statistics-validation.csv``
+and ``.md`` to ``benchmarks/results``.
+"""
+
+import argparse
+import csv
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from validation.bootstraps import bootstrap_cells
+from validation.cells import Cell
+from validation.provenance import describe_machine
+from validation.retraining import ARCHIVES, resampled_cells
+from validation.scores import SETTINGS
+from validation.summary import write_summary
+from validation.test_sets import Setting, gap_cells, model_cells
+
+RESULTS = Path(__file__).parent / "results"
+TEST_SETS = (("official test", 2797), ("archive", 6161), ("official test", 300), ("official test", 100))
+"""NIH's official test part, a random 20 % of the archive, and smaller hospitals with patients of the same kind."""
+Job = tuple[str, Callable[..., list[Cell]]]
+
+
+def jobs(*, quick: bool) -> list[Job]:
+    """What is simulated, by name."""
+    if quick:
+        setting, archive = Setting("official test", 300, SETTINGS[0]), ARCHIVES[0]
+        return [
+            ("models", partial(model_cells, setting)),
+            ("gaps", partial(gap_cells, setting)),
+            ("bootstrap", partial(bootstrap_cells, setting)),
+            ("retraining", partial(resampled_cells, archive)),
+        ]
+    settings = [Setting(part, patients, effects) for part, patients in TEST_SETS for effects in SETTINGS]
+    gaps = [Setting(part, patients, effects) for part, patients in TEST_SETS for effects in (SETTINGS[0], SETTINGS[3])]
+    return [
+        *((f"models, {s.patients} patients, {s.effects.name}", partial(model_cells, s)) for s in settings),
+        *((f"gaps, {s.patients} patients, {s.effects.name}", partial(gap_cells, s)) for s in gaps),
+        ("bootstrap", partial(bootstrap_cells, settings[0])),
+        *((f"retraining, {archive.name}", partial(resampled_cells, archive)) for archive in ARCHIVES),
+    ]
+
+
+def run(work: list[Job], *, replicates: int, seed: int) -> list[Cell]:
+    """All cells, telling how far it is."""
+    cells: list[Cell] = []
+    for number, (name, simulate) in enumerate(work):
+        start = time.process_time()
+        cells += simulate(replicates=replicates, seed=seed + number)
+        print(f"{number + 1}/{len(work)} {name}: {time.process_time() - start:.0f} s", flush=True)
+    return cells
+
+
+def write_csv(cells: list[Cell], path: Path) -> None:
+    """One row per cell."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow([
+            "setting", "patients", "question", "method", "is_control", "finding", "positive_patients", "replicates",
+            "rate", "mc_error", "target_low", "target_high", "is_met",
+        ])  # fmt: skip
+        for c in cells:
+            writer.writerow([
+                c.setting, c.patients, c.question, c.method, c.is_control, c.finding, f"{c.positive_patients:.1f}",
+                c.replicates, f"{c.rate:.4f}", f"{c.mc_error:.4f}", *c.target, c.is_met,
+            ])  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--replicates", type=int, help="per cell (2,000; quick: 150)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    replicates = arguments.replicates or (150 if arguments.quick else 2000)
+    start, processor = time.perf_counter(), time.process_time()
+    cells = run(jobs(quick=arguments.quick), replicates=replicates, seed=arguments.seed)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    write_csv(cells, arguments.out / "statistics-validation.csv")
+    facts = {
+        **describe_machine(),
+        "replicates": f"{replicates:,} per cell, seed {arguments.seed}",
+        "processor time": f"{(time.process_time() - processor) / 60:.0f} minutes on one core",
+        "wall time": f"{(time.perf_counter() - start) / 60:.0f} minutes",
+    }
+    write_summary(cells, facts, arguments.out / "statistics-validation.md")
+
+
+if __name__ == "__main__":
+    main()
