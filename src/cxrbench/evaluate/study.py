@@ -11,7 +11,7 @@ import polars as pl
 
 from cxrbench import runs
 from cxrbench.errors import StudyError
-from cxrbench.evaluate import archive, comparison, curves, discrimination, gaps, ranking, training
+from cxrbench.evaluate import archive, comparison, curves, discrimination, gaps, ranking, standing, training
 from cxrbench.evaluate.gaps import group_pairs
 from cxrbench.evaluate.groups import group_rows
 from cxrbench.evaluate.reading import HeldOut, Scores, read_split_runs, read_splits, read_table
@@ -67,6 +67,7 @@ def _tables(study: Path, names: list[RunName], track: Track) -> dict[str, pl.Dat
         "gaps.csv": whole["gaps"],
         "roc.parquet": curves.mean_curves(whole["curves"]),
         "comparison.csv": pl.concat([comparison.resampled_comparisons(several, splits), whole["paired"]]),
+        "standing.csv": standing.standing_table(whole["auc"]),
         "rank_correlation.csv": ranking.mean_ranks(whole["ranks"]),
         "archive.csv": archive.archive_table(table),
         "ages.csv": archive.age_table(table),

@@ -27,6 +27,7 @@ class Tables:
     gaps: pl.DataFrame
     roc: pl.DataFrame
     comparison: pl.DataFrame
+    standing: pl.DataFrame
     rank_correlation: pl.DataFrame
     archive: pl.DataFrame
     ages: pl.DataFrame

@@ -1,8 +1,9 @@
 """The best approach against every other."""
 
-from cxrbench.report.blocks import Figure, Note, Section, Shown
+from cxrbench.report.blocks import Block, Figure, Note, Section, Shown
 from cxrbench.report.differences import from_best
 from cxrbench.report.figures.forest import forest_figure
+from cxrbench.report.figures.standing import standing_figure
 from cxrbench.report.results import Results
 from cxrbench.report.tables.differences import difference_table
 
@@ -24,4 +25,17 @@ def difference_section(results: Results) -> Section | None:
         Shown(table, unfold="In numbers, with p-values"),
     )
     asked = (Note(f"The intervals answer for: {results.question}."),) if results.question else ()
-    return Section("How sure the differences are", (*blocks, *asked))
+    return Section("How sure the differences are", (*blocks, *asked, *_standing(results)))
+
+
+def _standing(results: Results) -> tuple[Block, ...]:
+    """Mean ranks, where there are enough approaches for an order."""
+    standing = results.tables.standing
+    if standing.height < 3:
+        return ()
+    caption = (
+        f"Mean rank over {standing['blocks'][0]} pairs of finding and split, 1 being the best. Bars join approaches "
+        f"less than Nemenyi’s critical difference of {standing['critical_difference'][0]:.2f} apart. A description: "
+        "findings and splits share patients, so the test behind the bars does not hold."
+    )
+    return (Figure(standing_figure(results), caption),)
