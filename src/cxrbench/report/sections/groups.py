@@ -18,8 +18,9 @@ def group_section(results: Results) -> Section | None:
     if not groups or not results.ranked:
         return None
     by_group = without_thin(results.tables.auc_summary.filter(IS_MEAN))
+    measured = set(by_group.drop_nulls("mean")["group"])
     blocks: list[Block] = [
-        Figure(subgroup_figure(by_group, groups, results), CAPTION),
+        Figure(subgroup_figure(by_group, [group for group in groups if group in measured], results), CAPTION),
         Shown(subgroup_table(by_group, groups, results)),
     ]
     return Section("Groups of images", (*blocks, *_gaps(results)))
