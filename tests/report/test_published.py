@@ -7,7 +7,7 @@ from cxrbench.report.published import published_beside, read_published
 
 @pytest.mark.parametrize("one", read_published(), ids=lambda one: one.name)
 def test_each_has_a_source_and_a_plausible_value(one):
-    assert one.source.startswith(("doi:", "arXiv:"))
+    assert one.source.startswith(("doi:", "arXiv:", "github.com/"))
     assert one.split in {"random", "official"}
     assert 0.7 < one.auc < 0.9
 
