@@ -1,98 +1,115 @@
 """What is true of every film, and what a perfect reader of the films would score."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from cxrbench.data.phantom.lesions import Lesion
 from cxrbench.data.phantom.population import Film
 from cxrbench.findings import NO_FINDING, PATHOLOGIES
 
+TRUTH_SCHEMA = {
+    "image_id": pl.String,
+    "finding": pl.String,
+    "is_present": pl.Boolean,
+    "is_labelled": pl.Boolean,
+    "visibility": pl.Float32,
+    "prior": pl.Float32,
+}
+SEEN = 0.999
+"""Probability that the perfect reader gives a sign it sees; not 1, so that two signs outweigh one."""
 
-def truth_table(films: Sequence[Film]) -> pl.DataFrame:
+
+def truth_table(films: Sequence[Film], lesions: Sequence[Sequence[Lesion]]) -> pl.DataFrame:
     """One row per film and pathology.
+
+    Args:
+        films: The release's films.
+        lesions: What each of them shows, as measured.
 
     Returns:
         ``image_id``, ``finding``, ``is_present`` (before label noise), ``is_labelled`` (in the release's table),
-        ``visibility`` (0 where the film shows nothing, up to 1) and ``prior`` (probability given age, sex and view).
+        ``visibility`` (up to 1; 0 where the film shows nothing) and ``prior`` (probability given age, sex and view).
     """
-    return pl.DataFrame(
-        {
-            "image_id": np.repeat([film.image_id for film in films], len(PATHOLOGIES)),
-            "finding": list(PATHOLOGIES) * len(films),
-            "is_present": _flat(films, lambda film, name: name in {sign.finding for sign in film.signs}),
-            "is_labelled": _flat(films, lambda film, name: name in film.labels),
-            "visibility": _flat(films, _visibility),
-            "prior": [prior for film in films for prior in film.priors],
-        },
-        schema_overrides={"visibility": pl.Float32, "prior": pl.Float32},
-    )
+    rows = [row for film, on_film in zip(films, lesions, strict=True) for row in _truths(film, on_film)]
+    return pl.DataFrame(rows, schema=TRUTH_SCHEMA, orient="row")
+
+
+def lesion_table(films: Sequence[Film], lesions: Sequence[Sequence[Lesion]]) -> pl.DataFrame:
+    """One row per lesion: ``image_id`` and the fields of :class:`Lesion`."""
+    names = [field.name for field in fields(Lesion)]
+    schema = {"image_id": pl.String, "finding": pl.String} | dict.fromkeys(names[1:], pl.Float32)
+    rows = [
+        {"image_id": film.image_id, **asdict(lesion)}
+        for film, on_film in zip(films, lesions, strict=True)
+        for lesion in on_film
+    ]
+    return pl.DataFrame(rows, schema=schema)
 
 
 def ideal_auc(truth: pl.DataFrame) -> pl.DataFrame:
     """AUC against the labels of a reader who sees every visible sign, without and with age, sex and view.
 
-    The reader calls a finding wherever its sign can be seen at all. Elsewhere ``auc_image`` has no preference, and
-    ``auc_context`` orders the films by the probability that age, sex and view give. "No Finding" is scored by the
-    product of the chances that each pathology is absent.
+    The reader calls a finding wherever its sign can be seen at all. Elsewhere ``auc_image`` has no preference, while
+    ``auc_context`` orders the films by the probability that age, sex and view leave. "No Finding" is scored by the
+    probability that every pathology is absent.
 
     Args:
         truth: As :func:`truth_table` returns it.
 
     Returns:
-        ``finding``, ``labelled``, ``auc_image``, ``auc_context``; null where a class is empty.
+        One row per finding: ``finding``, ``labelled`` (films), ``auc_image``, ``auc_context``; null where all or none
+        of the films have the label.
     """
-    scored = truth.with_columns(**_reader(truth))
-    healthy = scored.group_by("image_id", maintain_order=True).agg(
+    unseen = _unseen_share(truth)
+    mean_prior = pl.col("is_present").mean().over("finding")
+    scored = truth.with_columns(image=_posterior(mean_prior, unseen), context=_posterior(pl.col("prior"), unseen))
+    healthy = scored.group_by("image_id").agg(
         is_labelled=~pl.col("is_labelled").any(),
         image=(1 - pl.col("image")).log().sum(),
         context=(1 - pl.col("context")).log().sum(),
     )
-    rows = [_row(name, scored.filter(pl.col("finding") == name)) for name in PATHOLOGIES]
-    return pl.DataFrame([*rows, _row(NO_FINDING, healthy)], infer_schema_length=None)
+    rows = [_scores(name, scored.filter(pl.col("finding") == name)) for name in PATHOLOGIES]
+    return pl.DataFrame([*rows, _scores(NO_FINDING, healthy)], infer_schema_length=None)
 
 
-def _reader(truth: pl.DataFrame) -> dict[str, pl.Expr]:
-    """Probability of each finding for the two readers; just under 1 where the sign is seen."""
-    is_seen = pl.col("visibility") > 0
+def _truths(film: Film, lesions: Sequence[Lesion]) -> list[tuple[str, str, bool, bool, float, float]]:
+    """Rows of one film. What was drawn but lies beside the film or under the heart is not visible."""
+    drawn = {lesion.finding for lesion in lesions}
+    visibility = {sign.finding: sign.visibility if sign.finding in drawn else 0.0 for sign in film.signs}
+    return [
+        (film.image_id, name, name in visibility, name in film.labels, visibility.get(name, 0.0), prior)
+        for name, prior in zip(PATHOLOGIES, film.priors, strict=True)
+    ]
+
+
+def _unseen_share(truth: pl.DataFrame) -> float:
+    """Share of the present findings that leave no sign."""
     present = truth.filter(pl.col("is_present"))
-    unseen_share = float((present["visibility"] == 0).mean() or 0.0) if len(present) else 0.0  # type: ignore[arg-type]
-
-    def posterior(prior: pl.Expr) -> pl.Expr:
-        unseen = prior * unseen_share / (prior * unseen_share + 1 - prior)
-        return pl.when(is_seen).then(0.999).otherwise(unseen)
-
-    return {"image": posterior(pl.col("is_present").mean().over("finding")), "context": posterior(pl.col("prior"))}
+    return len(present.filter(pl.col("visibility") == 0)) / max(1, len(present))
 
 
-def _row(finding: str, scored: pl.DataFrame) -> dict[str, str | int | float | None]:
+def _posterior(prior: pl.Expr, unseen_share: float) -> pl.Expr:
+    """Probability of a finding for a reader who has looked for its sign."""
+    missed = prior * unseen_share
+    return pl.when(pl.col("visibility") > 0).then(SEEN).otherwise(missed / (missed + 1 - prior))
+
+
+def _scores(finding: str, scored: pl.DataFrame) -> dict[str, str | int | float | None]:
     """AUCs of one finding."""
-    present = scored["is_labelled"].to_numpy()
-    return {
-        "finding": finding,
-        "labelled": int(present.sum()),
-        "auc_image": _auc(scored["image"].to_numpy(), present),
-        "auc_context": _auc(scored["context"].to_numpy(), present),
-    }
+    is_labelled = scored["is_labelled"].to_numpy()
+    readers = {f"auc_{reader}": _auc(scored[reader].to_numpy(), is_labelled) for reader in ("image", "context")}
+    return {"finding": finding, "labelled": int(is_labelled.sum()), **readers}
 
 
-def _auc(scores: NDArray[np.float64], present: NDArray[np.bool_]) -> float | None:
+def _auc(scores: NDArray[np.float64], is_labelled: NDArray[np.bool_]) -> float | None:
     """Area under the ROC curve, ties one half; None where a class is empty."""
-    positives, negatives = int(present.sum()), int((~present).sum())
+    positives, negatives = int(is_labelled.sum()), int((~is_labelled).sum())
     if min(positives, negatives) == 0:
         return None
-    ranks = rankdata(scores.round(9))
-    return float((ranks[present].sum() - positives * (positives + 1) / 2) / (positives * negatives))
-
-
-def _flat(films: Sequence[Film], value: Callable[[Film, str], Any]) -> list[Any]:
-    """A value per film and pathology, film by film."""
-    return [value(film, name) for film in films for name in PATHOLOGIES]
-
-
-def _visibility(film: Film, finding: str) -> float:
-    """How plainly the film shows the finding; 0 where it is absent."""
-    return next((sign.visibility for sign in film.signs if sign.finding == finding), 0.0)
+    ranks = rankdata(np.round(scores, 9))
+    return float((ranks[is_labelled].sum() - positives * (positives + 1) / 2) / (positives * negatives))
