@@ -30,6 +30,27 @@ class Resamples:
         """Their number, B."""
         return int(self.multiplicities.shape[1])
 
+    def of_rows(self, rows: NDArray[np.intp]) -> "Resamples":
+        """The same draws, for some of the images only: those with a stated label, or one test part of an archive."""
+        return Resamples(self.code[rows], self.multiplicities)
+
+
+@dataclass(frozen=True)
+class BootstrapInterval:
+    """A measure with its percentile interval over patients; NaN where it is not defined.
+
+    Attributes:
+        estimate: On the sample itself.
+        lower: Lower end.
+        upper: Upper end.
+        reason: Why there is no interval, or None.
+    """
+
+    estimate: float
+    lower: float = np.nan
+    upper: float = np.nan
+    reason: str | None = None
+
 
 def resample_patients(patients: ArrayLike, *, replicates: int = 2000, seed: int = 0) -> Resamples:
     """Draw as many patients as there are, with replacement, ``replicates`` times; the same seed draws the same.
@@ -68,3 +89,10 @@ def percentile_interval(replicates: ArrayLike, *, confidence: float = 0.95) -> t
     is_empty = np.isnan(values).all(axis=0)
     lower, upper = np.nanquantile(np.where(is_empty, 0, values), [tail, 1 - tail], axis=0)
     return np.where(is_empty, np.nan, lower), np.where(is_empty, np.nan, upper)
+
+
+def bootstrap_interval(estimate: float, replicates: Numbers, *, confidence: float = 0.95) -> BootstrapInterval:
+    """The interval of one measure from its replicates (B,)."""
+    lower, upper = percentile_interval(replicates, confidence=confidence)
+    reason = None if np.isfinite(lower) else "not defined on any replicate"
+    return BootstrapInterval(estimate, float(lower), float(upper), reason)

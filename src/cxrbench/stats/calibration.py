@@ -1,0 +1,210 @@
+"""How far probabilities can be taken at their word."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import logit
+
+from cxrbench.stats.bootstrap import BootstrapInterval, Numbers, Resamples, bootstrap_interval, sum_replicates
+from cxrbench.stats.clustered import MIN_PATIENTS
+from cxrbench.stats.logistic import fit_intercept, fit_line, refit
+from cxrbench.stats.precision import average_precision, average_precision_replicates
+from cxrbench.stats.roc import Truth, checked
+
+BINS = 15
+CLIP = 1e-7
+"""Probabilities of 0 and 1 have no logit; they count as this far from it."""
+
+
+@dataclass(frozen=True)
+class ProbabilityMeasures:
+    """What the probabilities of one finding are worth, on new patients; intervals by patient bootstrap.
+
+    Attributes:
+        average_precision: Area under the precision-recall curve; compare with the prevalence.
+        brier_skill: 1 - Brier score / that of the prevalence; 0 is useless, 1 perfect.
+        slope: Of the truth on the logit; below 1 the probabilities are too extreme.
+        intercept: Beside a slope of one; above 0 the finding is commoner than the probabilities say.
+        calibration_error: Expected calibration error, over bins of equally many images.
+        calibration_error_if_perfect: Its expectation on this sample if the model were perfectly calibrated.
+        prevalence: Share of positive images.
+    """
+
+    average_precision: BootstrapInterval
+    brier_skill: BootstrapInterval
+    slope: BootstrapInterval
+    intercept: BootstrapInterval
+    calibration_error: BootstrapInterval
+    calibration_error_if_perfect: float
+    prevalence: float
+
+
+def probability_measures(
+    probabilities: ArrayLike, present: ArrayLike, resamples: Resamples, *, confidence: float = 0.95
+) -> ProbabilityMeasures:
+    """All measures of one finding, from one set of bootstrap replicates.
+
+    Args:
+        probabilities: (N,) from 0 to 1, of images whose label is stated.
+        present: (N,) truth.
+        resamples: Of the same N images (``Resamples.of_rows``).
+        confidence: Of the intervals.
+
+    Raises:
+        ValueError: A probability lies outside 0..1, or a class is absent.
+    """
+    values, truth = checked_probabilities(probabilities, present)
+    reason = _obstacle(truth, resamples)
+
+    def with_interval(estimate: float, replicates: Numbers) -> BootstrapInterval:
+        """The measure, with its interval where there are patients enough."""
+        if reason:
+            return BootstrapInterval(estimate, reason=reason)
+        return bootstrap_interval(estimate, replicates, confidence=confidence)
+
+    return ProbabilityMeasures(
+        with_interval(average_precision(values, truth), average_precision_replicates(values, truth, resamples)),
+        with_interval(brier_skill(values, truth), brier_skill_replicates(values, truth, resamples)),
+        with_interval(calibration_slope(values, truth), calibration_slope_replicates(values, truth, resamples)),
+        with_interval(calibration_intercept(values, truth), calibration_intercept_replicates(values, truth, resamples)),
+        with_interval(calibration_error(values, truth), calibration_error_replicates(values, truth, resamples)),
+        calibration_error_if_perfect(values, truth, resamples.code),
+        float(truth.mean()),
+    )
+
+
+def brier_skill(probabilities: ArrayLike, present: ArrayLike) -> float:
+    """1 - mean squared error over that of always saying the prevalence of this sample.
+
+    Source: doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
+    """
+    values, truth = checked_probabilities(probabilities, present)
+    return float(1 - ((values - truth) ** 2).mean() / truth.var())
+
+
+def brier_skill_replicates(probabilities: ArrayLike, present: ArrayLike, resamples: Resamples) -> Numbers:
+    """Brier skill in every replicate, (B,); NaN where a class was not drawn."""
+    values, truth = checked_probabilities(probabilities, present)
+    errors, positives, images = sum_replicates(
+        np.stack([(values - truth) ** 2, truth, np.ones(len(truth))], axis=1), resamples
+    ).T
+    reference = positives * (1 - positives / images)
+    return np.asarray(1 - errors / np.where(reference > 0, reference, np.nan))
+
+
+def calibration_slope(probabilities: ArrayLike, present: ArrayLike) -> float:
+    """Slope of the logistic regression of the truth on the logit; 1 is right, below 1 too extreme.
+
+    NaN where no finite slope is most likely: the probabilities separate the classes or are all equal.
+
+    Source: doi:10.1093/biomet/45.3-4.562, doi:10.1186/s12916-019-1466-7.
+    """
+    values, truth = checked_probabilities(probabilities, present)
+    return fit_line(_logits(values), truth.astype(np.float64))[1]
+
+
+def calibration_intercept(probabilities: ArrayLike, present: ArrayLike) -> float:
+    """Calibration in the large: what must be added to every logit so that as many are expected as were found."""
+    values, truth = checked_probabilities(probabilities, present)
+    return fit_intercept(_logits(values), truth.astype(np.float64))
+
+
+def calibration_slope_replicates(probabilities: ArrayLike, present: ArrayLike, resamples: Resamples) -> Numbers:
+    """Calibration slope in every replicate, (B,), without refitting: see ``logistic.refit``."""
+    values, truth = checked_probabilities(probabilities, present)
+    logits = _logits(values)
+    line = np.array(fit_line(logits, truth.astype(np.float64)))
+    design = np.stack([np.ones_like(logits), logits])
+    return np.asarray(refit(design, line @ design, truth, resamples)[:, 1] + line[1])
+
+
+def calibration_intercept_replicates(probabilities: ArrayLike, present: ArrayLike, resamples: Resamples) -> Numbers:
+    """Calibration in the large in every replicate, (B,), likewise."""
+    values, truth = checked_probabilities(probabilities, present)
+    logits = _logits(values)
+    intercept = fit_intercept(logits, truth.astype(np.float64))
+    design = np.ones((1, len(logits)))
+    return np.asarray(refit(design, logits + intercept, truth, resamples)[:, 0] + intercept)
+
+
+def calibration_error(probabilities: ArrayLike, present: ArrayLike, *, bins: int = BINS) -> float:
+    """Expected calibration error: mean distance of expected and found share, over bins of equally many images.
+
+    Chance alone makes it positive: read it beside ``calibration_error_if_perfect``.
+
+    Source: doi:10.1609/aaai.v29i1.9602.
+    """
+    values, truth = checked_probabilities(probabilities, present)
+    return float(np.abs(np.bincount(_bin(values, bins), weights=truth - values)).sum() / len(values))
+
+
+def calibration_error_replicates(
+    probabilities: ArrayLike, present: ArrayLike, resamples: Resamples, *, bins: int = BINS
+) -> Numbers:
+    """Expected calibration error in every replicate, (B,), over the bins of the whole sample."""
+    values, truth = checked_probabilities(probabilities, present)
+    in_bin = _bin(values, bins)[:, None] == np.arange(bins)
+    sums = sum_replicates(np.column_stack([in_bin * (truth - values)[:, None], np.ones(len(values))]), resamples)
+    return np.asarray(np.abs(sums[:, :-1]).sum(axis=1) / sums[:, -1])
+
+
+def calibration_error_if_perfect(
+    probabilities: ArrayLike, present: ArrayLike, patients: ArrayLike, *, bins: int = BINS
+) -> float:
+    """The calibration error that chance alone would give on this sample, truths of one patient going together.
+
+    A bin's sum of errors is about normal with mean zero; its variance is estimated from patients, after taking off the
+    error that is common to the bin.
+    """
+    values, truth = checked_probabilities(probabilities, present)
+    place, (_, code) = _bin(values, bins), np.unique(np.asarray(patients), return_inverse=True)
+    sizes = np.bincount(place, minlength=bins)
+    common = np.bincount(place, weights=truth - values, minlength=bins) / np.maximum(sizes, 1)
+    of_patient = np.zeros((int(code.max()) + 1, bins))
+    np.add.at(of_patient, (code.reshape(-1), place), truth - values - common[place])
+    return float(np.sqrt(2 / np.pi) * np.sqrt((of_patient**2).sum(axis=0)).sum() / len(values))
+
+
+def reliability(
+    probabilities: ArrayLike, present: ArrayLike, *, bins: int = BINS
+) -> tuple[Numbers, Numbers, NDArray[np.intp]]:
+    """Mean probability, share found and number of images per bin of equally many images, for the calibration curve."""
+    values, truth = checked_probabilities(probabilities, present)
+    place = _bin(values, bins)
+    sizes = np.bincount(place, minlength=bins)
+    filled = sizes > 0
+    expected, found = (np.bincount(place, weights=w, minlength=bins)[filled] / sizes[filled] for w in (values, truth))
+    return expected, found, sizes[filled]
+
+
+def checked_probabilities(probabilities: ArrayLike, present: ArrayLike) -> tuple[Numbers, Truth]:
+    """Probabilities and truth, both (N,).
+
+    Raises:
+        ValueError: A probability lies outside 0..1 or is NaN, a label is neither 0 nor 1, or a class is absent.
+    """
+    values, truth = checked(probabilities, present)
+    odd = np.flatnonzero(~((values >= 0) & (values <= 1)))
+    if len(odd):
+        raise ValueError(f"probabilities must lie in 0..1; row {odd[0]} is {values[odd[0]]}")
+    return values.astype(np.float64), truth
+
+
+def _bin(values: Numbers, bins: int) -> NDArray[np.intp]:
+    """Bin (N,) of each probability: by rank, equal probabilities together."""
+    edges = np.quantile(values, np.arange(1, bins) / bins)
+    return np.searchsorted(edges, values)
+
+
+def _logits(values: Numbers) -> Numbers:
+    """Finite logits."""
+    return np.asarray(logit(np.clip(values, CLIP, 1 - CLIP)))
+
+
+def _obstacle(truth: Truth, resamples: Resamples) -> str | None:
+    """Why no interval can be had, or None."""
+    for name, rows in (("positive", truth), ("negative", ~truth)):
+        if (patients := len(np.unique(resamples.code[rows]))) < MIN_PATIENTS:
+            return f"{patients} {name} patients; an interval needs {MIN_PATIENTS}"
+    return None
