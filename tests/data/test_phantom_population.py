@@ -1,7 +1,10 @@
 """Who is filmed and with which findings."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from cxrbench.data.phantom.epidemiology import EPIDEMIOLOGY, intercepts, prevalences
 from cxrbench.data.phantom.population import MAX_FILMS, draw_patient, draw_population
@@ -72,8 +75,6 @@ def test_edema_is_a_finding_of_films_in_bed(films, present):
 
 @pytest.mark.parametrize("finding", ["Effusion", "Infiltration", "Mass", "Pneumothorax"])
 def test_odds_ratios_are_as_stated(films, present, finding):
-    from scipy.optimize import minimize
-
     features = np.array([[(film.age_years - 46.5) / 10, film.sex == "M", film.view == "AP", 1] for film in films])
     y = present[:, column(finding)]
 
@@ -114,7 +115,7 @@ def test_findings_that_belong_together_occur_together(present):
 
 def test_findings_persist_from_film_to_film(films, present):
     effusion = present[:, column("Effusion")]
-    is_same = np.array([a.patient == b.patient for a, b in zip(films, films[1:], strict=False)])
+    is_same = np.array([a.patient == b.patient for a, b in pairwise(films)])
     before, after = effusion[:-1][is_same], effusion[1:][is_same]
     assert after[before].mean() > 3 * after[~before].mean()
 
@@ -127,7 +128,7 @@ def test_films_per_patient_are_skewed(films):
 
 
 def test_follow_ups_count_up_and_nobody_gets_younger(films):
-    for before, after in zip(films, films[1:], strict=False):
+    for before, after in pairwise(films):
         if before.patient == after.patient:
             assert after.follow_up == before.follow_up + 1
             assert after.age_years >= before.age_years
