@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from cxrbench.evaluate.standing import critical_difference, standing_table
+from cxrbench.evaluate.standing import standing_table
 from cxrbench.report.figures.standing import alike
 
 
@@ -13,12 +13,6 @@ def auc(values: dict[tuple[str, str, str, int], float | None]) -> pl.DataFrame:
     names = ("approach", "split", "finding", "seed", "auc")
     frame = pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
     return frame.with_columns(kind=pl.lit("resample"), group=pl.lit("all"))
-
-
-@pytest.mark.parametrize(("approaches", "quantile"), [(2, 1.960), (5, 2.728), (10, 3.164)])
-def test_critical_difference_is_that_of_demsars_table(approaches, quantile):
-    expected = quantile * (approaches * (approaches + 1) / (6 * 14)) ** 0.5
-    assert critical_difference(approaches, 14) == pytest.approx(expected, abs=5e-4)
 
 
 def test_ranks_are_averaged_over_blocks_ties_shared():

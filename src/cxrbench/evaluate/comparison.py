@@ -112,7 +112,7 @@ def paired_comparisons(truth: HeldOut, scores: Sequence[Scores]) -> pl.DataFrame
     if not scores:
         return pl.DataFrame(schema=COMPARISON_SCHEMA)
     labels = np.where(truth.labels == NOT_STATED, np.nan, truth.labels)
-    joint = joint_aucs(np.concatenate([run.logits for run in scores], axis=1), labels, truth.patients)
+    joint = joint_aucs(np.concatenate([run.logits for run in scores], axis=1), labels, truth.codes)
     approaches = sorted({run.run.approach for run in scores})
     head = {"kind": truth.kind, "question": NEW_PATIENTS, "method": PAIRED, "splits": 1}
     rows = [

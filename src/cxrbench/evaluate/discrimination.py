@@ -69,7 +69,7 @@ def grouped_aucs(truth: HeldOut, run: Scores, masks: Mapping[str, np.ndarray]) -
     labels = np.where(truth.labels == NOT_STATED, np.nan, truth.labels)  # (N, L)
     present = np.concatenate([np.where(mask[:, None], labels, np.nan) for mask in masks.values()], axis=1)
     scores = np.tile(run.logits, (1, len(masks)))  # (N, G * L)
-    return GroupedAucs(joint_aucs(scores, present, truth.patients), tuple(masks), truth.findings)
+    return GroupedAucs(joint_aucs(scores, present, truth.codes), tuple(masks), truth.findings)
 
 
 def auc_table(truth: HeldOut, run: Scores, aucs: GroupedAucs, counts: pl.DataFrame) -> pl.DataFrame:
@@ -143,7 +143,7 @@ def _counts(truth: HeldOut, mask: np.ndarray) -> Iterator[dict[str, Any]]:
             "finding": finding,
             "images": len(present),
             "positives": int(present.sum()),
-            "positive_patients": len(np.unique(truth.patients[mask][labels == 1])),
+            "positive_patients": np.count_nonzero(np.bincount(truth.codes[mask][labels == 1])),
             "absence": no_auc_reason(present),
         }
 

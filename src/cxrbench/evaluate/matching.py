@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from cxrbench import findings as vocabulary
 from cxrbench import runs
-from cxrbench.data.sheets import LINE, read_sheet
+from cxrbench.data.tables.sheets import LINE, read_sheet
 from cxrbench.errors import DataError
 
 IMAGE_COLUMNS = (

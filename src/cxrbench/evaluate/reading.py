@@ -1,8 +1,9 @@
 """A study's finished runs, read back and checked: nothing is evaluated on patients that were trained on."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ NOT_STATED = -1
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The test images of one split, in one order for all its runs, and their truth."""
+    """Images that runs were not trained on, in one order for all of them, and their truth."""
 
     split: str
     """Name of the split."""
@@ -33,19 +34,35 @@ class HeldOut:
     labels: np.ndarray
     """(N, L) int8: 1 present, 0 absent, -1 not stated."""
 
-    @property
+    @cached_property
     def patients(self) -> np.ndarray:
         """(N,) patient ids."""
         return self.images["patient_id"].to_numpy()
 
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """(N,) each image's patient as a number from 0."""
+        return np.unique(self.patients, return_inverse=True)[1].reshape(-1)
+
 
 @dataclass(frozen=True)
 class Scores:
-    """What one run says about the images of a ``HeldOut``."""
+    """What one run says about the images of a split."""
 
     run: RunName
     logits: np.ndarray
-    """(N, L) float32; rows and columns as in the ``HeldOut``."""
+    """(N, L) float32 of the test images; rows and columns as in their ``HeldOut``."""
+    validation: np.ndarray | None = None
+    """Likewise of the validation images; None for a file of predictions."""
+
+
+@dataclass(frozen=True)
+class SplitRuns:
+    """The finished runs of one split and what they are measured against."""
+
+    test: HeldOut
+    validation: HeldOut
+    scores: tuple[Scores, ...]
 
 
 def read_table(study: Path) -> pl.DataFrame:
@@ -80,37 +97,43 @@ def read_config(study: Path, run: RunName) -> dict[str, Any]:
     return config
 
 
-def read_split_runs(
-    study: Path, table: pl.DataFrame, split: Split, names: Iterable[RunName]
-) -> tuple[HeldOut, list[Scores]]:
-    """Test predictions of all runs of one split, and the truth they are measured against.
+def read_split_runs(study: Path, table: pl.DataFrame, split: Split, names: Sequence[RunName]) -> SplitRuns:
+    """Predictions of all runs of one split, and the truth they are measured against.
 
     Raises:
         StudyError: A run was made with another split, predicts other findings, predicts images outside its
             part or unknown to the table, or predicts other images than the split's first run.
     """
     findings = findings_of(table)
-    truth: HeldOut | None = None
-    scores = []
     for run in names:
         _check_identity(read_config(study, run), run, split)
-        _check_part(study, run, table, split, "val")
-        predicted = _check_part(study, run, table, split, "test")
-        logits = _read_logits(study, run, findings)
-        if truth is None:
-            truth = _held_out(table, split, findings, predicted)
-        elif not predicted.equals(truth.images["image_id"]):
-            raise StudyError(_other_images(run, predicted, truth))
-        scores.append(Scores(run, logits))
-    if truth is None:
+    (test, test_logits), (validation, validation_logits) = (
+        _read_part(study, table, split, names, part, findings) for part in ("test", "val")
+    )
+    scores = (Scores(*one) for one in zip(names, test_logits, validation_logits, strict=True))
+    return SplitRuns(test, validation, tuple(scores))
+
+
+def _read_part(
+    study: Path, table: pl.DataFrame, split: Split, names: Sequence[RunName], part: str, findings: tuple[str, ...]
+) -> tuple[HeldOut, list[np.ndarray]]:
+    """One part's truth, and every run's logits of it."""
+    first: pl.Series | None = None
+    logits = []
+    for run in names:
+        path = run.folder(study) / runs.predictions_file(part)
+        predictions = pl.read_parquet(path).sort("image_id")
+        predicted = predictions["image_id"]
+        _check_images(path, predicted, table, split, part)
+        first = predicted if first is None else first
+        if not predicted.equals(first):
+            raise StudyError(_other_images(run, predicted, first, part))
+        logits.append(_logits(path, predictions, findings))
+    if first is None:
         raise ValueError(f"no runs given for split {split.name}")
-    return truth, scores
-
-
-def _held_out(table: pl.DataFrame, split: Split, findings: tuple[str, ...], predicted: pl.Series) -> HeldOut:
-    images = table.filter(pl.col("image_id").is_in(predicted.implode()))
+    images = table.filter(pl.col("image_id").is_in(first.implode()))
     labels = images.select(pl.col(findings).fill_null(NOT_STATED).cast(pl.Int8)).to_numpy()
-    return HeldOut(split.name, split.kind, images, findings, labels)
+    return HeldOut(split.name, split.kind, images, findings, labels), logits
 
 
 def _check_identity(config: dict[str, Any], run: RunName, split: Split) -> None:
@@ -122,30 +145,25 @@ def _check_identity(config: dict[str, Any], run: RunName, split: Split) -> None:
         )
 
 
-def _check_part(study: Path, run: RunName, table: pl.DataFrame, split: Split, part: str) -> pl.Series:
-    """Image ids that a run predicts for one part, sorted, once it is sure that they belong there."""
-    path = run.folder(study) / runs.predictions_file(part)
-    predicted = pl.read_parquet(path, columns=["image_id"])["image_id"].sort()
+def _check_images(path: Path, predicted: pl.Series, table: pl.DataFrame, split: Split, part: str) -> None:
+    """Refuse predictions of images that are not in their part."""
     if (duplicated := predicted.filter(predicted.is_duplicated())).len():
         raise StudyError(f"{path}: image {duplicated[0]} is predicted more than once")
-    known = table.filter(pl.col("image_id").is_in(predicted.implode()))
-    if known.height < predicted.len():
-        stranger = predicted.filter(~predicted.is_in(known["image_id"].implode()))
+    listed = table.filter(pl.col("image_id").is_in(predicted.implode()))
+    if listed.height < predicted.len():
+        stranger = predicted.filter(~predicted.is_in(listed["image_id"].implode()))
         raise StudyError(f"{path}: {stranger.len()} images are not in the study's table (first: {stranger[0]})")
-    elsewhere = known.filter(~pl.col("patient_id").is_in(list(split.patients[part])))
+    elsewhere = listed.filter(~pl.col("patient_id").is_in(list(split.patients[part])))
     if elsewhere.height:
         image, patient = elsewhere.select("image_id", "patient_id").row(0)
         raise StudyError(
             f"{path}: {elsewhere.height} images are not in the {part} part of split {split.name} "
             f"(first: {image} of patient {patient}); delete the run and run the study again"
         )
-    return predicted
 
 
-def _read_logits(study: Path, run: RunName, findings: tuple[str, ...]) -> np.ndarray:
-    """(N, L) float32, rows sorted by ``image_id``."""
-    path = run.folder(study) / runs.predictions_file("test")
-    predictions = pl.read_parquet(path).sort("image_id")
+def _logits(path: Path, predictions: pl.DataFrame, findings: tuple[str, ...]) -> np.ndarray:
+    """(N, L) float32, in the predictions' order."""
     columns = tuple(name for name in predictions.columns if name not in KEYS)
     if set(columns) != set(findings):
         raise StudyError(f"{path} predicts {sorted(columns)}, but the table's findings are {sorted(findings)}")
@@ -160,10 +178,10 @@ def _read_logits(study: Path, run: RunName, findings: tuple[str, ...]) -> np.nda
     return logits
 
 
-def _other_images(run: RunName, predicted: pl.Series, truth: HeldOut) -> str:
-    ours, theirs = set(predicted), set(truth.images["image_id"])
+def _other_images(run: RunName, predicted: pl.Series, first: pl.Series, part: str) -> str:
+    ours, theirs = set(predicted), set(first)
     image = min(ours ^ theirs)
     return (
-        f"{run} predicts {len(ours)} test images, the other runs of {truth.split} {len(theirs)} "
+        f"{run} predicts {len(ours)} images of its {part} part, the split's other runs {len(theirs)} "
         f"(they differ in {len(ours ^ theirs)}, first: {image}); runs are compared on the same images only"
     )

@@ -1,34 +1,35 @@
 """From a study's predictions to its result tables."""
 
 from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
 import polars as pl
 
-from cxrbench import runs
+from cxrbench import files, runs
 from cxrbench.errors import StudyError
-from cxrbench.evaluate import archive, comparison, curves, discrimination, gaps, ranking, standing, training
+from cxrbench.evaluate import archive, comparison, curves, discrimination, ranking, standing, training
 from cxrbench.evaluate.gaps import group_pairs
-from cxrbench.evaluate.groups import group_rows
-from cxrbench.evaluate.reading import HeldOut, Scores, read_split_runs, read_splits, read_table
+from cxrbench.evaluate.measuring import Measured, measure_split
+from cxrbench.evaluate.reading import read_split_runs, read_splits, read_table
 from cxrbench.evaluate.writing import replaced_folder
 from cxrbench.progress import Track, silent
 from cxrbench.runs import RunName
+from cxrbench.splits import Split
 
-CORES = 2
-"""Runs that are measured at a time; each needs about 0.3 GiB for 25,000 images."""
+REPLICATES = 2000
+"""Of the patient bootstrap."""
 
 
-def evaluate_study(study: Path, *, seed: int = 0, track: Track = silent) -> Path:
+def evaluate_study(study: Path, *, seed: int = 0, replicates: int = REPLICATES, track: Track = silent) -> Path:
     """Write ``study/results/`` from predictions, splits and table alone; earlier results are replaced.
 
     Args:
         study: Folder of a study with at least one finished run.
-        seed: Of whatever is drawn at random; equal seeds give equal tables.
+        seed: Of the patient bootstrap; equal seeds give equal tables.
+        replicates: Of the patient bootstrap, which is used where a kind has one split; 0 for no such intervals.
         track: Shows progress, split by split.
 
     Returns:
@@ -37,30 +38,36 @@ def evaluate_study(study: Path, *, seed: int = 0, track: Track = silent) -> Path
     Raises:
         StudyError: There is no finished run, or predictions do not belong to the study's splits and table.
     """
-    del seed  # nothing is drawn yet
     names = runs.finished_runs(study)
     if not names:
         raise StudyError(f"{study / runs.RUNS_FOLDER} has no finished run; train one with `cxrbench run`")
-    with replaced_folder(study / runs.RESULTS_FOLDER) as scratch:
-        for name, result in _tables(study, names, track).items():
-            _write(result, scratch / name)
-    return study / runs.RESULTS_FOLDER
-
-
-def _tables(study: Path, names: list[RunName], track: Track) -> dict[str, pl.DataFrame]:
-    """Every result table by file name."""
     table = read_table(study)
     by_split = {name: list(of) for name, of in groupby(sorted(names, key=attrgetter("split")), attrgetter("split"))}
     splits = read_splits(study, by_split)
+    kinds, pairs = Counter(split.kind for split in splits.values()), group_pairs(table)
+    with replaced_folder(study / runs.RESULTS_FOLDER) as scratch:
+        measured = [
+            measure_split(
+                read_split_runs(study, table, splits[name], of),
+                pairs,
+                is_alone=kinds[splits[name].kind] == 1,
+                replicates=replicates,
+                seed=seed,
+            )
+            for name, of in track(by_split.items(), total=len(by_split), label="evaluating splits")
+        ]
+        for name, result in {**_measured_tables(measured, splits), **_told_tables(study, table, splits, names)}.items():
+            _write(result, scratch / name)
+        calibrations = {run: record for one in measured for run, record in one.calibrations.items()}
+        files.write_json(scratch / "calibration.json", calibrations)
+    return study / runs.RESULTS_FOLDER
+
+
+def _measured_tables(measured: Sequence[Measured], splits: Mapping[str, Split]) -> dict[str, pl.DataFrame]:
+    """Tables of what was measured, by file name."""
+    whole = {key: pl.concat(one.tables[key] for one in measured) for key in measured[0].tables}
     kinds = Counter(split.kind for split in splits.values())
-    pairs = group_pairs(table)
-    measured = [
-        _split_tables(*read_split_runs(study, table, splits[name], of), pairs, is_alone=kinds[splits[name].kind] == 1)
-        for name, of in track(by_split.items(), total=len(by_split), label="evaluating splits")
-    ]
-    whole = {key: pl.concat(part[key] for part in measured) for key in measured[0]}
     several = whole["auc"].filter(pl.col("kind").is_in([kind for kind, number in kinds.items() if number > 1]))
-    histories = training.history_table(study, names)
     return {
         "auc.csv": whole["auc"],
         "auc_summary.csv": discrimination.auc_summary(whole["auc"]),
@@ -69,32 +76,26 @@ def _tables(study: Path, names: list[RunName], track: Track) -> dict[str, pl.Dat
         "comparison.csv": pl.concat([comparison.resampled_comparisons(several, splits), whole["paired"]]),
         "standing.csv": standing.standing_table(whole["auc"]),
         "rank_correlation.csv": ranking.mean_ranks(whole["ranks"]),
+        "ensembles.csv": whole["ensembles"],
+        "probabilities.csv": whole["probabilities"],
+        "operation.csv": whole["operation"],
+        "reliability.parquet": whole["reliability"],
+        "net_benefit.parquet": whole["net_benefit"],
+    }
+
+
+def _told_tables(
+    study: Path, table: pl.DataFrame, splits: Mapping[str, Split], names: Sequence[RunName]
+) -> dict[str, pl.DataFrame]:
+    """Tables of what went in, by file name."""
+    histories = training.history_table(study, names)
+    return {
         "archive.csv": archive.archive_table(table),
         "ages.csv": archive.age_table(table),
         "splits.csv": archive.split_table(table, list(splits.values())),
         "runs.csv": training.run_table(study, names, histories),
         "history.csv": histories,
         "failures.csv": training.failure_table(study),
-    }
-
-
-def _split_tables(
-    truth: HeldOut, scores: Sequence[Scores], pairs: Sequence[tuple[str, str]], *, is_alone: bool
-) -> dict[str, pl.DataFrame]:
-    """What one split's runs show; only their scores are in memory at a time.
-
-    Runs on a split that is alone of its kind are compared on its test set, for want of others.
-    """
-    masks = group_rows(truth.images)
-    counts = discrimination.count_table(truth, masks)
-    with ThreadPoolExecutor(max_workers=CORES) as pool:  # NumPy lets go of the interpreter while it sorts and adds
-        aucs = list(pool.map(lambda run: discrimination.grouped_aucs(truth, run, masks), scores))
-    return {
-        "auc": pl.concat(discrimination.auc_table(truth, *one, counts) for one in zip(scores, aucs, strict=True)),
-        "gaps": pl.concat(gaps.gap_table(truth, *one, pairs) for one in zip(scores, aucs, strict=True)),
-        "curves": curves.roc_table(truth, scores),
-        "ranks": ranking.rank_table(truth, scores),
-        "paired": comparison.paired_comparisons(truth, scores if is_alone else []),
     }
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 
 from cxrbench import findings as vocabulary
-from cxrbench.data.labels import parse_labels
-from cxrbench.data.releases import NIH, TableFormat, read_format
-from cxrbench.data.sheets import read_sheet
 from cxrbench.data.tables import read_table
+from cxrbench.data.tables.labels import parse_labels
+from cxrbench.data.tables.releases import NIH, TableFormat, read_format
+from cxrbench.data.tables.sheets import read_sheet
 from cxrbench.errors import DataError
 from cxrbench.evaluate.matching import Predictions, is_of_a_run
 from cxrbench.evaluate.reading import NOT_STATED, HeldOut

@@ -1,0 +1,196 @@
+"""What each run's probabilities are worth: as they are, and calibrated on the validation images."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from cxrbench.evaluate.discrimination import known, no_auc_reason
+from cxrbench.evaluate.reading import NOT_STATED, HeldOut
+from cxrbench.runs import RunName
+from cxrbench.stats import calibration
+from cxrbench.stats.bootstrap import BootstrapInterval, Resamples
+from cxrbench.stats.calibration import ProbabilityMeasures, probability_measures
+from cxrbench.stats.calibrators import IsotonicCalibrator, SigmoidCalibrator, fit_isotonic, fit_platt, fit_temperature
+from cxrbench.stats.decision import net_benefit
+from cxrbench.stats.precision import average_precision
+
+Calibrator = SigmoidCalibrator | IsotonicCalibrator
+
+AS_THEY_ARE, PLATT = "none", "platt"
+METHODS: dict[str, Callable[[np.ndarray, np.ndarray], Calibrator]] = {
+    PLATT: fit_platt,
+    "temperature": fit_temperature,
+    "isotonic": fit_isotonic,
+}
+MEASURES = ("average_precision", "brier_skill", "slope", "intercept", "calibration_error")
+THRESHOLDS = np.geomspace(0.005, 0.5, 25)
+"""Probabilities at which one might act, from a screening to an even chance."""
+
+RUN_COLUMNS = {"approach": pl.String, "split": pl.String, "kind": pl.String, "seed": pl.Int64}
+FINDING_COLUMNS = {**RUN_COLUMNS, "finding": pl.String, "calibration": pl.String}
+PROBABILITY_SCHEMA = {
+    **FINDING_COLUMNS,
+    "prevalence": pl.Float64,
+    **{name + end: pl.Float64 for name in MEASURES for end in ("", "_lower", "_upper")},
+    "calibration_error_if_perfect": pl.Float64,
+    "reason": pl.String,
+}
+RELIABILITY_SCHEMA = {
+    **FINDING_COLUMNS,
+    "bin": pl.Int64,
+    "probability": pl.Float64,
+    "share": pl.Float64,
+    "images": pl.Int64,
+}
+NET_BENEFIT_SCHEMA = {
+    **FINDING_COLUMNS,
+    "threshold": pl.Float64,
+    "net_benefit": pl.Float64,
+    "act_on_all": pl.Float64,
+}
+
+
+@dataclass(frozen=True)
+class Calibrations:
+    """One run's calibrators."""
+
+    fitted: dict[str, dict[str, Calibrator]]
+    """Finding -> method -> calibrator, where one could be fitted."""
+    reasons: dict[str, str]
+    """Finding -> why a method is missing."""
+
+    def record(self) -> dict[str, Any]:
+        """As a JSON value."""
+        return {
+            finding: {method: asdict(one) for method, one in of_finding.items()}
+            | ({"reason": self.reasons[finding]} if finding in self.reasons else {})
+            for finding, of_finding in self.fitted.items()
+        }
+
+
+def fit_calibrations(validation: HeldOut, logits: np.ndarray) -> Calibrations:
+    """Fit every method to every finding, on validation images alone."""
+    fitted: dict[str, dict[str, Calibrator]] = {}
+    reasons: dict[str, str] = {}
+    for column, finding in enumerate(validation.findings):
+        values, present = stated(validation, logits, column)
+        fitted[finding] = {}
+        for method, fit in METHODS.items():
+            try:
+                fitted[finding][method] = fit(values.astype(np.float64), present)
+            except ValueError as error:
+                reasons[finding] = str(error)
+    return Calibrations(fitted, reasons)
+
+
+def stated(truth: HeldOut, values: np.ndarray, column: int) -> tuple[np.ndarray, np.ndarray]:
+    """Values and truth of one finding, of the images whose label is stated."""
+    rows = stated_rows(truth, column)
+    return values[rows, column], truth.labels[rows, column] == 1
+
+
+def stated_rows(truth: HeldOut, column: int) -> np.ndarray:
+    """Images whose label is stated."""
+    return np.flatnonzero(truth.labels[:, column] != NOT_STATED)
+
+
+def calibrated(logits: np.ndarray, findings: tuple[str, ...], calibrations: Calibrations) -> np.ndarray:
+    """Probabilities (N, L) by Platt's method; NaN for a finding that has none."""
+    columns = [
+        calibrations.fitted[finding][PLATT](logits[:, column])
+        if PLATT in calibrations.fitted[finding]
+        else np.full(len(logits), np.nan)
+        for column, finding in enumerate(findings)
+    ]
+    return np.stack(columns, axis=1)
+
+
+def probability_tables(
+    truth: HeldOut, run: RunName, probabilities: Mapping[str, np.ndarray], resamples: Resamples | None
+) -> dict[str, pl.DataFrame]:
+    """Measures, calibration curves and net benefit of one run.
+
+    Args:
+        truth: The test images.
+        run: The run.
+        probabilities: Way of calibration -> (N, L).
+        resamples: Of the test images, for intervals on new patients; None for none.
+    """
+    measures: list[dict[str, Any]] = []
+    reliability: list[dict[str, Any]] = []
+    benefit: list[dict[str, Any]] = []
+    for way, values in probabilities.items():
+        for column, finding in enumerate(truth.findings):
+            head = {"finding": finding, "calibration": way}
+            rows = stated_rows(truth, column)
+            chances, present = values[rows, column], truth.labels[rows, column] == 1
+            if reason := no_auc_reason(present) or ("not calibrated" if np.isnan(chances).any() else None):
+                measures.append({**head, "reason": reason})
+                continue
+            own = None if resamples is None else resamples.of_rows(rows)
+            measures.append({**head, **_measured(chances, present, truth.codes[rows], own)})
+            reliability += [{**head, **row} for row in _reliability(chances, present)]
+            benefit += [{**head, **row} for row in _net_benefit(chances, present)]
+    named = {"approach": run.approach, "split": truth.split, "kind": truth.kind, "seed": run.seed}
+    return {
+        "probabilities": _frame(measures, named, PROBABILITY_SCHEMA),
+        "reliability": _frame(reliability, named, RELIABILITY_SCHEMA),
+        "net_benefit": _frame(benefit, named, NET_BENEFIT_SCHEMA),
+    }
+
+
+def _frame(rows: list[dict[str, Any]], named: Mapping[str, Any], schema: Mapping[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame([{**named, **row} for row in rows], schema=dict(schema))
+
+
+def _measured(
+    chances: np.ndarray, present: np.ndarray, patients: np.ndarray, resamples: Resamples | None
+) -> dict[str, Any]:
+    """All measures as a row; what is not known is null."""
+    measured = _points(chances, present, patients)
+    # Where the probabilities separate the classes there is no slope, on the sample or on its replicates.
+    if resamples is not None and np.isfinite(measured.slope.estimate):
+        measured = probability_measures(chances, present, resamples)
+    row: dict[str, Any] = {
+        "prevalence": measured.prevalence,
+        "calibration_error_if_perfect": known(measured.calibration_error_if_perfect),
+        "reason": measured.brier_skill.reason,
+    }
+    for name in MEASURES:
+        interval: BootstrapInterval = getattr(measured, name)
+        row |= {
+            name: known(interval.estimate),
+            f"{name}_lower": known(interval.lower),
+            f"{name}_upper": known(interval.upper),
+        }
+    return row
+
+
+def _points(chances: np.ndarray, present: np.ndarray, patients: np.ndarray) -> ProbabilityMeasures:
+    """The measures without intervals."""
+    return ProbabilityMeasures(
+        average_precision=BootstrapInterval(average_precision(chances, present)),
+        brier_skill=BootstrapInterval(calibration.brier_skill(chances, present)),
+        slope=BootstrapInterval(calibration.calibration_slope(chances, present)),
+        intercept=BootstrapInterval(calibration.calibration_intercept(chances, present)),
+        calibration_error=BootstrapInterval(calibration.calibration_error(chances, present)),
+        calibration_error_if_perfect=calibration.calibration_error_if_perfect(chances, present, patients),
+        prevalence=float(present.mean()),
+    )
+
+
+def _reliability(chances: np.ndarray, present: np.ndarray) -> Iterator[dict[str, Any]]:
+    """Points of the calibration curve."""
+    for place, (probability, share, images) in enumerate(zip(*calibration.reliability(chances, present), strict=True)):
+        yield {"bin": place, "probability": float(probability), "share": float(share), "images": int(images)}
+
+
+def _net_benefit(chances: np.ndarray, present: np.ndarray) -> Iterator[dict[str, Any]]:
+    """Points of the decision curve."""
+    model = net_benefit(chances, present, THRESHOLDS)
+    on_all = present.mean() - (1 - present.mean()) * THRESHOLDS / (1 - THRESHOLDS)
+    for threshold, gain, all_gain in zip(THRESHOLDS, model, on_all, strict=True):
+        yield {"threshold": float(threshold), "net_benefit": float(gain), "act_on_all": float(all_gain)}
