@@ -76,17 +76,17 @@ def _chunks(multiplicities: Multiplicities) -> Iterator[Multiplicities]:
         yield multiplicities[:, start : start + CHUNK]
 
 
-def _runs(scores: Floats, present: Truth, code: NDArray[np.intp], heaviest: NDArray[np.uint16]) -> _Runs:
+def _runs(scores: Floats, present: Truth, code: NDArray[np.intp], heaviest: Multiplicities) -> _Runs:
     """Cut one column into runs: one ends where negatives follow positives; a tied score is a run of its own."""
     order = ascending(scores)
-    ordered, starts = present[order], group_starts(scores[order])
+    ordered, starts = present.take(order), group_starts(scores.take(order))
     sizes = np.diff(starts, append=len(scores))
     positives = np.add.reduceat(ordered, starts, dtype=np.intp)
     has_positive, has_negative = positives > 0, positives < sizes
     is_tied = has_positive & has_negative
     begins = is_tied[1:] | is_tied[:-1] | (has_negative[1:] & has_positive[:-1])
     run = np.concatenate([[0], np.cumsum(begins)])  # of each group of equal scores
-    of_row, patient = np.repeat(run, sizes), code[order].astype(np.int32)
+    of_row, patient = np.repeat(run, sizes), code.take(order).astype(np.int32)
     rows = -(-(run[-1] + 2) // BLOCK) * BLOCK
     return _Runs(
         _by_run(of_row[~ordered], patient[~ordered], rows, heaviest),
@@ -95,9 +95,7 @@ def _runs(scores: Floats, present: Truth, code: NDArray[np.intp], heaviest: NDAr
     )
 
 
-def _by_run(
-    run: NDArray[np.intp], patient: NDArray[np.int32], rows: int, heaviest: NDArray[np.uint16]
-) -> sparse.csr_array:
+def _by_run(run: NDArray[np.intp], patient: NDArray[np.int32], rows: int, heaviest: Multiplicities) -> sparse.csr_array:
     """Count images per run and patient: (rows, P), in the smallest integers that hold the sums of any replicate."""
     most = np.bincount(run, weights=heaviest[patient], minlength=1).max()
     ones = np.ones(len(run), np.uint16 if most < 2**16 else np.uint32)

@@ -24,10 +24,10 @@ def auc(scores: ArrayLike, present: ArrayLike) -> float:
     """
     values, truth = checked(scores, present)
     order = ascending(values)
-    ordered_truth = truth[order]
+    ordered_truth = truth.take(order)
     positions = np.flatnonzero(ordered_truth)
     m, n = len(positions), len(values) - len(positions)
-    above = float(positions.sum()) - m * (m - 1) / 2 + _tie_correction(values[order], ordered_truth)
+    above = float(positions.sum()) - m * (m - 1) / 2 + _tie_correction(values.take(order), ordered_truth)
     return above / (m * n)
 
 
@@ -93,8 +93,8 @@ def checked(scores: ArrayLike, present: ArrayLike) -> tuple[Floats, Truth]:
 def _booleans(labels: NDArray[np.generic]) -> Truth:
     """0/1 labels as Booleans."""
     truth: Truth = labels == 1
-    stated = truth | (labels == 0)
-    if not stated.all():
-        row = int(np.flatnonzero(~stated)[0])
+    # A quick count first: whatever is neither 0 nor 1, NaN too, counts as not zero.
+    if np.count_nonzero(labels) != np.count_nonzero(truth):
+        row = int(np.flatnonzero(~truth & (labels != 0))[0])
         raise ValueError(f"labels must be 0 or 1; row {row} is {labels[row]}: drop images whose label is not stated")
     return truth
