@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cxrbench.data.releases import TableFormat, read_format
 from cxrbench.data.tables import read_table
+from cxrbench.data.tables.releases import TableFormat, read_format
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from cxrbench.data.geometry import pad_to_square, resize_square
 from cxrbench.data.images import load_grey
-from cxrbench.data.pixels import Unreadable
+from cxrbench.data.images.pixels import Unreadable
 from cxrbench.files import write_json
 
 MARKS = "done-*.json"

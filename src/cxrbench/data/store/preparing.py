@@ -13,7 +13,7 @@ from cxrbench.data.store.plan import Plan, plan_store
 from cxrbench.data.store.pool import decode_all
 from cxrbench.data.store.scratch import alone, clear_marks, make_room, reporting_disk
 from cxrbench.data.tables import Archive, require_complete
-from cxrbench.data.wording import first_of, images
+from cxrbench.data.tables.wording import first_of, images
 from cxrbench.errors import DataError
 from cxrbench.files import atomic_folder, partial_of
 from cxrbench.progress import Track, silent

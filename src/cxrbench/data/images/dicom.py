@@ -1,0 +1,109 @@
+"""DICOM pixel data -> a grey image as a viewer shows it.
+
+Source: DICOM PS3.3 C.11.1 (modality LUT), C.11.2 (VOI LUT and window), C.7.5.1.1.2 (pixel padding).
+"""
+
+import io
+import struct
+import warnings
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.pixels.processing import apply_modality_lut, apply_voi
+from pydicom.pixels.utils import pixel_array
+
+from cxrbench.data.images.pixels import Unreadable, check_size, stretch
+
+GREY_OR_COLOUR = ("MONOCHROME", "RGB", "YBR")
+
+# What pydicom raises for a file that is cut short, lacks an element, or needs a decoder that is not installed.
+PROBLEMS = (AttributeError, KeyError, IndexError, TypeError, ValueError, RuntimeError, OSError, struct.error)
+
+
+def render_dicom(content: bytes) -> NDArray[np.uint8]:
+    """Decode one frame and map it to grey values: modality LUT, then VOI LUT or window, then polarity.
+
+    Without VOI LUT and window the image is stretched from its darkest to its brightest pixel. Padding becomes black.
+
+    Returns:
+        (H, W) uint8, 0 black, whatever the photometric interpretation.
+
+    Raises:
+        Unreadable: Not a DICOM image, several frames, cut short, or compressed in a way no installed decoder reads.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydicom's, about what it can read nevertheless
+            dataset = pydicom.dcmread(io.BytesIO(content))
+            _check_header(dataset)
+            return _render(dataset)
+    except PROBLEMS as error:
+        raise Unreadable(f"truncated or unreadable DICOM: {' '.join(str(error).split())}") from None
+
+
+def _check_header(dataset: pydicom.Dataset) -> None:
+    """Refuse what is no single radiograph before its pixels are decoded."""
+    if "PixelData" not in dataset:
+        raise Unreadable("a DICOM file without pixel data")
+    if not str(dataset.PhotometricInterpretation).startswith(GREY_OR_COLOUR):
+        raise Unreadable(f"photometric interpretation {dataset.PhotometricInterpretation} is no radiograph's")
+    check_size(int(dataset.Rows), int(dataset.Columns), frames=int(dataset.get("NumberOfFrames") or 1))
+
+
+def _render(dataset: pydicom.Dataset) -> NDArray[np.uint8]:
+    """Grey values of a data set that holds one frame."""
+    stored = pixel_array(dataset)
+    if stored.ndim == 3:  # (H, W, 3) RGB
+        return _luma(stored)
+    is_padding = _padding(stored, dataset)
+    grey = _window(np.asarray(apply_modality_lut(stored, dataset), dtype=np.float64), dataset, is_padding)
+    if dataset.PhotometricInterpretation == "MONOCHROME1":
+        grey = 255 - grey
+    return np.where(is_padding, np.uint8(0), grey)
+
+
+def _luma(colours: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """Rec. 601 luma of (H, W, 3)."""
+    grey = np.asarray(colours, dtype=np.float64) @ (0.299, 0.587, 0.114)
+    return stretch(grey, low=0, high=np.iinfo(colours.dtype).max)
+
+
+def _padding(stored: NDArray[np.integer], dataset: pydicom.Dataset) -> NDArray[np.bool_]:
+    """Pixels beside the image proper, by their stored value."""
+    first = dataset.get("PixelPaddingValue")
+    if first is None:
+        return np.zeros(stored.shape, dtype=bool)
+    last = dataset.get("PixelPaddingRangeLimit", first)
+    return np.asarray((stored >= min(first, last)) & (stored <= max(first, last)))
+
+
+def _window(values: NDArray[np.float64], dataset: pydicom.Dataset, is_padding: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The first VOI LUT or window; the whole range where there is neither."""
+    if "VOILUTSequence" in dataset:
+        bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])
+        return stretch(apply_voi(values.astype(np.int32), dataset).astype(np.float64), low=0, high=2**bits - 1)
+    centre, width = (_first(dataset.get(name)) for name in ("WindowCenter", "WindowWidth"))
+    if centre is not None and width is not None:
+        return _windowed(values, centre, width, function=str(dataset.get("VOILUTFunction") or "LINEAR"))
+    image = values[~is_padding]
+    return (
+        stretch(values, low=float(image.min()), high=float(image.max()))
+        if image.size
+        else np.zeros_like(values, np.uint8)
+    )
+
+
+def _first(value: object) -> float | None:
+    """An element's first value; a film may have several windows, the first is the default one."""
+    first = value[0] if isinstance(value, pydicom.multival.MultiValue) and len(value) else value
+    return None if first is None or isinstance(first, pydicom.multival.MultiValue) else float(str(first))
+
+
+def _windowed(values: NDArray[np.float64], centre: float, width: float, *, function: str) -> NDArray[np.uint8]:
+    """PS3.3 C.11.2.1.2 and C.11.2.1.3: a linear window (with its half-pixel shift or exact), or a sigmoid."""
+    if function == "SIGMOID":
+        return stretch(1 / (1 + np.exp(-4 * (values - centre) / width)), low=0, high=1)
+    if function == "LINEAR":
+        centre, width = centre - 0.5, max(width - 1, 1e-6)
+    return stretch(values, low=centre - width / 2, high=centre + width / 2)

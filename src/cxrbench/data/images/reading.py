@@ -1,0 +1,61 @@
+"""Content decides how an image file is decoded; what cannot be read is refused with the reason."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxrbench.data.images import jpeg, png
+from cxrbench.data.images.pixels import Unreadable
+from cxrbench.errors import DataError
+
+DICOM_START, DICOM_OFFSET = b"DICM", 128
+
+
+def read_grey(path: Path) -> NDArray[np.uint8]:
+    """Read one image file; its content decides what it is, not its name.
+
+    Returns:
+        (H, W) uint8, 0 black; see ``decode_png``, ``decode_jpeg`` and ``render_dicom`` for how it is made grey.
+
+    Raises:
+        DataError: The file and the reason.
+    """
+    try:
+        return load_grey(path)
+    except Unreadable as problem:
+        raise DataError(f"{path}: {problem}") from None
+
+
+def load_grey(path: Path) -> NDArray[np.uint8]:
+    """Read one image file, as ``read_grey`` does.
+
+    Raises:
+        Unreadable: The reason, without the file's name.
+    """
+    try:
+        return decode(path.read_bytes())
+    except OSError as error:
+        raise Unreadable(error.strerror or str(error)) from None
+
+
+def decode(content: bytes) -> NDArray[np.uint8]:
+    """Decode the content of one image file.
+
+    Returns:
+        (H, W) uint8, 0 black.
+
+    Raises:
+        Unreadable: Empty, not an image, cut short, damaged, too small, too large, or several frames.
+    """
+    if content.startswith(png.START):
+        return png.decode_png(content)
+    if content.startswith(jpeg.START):
+        return jpeg.decode_jpeg(content)
+    if content.startswith(DICOM_START, DICOM_OFFSET):
+        from cxrbench.data.images.dicom import render_dicom  # noqa: PLC0415 - pydicom is slow to import
+
+        return render_dicom(content)
+    raise Unreadable(
+        f"not a PNG, JPEG or DICOM image: it starts with {content[:16]!r}" if content else "the file is empty"
+    )

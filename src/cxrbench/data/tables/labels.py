@@ -1,0 +1,139 @@
+"""Findings of a label file -> one nullable int8 column each: 1 present, 0 absent, null not stated."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from cxrbench import findings as vocabulary
+from cxrbench.data.tables.releases import Labels
+from cxrbench.data.tables.sheets import LINE
+from cxrbench.data.tables.wording import first_of, images
+from cxrbench.errors import DataError
+
+
+def parse_labels(
+    sheet: pl.DataFrame, labels: Labels, *, findings: Sequence[str], where: Path
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Read the findings of every row.
+
+    Returns:
+        One int8 column per finding, in the order of ``findings``, and notes.
+
+    Raises:
+        DataError: A finding that is in no vocabulary, or a cell with another meaning than the format gives.
+    """
+    known = tuple(dict.fromkeys((*findings, *vocabulary.NIH)))
+    if labels.columns is None:
+        table, notes = _from_lists(sheet, labels, known, where)
+    else:
+        table, notes = _from_columns(sheet, labels, known, where), ()
+    stated = [
+        table[name] if name in table.columns else pl.Series(name, [None] * sheet.height, dtype=pl.Int8)
+        for name in findings
+    ]
+    return pl.DataFrame(stated), (*notes, *_contradictions(pl.DataFrame(stated)))
+
+
+def _from_lists(
+    sheet: pl.DataFrame, labels: Labels, known: tuple[str, ...], where: Path
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Cells that list what is present, such as ``Mass|Nodule``; a blank cell states nothing."""
+    cells = sheet[str(labels.column)]
+    distinct = cells.drop_nulls().unique()
+    present = {cell: _findings_in(cell, labels, known) for cell in distinct}
+    others = {name for names in present.values() for name in names} - set(known)
+    if others and not labels.ignore_others:
+        _refuse_unknown(sheet, labels, sorted(others), where)
+    codes = cells.to_frame().join(
+        _one_hot(cells.name, present, known), on=cells.name, how="left", maintain_order="left"
+    )
+    return codes.drop(cells.name), _notes(cells.null_count(), sorted(others))
+
+
+def _findings_in(cell: str, labels: Labels, known: tuple[str, ...]) -> set[str]:
+    """Findings that a cell names, in our spelling where they are ours."""
+    names = (name.strip() for name in cell.split(labels.separator))
+    return {_ours(name, labels, known) or name for name in names if name}
+
+
+def _ours(name: str, labels: Labels, known: tuple[str, ...]) -> str | None:
+    """Our name of the release's finding, or None."""
+    return vocabulary.canonical(labels.names.get(name, name), known)
+
+
+def _one_hot(key: str, present: dict[str, set[str]], known: tuple[str, ...]) -> pl.DataFrame:
+    """One row per distinct cell: the cell, then 1 or 0 per finding."""
+    columns = {name: [int(name in names) for names in present.values()] for name in known}
+    return pl.DataFrame({key: list(present), **columns}, schema={key: pl.String, **dict.fromkeys(known, pl.Int8)})
+
+
+def _refuse_unknown(sheet: pl.DataFrame, labels: Labels, others: list[str], where: Path) -> None:
+    """Name the first row with an unknown finding, and the names that are valid."""
+    rows = sheet.select(LINE, str(labels.column)).iter_rows()
+    line, name = next(
+        (line, name)
+        for line, cell in rows
+        for name in others
+        if cell and name in (part.strip() for part in cell.split(labels.separator))
+    )
+    more = f" (and {len(others) - 1} more unknown names)" if len(others) > 1 else ""
+    raise DataError(
+        f"{where}, line {line}: unknown finding {name!r}{more}; valid names: {', '.join(vocabulary.NIH)}; "
+        "map others with labels.names in the table format, or set labels.ignore_others"
+    )
+
+
+def _notes(blank: int, others: list[str]) -> tuple[str, ...]:
+    """Say what the label cells did not state, and what was skipped."""
+    unstated = f"{images(blank)} without labels, treated as not stated"
+    skipped = f"findings that are none of ours were skipped: {first_of(others)}"
+    return (*((unstated,) if blank else ()), *((skipped,) if others else ()))
+
+
+def _from_columns(sheet: pl.DataFrame, labels: Labels, known: tuple[str, ...], where: Path) -> pl.DataFrame:
+    """One column per finding, with the cells' meanings that the format gives."""
+    meaning: dict[str, int | None] = {
+        **dict.fromkeys(map(_folded, labels.unstated), None),
+        **dict.fromkeys(map(_folded, labels.absent), 0),
+        **dict.fromkeys(map(_folded, labels.present), 1),
+    }
+    parsed = []
+    for finding, column in (labels.columns or {}).items():
+        ours = _ours(finding, labels, known)
+        if ours is None:
+            raise DataError(f"labels.columns: unknown finding {finding!r}; valid names: {', '.join(known)}")
+        parsed.append(_column(sheet, column, meaning, where).alias(ours))
+    return pl.DataFrame(parsed)
+
+
+def _column(sheet: pl.DataFrame, column: str, meaning: dict[str, int | None], where: Path) -> pl.Series:
+    """One finding's cells as 1, 0 or null."""
+    cells = sheet[column]
+    folded = {cell: _folded(cell) for cell in cells.drop_nulls().unique()}
+    if strange := [cell for cell, short in folded.items() if short not in meaning]:
+        line = sheet.filter(pl.col(column).is_in(strange))[LINE][0]
+        cell = sheet.filter(pl.col(LINE) == line)[column][0]
+        raise DataError(
+            f"{where}, line {line}, column {column!r}: {cell!r} is none of {', '.join(map(repr, meaning))}; "
+            "say what it means in labels.present, labels.absent or labels.unstated"
+        )
+    codes = {cell: meaning[short] for cell, short in folded.items()}
+    return cells.replace_strict(codes, default=None, return_dtype=pl.Int8)
+
+
+def _folded(cell: str) -> str:
+    """Lower case, and numbers in their shortest form: ``1.0`` and ``1`` mean the same."""
+    try:
+        return f"{float(cell):g}"
+    except ValueError:
+        return cell.lower()
+
+
+def _contradictions(table: pl.DataFrame) -> tuple[str, ...]:
+    """A note when "No Finding" stands beside a finding."""
+    others = [name for name in table.columns if name != vocabulary.NO_FINDING]
+    if vocabulary.NO_FINDING not in table.columns or not others:
+        return ()
+    both = table.select(((pl.col(vocabulary.NO_FINDING) == 1) & (pl.max_horizontal(others) == 1)).sum()).item()
+    return (f'{images(both)} with "No Finding" beside a finding',) if both else ()

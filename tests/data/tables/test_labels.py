@@ -1,0 +1,89 @@
+"""Findings of a label file -> label columns."""
+
+import re
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cxrbench import findings
+from cxrbench.data.tables.labels import parse_labels
+from cxrbench.data.tables.releases import Labels
+from cxrbench.data.tables.sheets import LINE
+from cxrbench.errors import DataError
+
+WHERE = Path("labels.csv")
+LISTS = Labels(column="labels")
+
+
+def parse(cells, labels=LISTS, **columns):
+    sheet = pl.DataFrame({"labels": cells, **columns}, schema_overrides=dict.fromkeys(["labels", *columns], pl.String))
+    return parse_labels(sheet.with_row_index(LINE, offset=2), labels, findings=findings.NIH, where=WHERE)
+
+
+@given(
+    rows=st.lists(st.sets(st.sampled_from(findings.NIH), min_size=1), min_size=1, max_size=8),
+    write=st.sampled_from(["|".join, " | ".join, lambda names: "|".join(names).upper()]),
+    data=st.data(),
+)
+def test_a_list_says_present_for_what_it_names_and_absent_for_the_rest(rows, write, data):
+    cells = [write(data.draw(st.permutations(sorted(row)))) for row in rows]
+    table, _ = parse(cells)
+    assert table.columns == list(findings.NIH)
+    assert set(table.dtypes) == {pl.Int8}
+    for row, parsed in zip(rows, table.rows(named=True), strict=True):
+        assert {name for name, value in parsed.items() if value == 1} == row
+        assert set(parsed.values()) <= {0, 1}
+
+
+def test_a_blank_cell_states_nothing():
+    table, notes = parse(["Mass", None])
+    assert set(table.row(1)) == {None}
+    assert notes == ("1 image without labels, treated as not stated",)
+
+
+def test_an_unknown_finding_is_refused_with_its_line_and_the_valid_names():
+    message = r"labels\.csv, line 3: unknown finding 'Fracture' \(and 1 more.*valid names: Atelectasis, .*, No Finding;"
+    with pytest.raises(DataError, match=message):
+        parse(["Mass", "Nodule|Fracture", "Scoliosis"])
+
+
+def test_findings_of_a_release_may_be_renamed_or_skipped():
+    labels = Labels(column="labels", separator=",", names={"Opacity": "Infiltration"}, ignore_others=True)
+    table, notes = parse(["Opacity, Fracture", "Fracture"], labels)
+    assert table["Infiltration"].to_list() == [1, 0]
+    assert notes == ("findings that are none of ours were skipped: Fracture",)
+
+
+def test_no_finding_beside_a_finding_is_said():
+    _, notes = parse(["Mass|No Finding", "No Finding"])
+    assert notes == ('1 image with "No Finding" beside a finding',)
+
+
+def test_one_column_per_finding():
+    labels = Labels(columns={"Effusion": "eff", "Mass": "mass"}, unstated=("-1",))
+    table, notes = parse([None] * 5, labels, eff=["1", "0", "-1", None, "1.0"], mass=["0.0", "1", "-1.0", "0", "0"])
+    assert table["Effusion"].to_list() == [1, 0, None, None, 1]
+    assert table["Mass"].to_list() == [0, 1, None, 0, 0]
+    assert table["Hernia"].null_count() == 5
+    assert notes == ()
+
+
+def test_words_in_columns():
+    labels = Labels(columns={"Effusion": "eff"}, present=("YES",), absent=("no",), unstated=("unsure",))
+    table, _ = parse([None] * 3, labels, eff=["yes", "No", "Unsure"])
+    assert table["Effusion"].to_list() == [1, 0, None]
+
+
+def test_a_cell_without_meaning_is_refused_with_its_place():
+    labels = Labels(columns={"Effusion": "eff"})
+    message = "labels.csv, line 3, column 'eff': 'maybe' is none of '0', '1'; say what it means in labels.present"
+    with pytest.raises(DataError, match=re.escape(message)):
+        parse([None] * 2, labels, eff=["1", "maybe"])
+
+
+def test_a_format_with_an_unknown_finding_is_refused():
+    with pytest.raises(DataError, match=r"labels\.columns: unknown finding 'Fracture'; valid names: Atelectasis"):
+        parse([None], Labels(columns={"Fracture": "x"}), x=["1"])
