@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cxrbench.stats.clustered import auc_difference, auc_estimate, smallest_detectable
+from cxrbench.stats.clustered import auc_difference, auc_estimate, difference_covariance, smallest_detectable
 from cxrbench.stats.joint import joint_aucs
 
 
@@ -138,6 +138,14 @@ def test_subgroups_that_share_patients_are_compared_jointly():
     c = joint.covariance
     assert c[0, 1] != 0
     assert gap.std_error == pytest.approx(np.sqrt(c[0, 0] + c[1, 1] - 2 * c[0, 1]))
+
+
+def test_covariance_of_differences_holds_their_variances_and_what_they_share(joint):
+    pairs = [(0, 2), (1, 3), ([0, 1], [2, 3])]
+    covariance = difference_covariance(joint, pairs)
+    expected = [auc_difference(joint, *pair).std_error ** 2 for pair in pairs]
+    np.testing.assert_allclose(np.diag(covariance), expected)
+    assert covariance[0, 2] == pytest.approx((covariance[0, 0] + covariance[0, 1]) / 2)
 
 
 def test_smallest_detectable_difference_is_found_with_the_power_asked_for():

@@ -128,6 +128,19 @@ def auc_difference(joint: JointAucs, first: Columns, second: Columns, *, confide
     )
 
 
+def difference_covariance(joint: JointAucs, pairs: Sequence[tuple[Columns, Columns]]) -> Numbers:
+    """Covariance (H, H) of several differences, each of two columns or of two means, for ``multiplicity.max_t``.
+
+    NaN where a difference cannot be had.
+    """
+    weights = np.zeros((len(pairs), len(joint.auc)))
+    for row, (first, second) in zip(weights, pairs, strict=True):
+        for sign, side in ((1, np.atleast_1d(first)), (-1, np.atleast_1d(second))):
+            np.add.at(row, side, sign / len(side))
+    used = np.flatnonzero(weights.any(axis=0))
+    return np.asarray(weights[:, used] @ joint.covariance[np.ix_(used, used)] @ weights[:, used].T)
+
+
 def smallest_detectable(std_error: float, df: float, *, confidence: float = 0.95, power: float = POWER) -> float:
     """Difference that a two-sided test at level 1 - ``confidence`` shows with ``power``, given its standard error."""
     to_reject = student.half_width(confidence, df)

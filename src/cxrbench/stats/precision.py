@@ -2,12 +2,13 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 
 from cxrbench.stats.bootstrap import Numbers, Resamples
 from cxrbench.stats.roc import Truth, checked
-from cxrbench.stats.sorting import Floats, ascending, group_starts
+from cxrbench.stats.sorting import Floats, Indices, ascending, group_starts
 
-CHUNK = 100
+CHUNK = 250
 """Replicates computed at a time."""
 
 
@@ -24,7 +25,8 @@ def average_precision(scores: ArrayLike, present: ArrayLike) -> float:
     Source: doi:10.1145/1143844.1143874.
     """
     values, truth = checked(scores, present)
-    return float(_weighted(values, truth, np.ones((len(values), 1)))[0])
+    once = Resamples(np.arange(len(values)), np.ones((len(values), 1), np.uint8))
+    return float(average_precision_replicates(values, truth, once)[0])
 
 
 def average_precision_replicates(scores: ArrayLike, present: ArrayLike, resamples: Resamples) -> Numbers:
@@ -36,20 +38,34 @@ def average_precision_replicates(scores: ArrayLike, present: ArrayLike, resample
         resamples: Of the same N images.
     """
     values, truth = checked(scores, present)
-    drawn, code = resamples.multiplicities, resamples.code
+    images, positives = _by_threshold(values, truth, resamples)
+    drawn = resamples.multiplicities
     return np.concatenate([
-        _weighted(values, truth, drawn[:, at : at + CHUNK].astype(np.float64)[code])
+        _precision(images, positives, drawn[:, at : at + CHUNK].astype(np.float64))
         for at in range(0, resamples.replicates, CHUNK)
     ])  # fmt: skip
 
 
-def _weighted(scores: Floats, present: Truth, weights: Numbers) -> Numbers:
-    """Average precision (C,) when image i counts ``weights[i]`` times, (N, C)."""
+def _by_threshold(scores: Floats, present: Truth, resamples: Resamples) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """Images, and positive images, of each patient (T, P) from one positive score down to the next, highest first."""
     order = ascending(scores)[::-1]
     starts = group_starts(scores[order])
-    ordered = weights[order]
-    hits = np.add.reduceat(ordered * present[order, None], starts, axis=0)  # (G, C) per distinct score
-    flagged = np.cumsum(np.add.reduceat(ordered, starts, axis=0), axis=0)
+    sizes = np.diff(starts, append=len(scores))
+    has_positive = np.add.reduceat(present[order], starts, dtype=np.intp) > 0
+    # A score belongs to the first threshold (a positive's score) at or below it; those below all have none.
+    threshold: Indices = np.repeat(np.cumsum(has_positive) - has_positive, sizes)
+    patient, is_counted = resamples.code[order], threshold < has_positive.sum()
+    shape = (int(has_positive.sum()), len(resamples.multiplicities))
+    images, positives = (
+        sparse.csr_array((np.ones(rows.sum()), (threshold[rows], patient[rows])), shape=shape)  # type: ignore[no-untyped-call]
+        for rows in (is_counted, is_counted & present[order])
+    )
+    return images, positives
+
+
+def _precision(images: sparse.csr_array, positives: sparse.csr_array, drawn: Numbers) -> Numbers:
+    """Average precision (C,) with each patient's images counted as often as drawn, (P, C)."""
+    hits, flagged = positives @ drawn, np.cumsum(images @ drawn, axis=0)  # (T, C)
     precision = np.divide(np.cumsum(hits, axis=0), flagged, out=np.zeros_like(flagged), where=flagged > 0)
-    positives = hits.sum(axis=0)
-    return np.asarray((hits * precision).sum(axis=0) / np.where(positives > 0, positives, np.nan))
+    found = hits.sum(axis=0)
+    return np.asarray((hits * precision).sum(axis=0) / np.where(found > 0, found, np.nan))
