@@ -1,6 +1,7 @@
 """Films: what each sign changes, and what stays."""
 
 from dataclasses import replace
+from functools import cache
 
 import cv2
 import numpy as np
@@ -23,6 +24,7 @@ def film(*findings, patient=1, view="PA", sex="M", visibility=0.9, age=50):
     return Film(patient, 0, age, sex, view, signs, labels=(), priors=())
 
 
+@cache
 def drawn(*findings, settings=SMALL, **about):
     return draw_film(film(*findings, **about), settings)
 

@@ -10,7 +10,7 @@ from cxrbench.data.phantom.skeleton import bone_depth
 from cxrbench.data.phantom.tissue import LUNG_DENSITY, Tissue
 from cxrbench.data.phantom.trunk import body_depth
 
-GRAIN, GRAIN_PX = 0.06, 2.2
+GRAIN, GRAIN_PX = 0.07, 2.2
 """Fluctuation of the lung's density, and its cell in pixels of the smallest input that shows small nodules.
 
 So the grains are as fine as half of that input can resolve, and there a nodule is one grain among many.

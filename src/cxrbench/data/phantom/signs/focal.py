@@ -6,10 +6,15 @@ from cxrbench.data.phantom.scene import Instance, Scene
 from cxrbench.data.phantom.shapes import bell, chord
 from cxrbench.data.phantom.tissue import SOFT_PER_CM, Tissue
 
-NODULE_PX = (1.4, 1.9)
+NODULE_PX = (1.4, 1.8)
 """Diameters in pixels of the smallest input that shows them: at half of it they fall between the pixels."""
-NODULE_DEPTH = 0.6
+NODULE_DEPTH = 1.3
 """Optical depth of the plainest: calcified, denser than soft tissue of that size."""
+HALO_RADIUS, HALO_SHARE = 2.0, 0.9
+"""Radius of the over-inflated lung round a nodule, relative to the nodule's, and the share of its shadow that this ring
+takes away: what blurs the two into one, as halving the resolution does, leaves little of either."""
+CORE_AREA, HALO_AREA = np.pi**1.5 / 2, np.pi * HALO_RADIUS**2
+"""Integrals of the two profiles, for a radius of 1."""
 MASS_CM = (3.0, 6.5)
 MASS_SHARE = 1.1
 """Density, relative to soft tissue, of the plainest."""
@@ -19,7 +24,9 @@ def draw_nodule(tissue: Tissue, scene: Scene, one: Instance) -> Tissue:
     """One small, round, well-defined opacity."""
     centre = scene.place(one.side, one.rng.uniform(0.18, 0.92), one.rng.uniform(0.25, 0.88))
     radius = one.rng.uniform(*NODULE_PX) * scene.detail_cm / 2
-    return tissue.thickened(one.strength * NODULE_DEPTH * bell(scene.distance(centre, radius), 4))
+    core = bell(scene.distance(centre, radius), 4)
+    halo = bell(scene.distance(centre, HALO_RADIUS * radius)) * (HALO_SHARE * CORE_AREA / HALO_AREA)
+    return tissue.thickened(one.strength * NODULE_DEPTH * (core - halo))
 
 
 def draw_mass(tissue: Tissue, scene: Scene, one: Instance) -> Tissue:
