@@ -1,13 +1,13 @@
 """AUCs of all bootstrap replicates at once.
 
 A replicate's AUC counts (positive, negative) pairs weighted by how often their patients were drawn. In the order of
-the scores the images form runs of negatives followed by positives. Weights are summed per run by a sparse product,
-and pairs of a lower and a higher run are counted by halving: what pairs two neighbours hold, then the neighbours are
-merged. All sums are integers, so the result is exact.
+the scores the images form runs of negatives followed by positives. Weights are summed per run by a sparse product, then
+over runs from the lowest score upwards, for many replicates at a time. All sums are integers, so the result is exact.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,12 +18,10 @@ from cxrbench.stats.joint import checked_columns
 from cxrbench.stats.roc import Truth
 from cxrbench.stats.sorting import Floats, ascending, group_starts
 
-BLOCK = 128
-"""Runs that are merged at a time; so many rows of one chunk stay in the processor's cache."""
-CHUNK = 1000
+BLOCK = 64
+"""Runs summed at a time; so many rows of one chunk stay in the processor's cache."""
+CHUNK = 2000
 """Replicates computed at a time."""
-
-Counts = NDArray[np.unsignedinteger]
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,8 @@ class _Runs:
     """Runs of one column in ascending order of the scores, as sparse sums over patients.
 
     Attributes:
-        negative: (G, P) negative images of each patient in each run; G is a multiple of ``BLOCK``.
-        positive: (G, P) positive images, one row further on: they beat the negatives of all rows before theirs.
+        negative: (G, P) negative images of each patient in each run.
+        positive: (G, P) positive images: they score higher than the negatives of their own and of all lower runs.
         tied: Runs that are one score shared by both classes: their own pairs count one half.
     """
 
@@ -87,10 +85,9 @@ def _runs(scores: Floats, present: Truth, code: NDArray[np.intp], heaviest: Mult
     begins = is_tied[1:] | is_tied[:-1] | (has_negative[1:] & has_positive[:-1])
     run = np.concatenate([[0], np.cumsum(begins)])  # of each group of equal scores
     of_row, patient = np.repeat(run, sizes), code.take(order).astype(np.int32)
-    rows = -(-(run[-1] + 2) // BLOCK) * BLOCK
     return _Runs(
-        _by_run(of_row[~ordered], patient[~ordered], rows, heaviest),
-        _by_run(of_row[ordered] + 1, patient[ordered], rows, heaviest),
+        _by_run(of_row[~ordered], patient[~ordered], run[-1] + 1, heaviest),
+        _by_run(of_row[ordered], patient[ordered], run[-1] + 1, heaviest),
         run[is_tied],
     )
 
@@ -105,24 +102,16 @@ def _by_run(run: NDArray[np.intp], patient: NDArray[np.int32], rows: int, heavie
 
 def _doubled_wins(runs: _Runs, drawn: Multiplicities, most: float) -> Numbers:
     """Twice the pairs in the right order, ties one half, in each of C replicates; ``most`` bounds the pairs."""
-    low, high = runs.negative @ drawn, runs.positive @ drawn  # (G, C)
+    negatives, positives = runs.negative @ drawn, runs.positive @ drawn  # (G, C)
     exact = np.uint32 if most < 2**32 else np.uint64
-    blocks = [
-        _merged(low[at : at + BLOCK].astype(exact), high[at : at + BLOCK].astype(exact))
-        for at in range(0, len(low), BLOCK)
-    ]
-    wins, lows, highs = (np.concatenate(part) for part in zip(*blocks, strict=True))
-    between = _merged(lows, highs)[0][0]
-    halves = np.einsum("gc,gc->c", low[runs.tied].astype(exact), high[runs.tied + 1].astype(exact))
-    return np.asarray(2.0 * (wins.sum(axis=0) + between) - halves)
-
-
-def _merged(low: Counts, high: Counts) -> tuple[Counts, Counts, Counts]:
-    """Wins of each row's positives over the negatives of the rows before, and the rows merged; each (1, C)."""
-    wins = np.zeros(low.shape[1], low.dtype)
-    while len(low) > 1:
-        if len(low) % 2:
-            low, high = (np.concatenate([part, np.zeros_like(part[:1])]) for part in (low, high))
-        wins += np.einsum("gc,gc->c", low[0::2], high[1::2])
-        low, high = low[0::2] + low[1::2], high[0::2] + high[1::2]
-    return wins[None], low, high
+    wins, before = np.zeros((2, drawn.shape[1]), exact)
+    for at in range(0, len(negatives), BLOCK):
+        below = negatives[at : at + BLOCK].astype(exact)
+        below[0] += before
+        # Row by row: NumPy's own running sum along this axis is several times slower.
+        for lower, row in pairwise(below):
+            np.add(lower, row, out=row)
+        before = below[-1]
+        wins += np.einsum("gc,gc->c", below, positives[at : at + BLOCK].astype(exact))
+    halves = np.einsum("gc,gc->c", negatives[runs.tied].astype(exact), positives[runs.tied].astype(exact))
+    return np.asarray(2.0 * wins - halves)
