@@ -87,7 +87,7 @@ def measure_aucs(data: Data) -> Measurement:
     def ours() -> list[float]:
         return [auc(data.scores[:, k], data.labels[:, k]) for k in range(FINDINGS)]
 
-    rounds = [(seconds(ours), seconds(loop)) for _ in range(30)]
+    rounds = [(seconds(ours), seconds(loop)) for _ in range(60)]
     own, naive = (min(times) for times in zip(*rounds, strict=True))
     error = np.abs(np.subtract(ours(), loop())).max()
     return Measurement(

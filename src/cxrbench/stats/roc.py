@@ -33,12 +33,10 @@ def auc(scores: ArrayLike, present: ArrayLike) -> float:
 
 def _tie_correction(ordered: Floats, truth: Truth) -> float:
     """What the positives' summed positions gain when tied scores share the mean of their positions."""
-    is_same = ordered[1:] == ordered[:-1]
-    if not is_same.any():
+    same = np.flatnonzero(ordered[1:] == ordered[:-1])
+    if not len(same):
         return 0.0
-    is_tied = np.append(is_same, False)
-    is_tied[1:] |= is_same
-    positions = np.flatnonzero(is_tied)
+    positions = np.unique(np.concatenate([same, same + 1]))
     tied_truth, starts = truth[positions], group_starts(ordered[positions])
     middles = positions[starts] + (np.diff(starts, append=len(positions)) - 1) / 2
     positives = np.add.reduceat(tied_truth, starts, dtype=np.intp)

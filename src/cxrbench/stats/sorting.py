@@ -32,8 +32,10 @@ def _ordered_bits(scores: Floats) -> NDArray[np.uint32]:
     """Unsigned integers in the order of the float32 scores."""
     bits = np.ascontiguousarray(scores).view(np.int32)
     # Negative floats order backwards: all their bits flip; of the others only the sign bit.
-    flipped = bits ^ ((bits >> 31) | np.int32(-(2**31)))
-    return flipped.view(np.uint32)
+    flips = bits >> 31
+    flips |= np.int32(-(2**31))
+    flips ^= bits
+    return flips.view(np.uint32)
 
 
 def group_starts(ordered: Floats) -> Indices:
