@@ -107,8 +107,13 @@ def test_absent_class_leaves_its_column_empty_and_the_others_alone():
 
 
 def test_odd_label_is_named():
-    with pytest.raises(ValueError, match=r"row 1, label 0 is 2\.0"):
+    with pytest.raises(ValueError, match=r"labels must be 0, 1 or NaN; row 1, column 0 is 2\.0"):
         joint_aucs(np.zeros((2, 1)), [[1], [2]], [0, 1])
+
+
+def test_missing_score_is_named():
+    with pytest.raises(ValueError, match="scores must be numbers; row 0, column 1 is nan"):
+        joint_aucs([[0.1, np.nan], [0.2, 0.3]], [[1], [0]], [0, 1])
 
 
 def test_columns_must_be_models_times_labels():

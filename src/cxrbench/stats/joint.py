@@ -68,30 +68,24 @@ def joint_aucs(scores: ArrayLike, present: ArrayLike, patients: ArrayLike) -> Jo
         ValueError: Shapes do not fit, a score is NaN, or a label is neither 0, 1 nor NaN.
     """
     values, truth, code = _by_patient(*checked_columns(scores, present), patients)
-    starts = np.flatnonzero(np.diff(code, prepend=-1))
-    stated = np.add.reduceat(~np.isnan(truth), starts, axis=0, dtype=np.intp)  # (P, L)
-    positives = ClusterSizes.of(np.add.reduceat(truth == 1, starts, axis=0, dtype=np.intp))
-    negatives = ClusterSizes.of(np.add.reduceat(truth == 0, starts, axis=0, dtype=np.intp))
-    label = np.arange(values.shape[1]) % truth.shape[1]
+    starts, label = np.flatnonzero(np.diff(code, prepend=-1)), np.arange(values.shape[1]) % truth.shape[1]
+    positives, negatives, everyone = (
+        ClusterSizes.of(np.add.reduceat(rows, starts, axis=0, dtype=np.intp))
+        for rows in (truth == 1, truth == 0, ~np.isnan(truth))
+    )
     auc, deviation = _deviations(values, truth, label)
     is_positive = (truth == 1)[:, label].T
-    of_positive, of_negative = np.where(is_positive, deviation, 0), np.where(is_positive, 0, deviation)  # (K, N)
-
-    def scaled(parts: Numbers, units: NDArray[np.intp]) -> Numbers:
-        """Rows (K, units) times the root of Obuchowski's factor I / (I - 1) for the units that bear their label."""
-        return parts * _root_factor(units)[label, None]
-
-    image_positive = scaled(of_positive, positives.images)
-    image = image_positive + scaled(of_negative, negatives.images)
-    by_positive, by_negative = (np.add.reduceat(part, starts, axis=1) for part in (of_positive, of_negative))  # (K, P)
-    patients_of = np.count_nonzero(stated, axis=0)
-    cross = scaled(by_positive, patients_of) @ scaled(by_negative, patients_of).T
+    parts = np.where(is_positive, deviation, 0), np.where(is_positive, 0, deviation)  # each (K, N)
+    image_positive = _scaled(parts[0], positives.images[label])
+    image = image_positive + _scaled(parts[1], negatives.images[label])
+    by_patient = [np.add.reduceat(part, starts, axis=1) for part in parts]  # each (K, P)
+    both = [_scaled(part, everyone.patients[label]) for part in by_patient]
     return JointAucs(
         auc=auc,
         label=label,
-        positive=_products(scaled(by_positive, positives.patients)),
-        negative=_products(scaled(by_negative, negatives.patients)),
-        cross=cross + cross.T,
+        positive=_products(_scaled(by_patient[0], positives.patients[label])),
+        negative=_products(_scaled(by_patient[1], negatives.patients[label])),
+        cross=both[0] @ both[1].T + both[1] @ both[0].T,
         image_positive=_products(image_positive),
         image=_products(image),
         positives=positives,
@@ -118,10 +112,10 @@ def _deviations(values: Floats, truth: Numbers, label: Labels) -> tuple[Numbers,
     return auc, deviation
 
 
-def _root_factor(counts: NDArray[np.intp]) -> Numbers:
-    """Square roots of Obuchowski's factors I / (I - 1); NaN for fewer than two."""
-    factor = np.divide(counts, counts - 1, out=np.full(len(counts), np.nan), where=counts > 1)
-    return np.asarray(np.sqrt(factor))
+def _scaled(parts: Numbers, units: NDArray[np.intp]) -> Numbers:
+    """Rows (K, units) times the root of Obuchowski's factor I / (I - 1); NaN where there are fewer than two."""
+    factor = np.divide(units, units - 1, out=np.full(len(units), np.nan), where=units > 1)
+    return np.asarray(parts * np.sqrt(factor)[:, None])
 
 
 def _products(rows: Numbers) -> Numbers:
@@ -143,15 +137,21 @@ def checked_columns(scores: ArrayLike, present: ArrayLike) -> tuple[Floats, Numb
     """Scores (N, K) as floats and labels (N, L) as 0, 1 or NaN.
 
     Raises:
-        ValueError: Shapes do not fit, or a label is neither 0, 1 nor NaN.
+        ValueError: Shapes do not fit, a score is NaN, or a label is neither 0, 1 nor NaN.
     """
     values, truth = np.asarray(scores), np.asarray(present, dtype=np.float64)
     if values.ndim != 2 or truth.ndim != 2 or len(values) != len(truth) or values.shape[1] % truth.shape[1]:
         raise ValueError(
             f"needs scores (N, models x labels) and labels (N, labels); got {values.shape} and {truth.shape}"
         )
-    odd = np.argwhere(~(np.isnan(truth) | (truth == 0) | (truth == 1)))
-    if len(odd):
-        row, column = odd[0]
-        raise ValueError(f"labels must be 0, 1 or NaN; row {row}, label {column} is {truth[row, column]}")
-    return values if np.issubdtype(values.dtype, np.floating) else values.astype(np.float64), truth
+    values = values if np.issubdtype(values.dtype, np.floating) else values.astype(np.float64)
+    _refuse(np.isnan(values), values, "scores must be numbers")
+    _refuse(~(np.isnan(truth) | (truth == 0) | (truth == 1)), truth, "labels must be 0, 1 or NaN")
+    return values, truth
+
+
+def _refuse(is_odd: NDArray[np.bool_], table: Floats, expected: str) -> None:
+    """Name the first odd value, if there is one."""
+    if is_odd.any():
+        row, column = np.argwhere(is_odd)[0]
+        raise ValueError(f"{expected}; row {row}, column {column} is {table[row, column]}")
