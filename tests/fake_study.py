@@ -36,11 +36,12 @@ def write_fake_study(
     profile: str = "small",
     is_stand_in: bool = True,
     is_phantom: bool = True,
+    findings: Sequence[str] = NIH,
     seed: int = 0,
 ) -> Path:
     """Write a finished study: table, splits, runs, store.json, study.json."""
     rng = np.random.default_rng(seed)
-    table = fake_table(rng, patients=patients)
+    table = fake_table(rng, patients=patients).drop(name for name in NIH if name not in findings)
     folder.mkdir(parents=True)
     table.write_parquet(folder / runs.TABLE_FILE)
     weights = {"source": "stand-in" if is_stand_in else "hub", "digest": "ab" * 32, "is_stand_in": is_stand_in}
@@ -91,7 +92,7 @@ def write_run(
         "store_digest": "cd" * 32,
         "table_digest": "ef" * 32,
         "seed": name.seed,
-        "findings": list(NIH),
+        "findings": [name for name in NIH if name in table.columns],
         "hash": files.digest_json(str(name)),
     }
     files.write_json(folder / runs.CONFIG_FILE, config)
@@ -112,14 +113,15 @@ def write_run(
 
 def fake_predictions(rows: pl.DataFrame, strength: float, rng: np.random.Generator) -> pl.DataFrame:
     """Logits that are higher where the label is present; a patient's images err together."""
-    labels = rows.select(NIH).to_numpy()
+    findings = [name for name in NIH if name in rows.columns]
+    labels = rows.select(findings).to_numpy()
     patient = rows["patient_id"].rank("dense").to_numpy().astype(int) - 1
-    shared = rng.normal(0, 0.3, size=(patient.max() + 1, len(NIH)))[patient]
-    film = np.random.default_rng(7).normal(0, 0.7, size=(100_000, len(NIH)))  # what all approaches see alike
+    shared = rng.normal(0, 0.3, size=(patient.max() + 1, len(findings)))[patient]
+    film = np.random.default_rng(7).normal(0, 0.7, size=(100_000, len(findings)))  # what all approaches see alike
     places = rows["image_id"].str.head(8).cast(pl.Int64).to_numpy() * 13 + rows["follow_up"].to_numpy()
     own = rng.normal(0, 0.55, size=labels.shape)
     logits = strength * labels + shared + film[places % len(film)] + own - 2.5
-    columns = {name: logits[:, column].astype(np.float32) for column, name in enumerate(NIH)}
+    columns = {name: logits[:, column].astype(np.float32) for column, name in enumerate(findings)}
     return rows.select("image_id", "patient_id").with_columns(**{k: pl.Series(v) for k, v in columns.items()})
 
 

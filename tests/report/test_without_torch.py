@@ -33,7 +33,9 @@ power(study / "table.parquet")
 
 
 def test_everything_after_training_runs_without_torch(tmp_path):
-    study = write_fake_study(tmp_path / "study", patients=40)
+    study = write_fake_study(
+        tmp_path / "study", patients=80, findings=("Effusion", "Infiltration", "Mass", "No Finding")
+    )
     done = subprocess.run([sys.executable, "-c", SCRIPT, str(study)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (study / "report" / "index.html").is_file()

@@ -17,10 +17,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several drawings that a reader can choose from."""
+    """What is shown of one finding, where a reader can choose a finding."""
 
     title: str
-    drawing: Drawing
+    drawings: tuple[Drawing, ...]
+    """Side by side."""
     caption: str = ""
 
 
@@ -70,7 +71,7 @@ class Section:
             if isinstance(block, Figure):
                 yield block.drawing
             elif isinstance(block, Choices):
-                yield from (choice.drawing for choice in block.choices)
+                yield from (drawing for choice in block.choices for drawing in choice.drawings)
 
     def tables(self) -> Iterator[Table]:
         """Every table."""

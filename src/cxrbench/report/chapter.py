@@ -10,15 +10,19 @@ from cxrbench.report.sections.agreement import agreement_section
 from cxrbench.report.sections.curves import curve_section
 from cxrbench.report.sections.differences import difference_section
 from cxrbench.report.sections.discrimination import discrimination_section
+from cxrbench.report.sections.ensembles import ensemble_section
 from cxrbench.report.sections.groups import group_section
 from cxrbench.report.sections.ingredients import ingredient_section
+from cxrbench.report.sections.probabilities import probability_section
 
 SECTIONS: tuple[Callable[[Results], Section | None], ...] = (
     discrimination_section,
     difference_section,
     ingredient_section,
     curve_section,
+    probability_section,
     agreement_section,
+    ensemble_section,
     group_section,
 )
 """In the order of the report; each leaves out what it has nothing for."""

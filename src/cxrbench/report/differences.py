@@ -23,9 +23,6 @@ INGREDIENTS = (
 )
 """The paper's approaches that differ in one ingredient: with it, without it, what it is."""
 
-ENOUGH = 7
-"""Pathologies in a mean; one over fewer tells of those, not of a group."""
-
 KINDS_OF_GROUPS = {"view": "View position", "sex": "Sex", "age": "Age"}
 
 
@@ -110,16 +107,16 @@ def by_ingredient(comparison: pl.DataFrame, approaches: Sequence[str]) -> list[D
     return [one for one in found if one is not None]
 
 
-def gaps_of(gaps: pl.DataFrame, approach: str, *, has_intervals: bool) -> list[Difference]:
+def gaps_of(gaps: pl.DataFrame, approach: str, *, enough: int, has_intervals: bool) -> list[Difference]:
     """One approach's gaps between groups, averaged over the splits; with an interval where there is one model.
 
     Args:
         gaps: ``gaps.csv`` of one kind of split and one finding.
         approach: Its name.
+        enough: Pathologies that must be in both groups.
         has_intervals: Whether there is one model.
     """
-    enough = pl.col("findings_counted") >= ENOUGH
-    own = gaps.filter(pl.col("approach") == approach, enough).drop_nulls("difference")
+    own = gaps.filter(pl.col("approach") == approach, pl.col("findings_counted") >= enough).drop_nulls("difference")
     rows = []
     for (one, other), of_pair in own.group_by("group_a", "group_b", maintain_order=True):
         first = of_pair.row(0, named=True)

@@ -8,6 +8,7 @@ import polars as pl
 
 from cxrbench.evaluate.discrimination import MEAN
 from cxrbench.evaluate.groups import ALL
+from cxrbench.findings import NO_FINDING
 from cxrbench.report.palette import Look
 from cxrbench.report.study import Study, Tables
 from cxrbench.report.words import kind_title
@@ -55,6 +56,11 @@ class Results:
         """Approaches by mean AUC, best first."""
         means = self.summary.filter(IS_MEAN).drop_nulls("mean")
         return means.sort("mean", descending=True, maintain_order=True)["approach"].to_list()
+
+    @cached_property
+    def enough(self) -> int:
+        """Half of the pathologies: a mean over fewer tells of those, not of a group of images."""
+        return -(-sum(name != NO_FINDING for name in self.findings) // 2)
 
     @cached_property
     def question(self) -> str | None:

@@ -29,6 +29,11 @@ class Tables:
     comparison: pl.DataFrame
     standing: pl.DataFrame
     rank_correlation: pl.DataFrame
+    ensembles: pl.DataFrame
+    probabilities: pl.DataFrame
+    operation: pl.DataFrame
+    reliability: pl.DataFrame
+    net_benefit: pl.DataFrame
     archive: pl.DataFrame
     ages: pl.DataFrame
     splits: pl.DataFrame

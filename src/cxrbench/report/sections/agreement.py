@@ -22,8 +22,10 @@ def agreement_section(results: Results) -> Section | None:
     choices = tuple(
         Choice(
             title_of(finding),
-            rank_figure(
-                ranks.filter(pl.col("finding") == finding), results.approaches, finding=finding, kind=results.kind
+            (
+                rank_figure(
+                    ranks.filter(pl.col("finding") == finding), results.approaches, finding=finding, kind=results.kind
+                ),
             ),
             f"{title_of(finding)}. {CAPTION}{averaged}{ceiling}",
         )

@@ -12,7 +12,7 @@ def curve_section(results: Results) -> Section | None:
     """A panel per finding."""
     drawn = set(results.tables.roc["finding"])
     panels = tuple(
-        Choice(title_of(finding), roc_panel(finding, results)) for finding in results.findings if finding in drawn
+        Choice(title_of(finding), (roc_panel(finding, results),)) for finding in results.findings if finding in drawn
     )
     if not panels:
         return None

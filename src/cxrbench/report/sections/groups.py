@@ -17,19 +17,20 @@ def group_section(results: Results) -> Section | None:
     groups = [group for group in results.tables.auc["group"].unique(maintain_order=True) if group != ALL]
     if not groups or not results.ranked:
         return None
-    by_group = without_thin(results.tables.auc_summary.filter(IS_MEAN))
+    by_group = without_thin(results.tables.auc_summary.filter(IS_MEAN), results.enough)
     measured = set(by_group.drop_nulls("mean")["group"])
-    blocks: list[Block] = [
-        Figure(subgroup_figure(by_group, [group for group in groups if group in measured], results), CAPTION),
-        Shown(subgroup_table(by_group, groups, results)),
-    ]
+    shown = [group for group in groups if group in measured]
+    blocks: list[Block] = [Figure(subgroup_figure(by_group, shown, results), CAPTION)] if shown else []
+    blocks.append(Shown(subgroup_table(by_group, groups, results)))
     return Section("Groups of images", (*blocks, *_gaps(results)))
 
 
 def _gaps(results: Results) -> list[Block]:
     """The best approach's gaps between groups, on the mean over the pathologies that both groups have."""
     best = results.ranked[0]
-    rows = gaps_of(results.tables.gaps.filter(IS_MEAN), best, has_intervals=results.has_intervals)
+    rows = gaps_of(
+        results.tables.gaps.filter(IS_MEAN), best, enough=results.enough, has_intervals=results.has_intervals
+    )
     if not rows:
         return []
     interval = (

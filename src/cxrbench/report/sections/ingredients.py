@@ -20,7 +20,7 @@ def ingredient_section(results: Results) -> Section | None:
     choices = tuple(
         Choice(
             title_of(finding),
-            forest_figure(rows, f"{name}-{slug(finding)}", axis=AXIS),
+            (forest_figure(rows, f"{name}-{slug(finding)}", axis=AXIS),),
             f"{title_of(finding)}. {CAPTION}",
         )
         for finding in (MEAN, *results.findings)

@@ -5,7 +5,6 @@ from typing import Any
 
 import polars as pl
 
-from cxrbench.report.differences import ENOUGH
 from cxrbench.report.results import IS_MEAN, Results
 from cxrbench.report.tables.subgroups import THIN
 from cxrbench.report.tables.table import Cell, Row, Table
@@ -38,22 +37,28 @@ def gap_table(results: Results) -> Table:
 
 def _row(label: str, gaps: pl.DataFrame, results: Results) -> Row:
     own = [gaps.filter(pl.col("approach") == name) for name in results.approaches]
-    return Row(label, tuple(_single(rows.row(0, named=True)) if results.has_intervals else _mean(rows) for rows in own))
+    return Row(
+        label,
+        tuple(
+            _single(rows.row(0, named=True), results.enough) if results.has_intervals else _mean(rows, results.enough)
+            for rows in own
+        ),
+    )
 
 
-def _single(row: Mapping[str, Any]) -> Cell:
+def _single(row: Mapping[str, Any], enough: int) -> Cell:
     """One model's gap with its interval."""
-    if row["difference"] is None or row["findings_counted"] < ENOUGH:
+    if row["difference"] is None or row["findings_counted"] < enough:
         return Cell(NOTHING, reason=THIN)
     if row["lower"] is None:
         return Cell(signed(row["difference"]), "no interval", reason=row["reason"] or "")
     return Cell(signed(row["difference"]), interval(row["lower"], row["upper"]))
 
 
-def _mean(rows: pl.DataFrame) -> Cell:
+def _mean(rows: pl.DataFrame, enough: int) -> Cell:
     """Mean ± SD over the splits, seeds on one split first."""
-    enough = rows.filter(pl.col("findings_counted") >= ENOUGH)
-    means = enough.group_by("split").agg(pl.col("difference").mean())["difference"].drop_nulls().to_numpy()
+    measured = rows.filter(pl.col("findings_counted") >= enough)
+    means = measured.group_by("split").agg(pl.col("difference").mean())["difference"].drop_nulls().to_numpy()
     if not means.size:
         return Cell(NOTHING, reason=THIN)
     return Cell(signed(float(means.mean())), f"± {decimal(float(means.std(ddof=1)))}" if means.size > 1 else "")

@@ -5,22 +5,22 @@ from typing import Any
 
 import polars as pl
 
-from cxrbench.report.differences import ENOUGH
 from cxrbench.report.results import IS_MEAN, Results
 from cxrbench.report.tables.table import Cell, Row, Table
 from cxrbench.report.words import NOTHING, count, decimal, group_title
 
-THIN = f"fewer than {ENOUGH} pathologies could be measured"
+THIN = "fewer than half of the pathologies could be measured"
 
 
-def without_thin(summary: pl.DataFrame) -> pl.DataFrame:
+def without_thin(summary: pl.DataFrame, enough: int) -> pl.DataFrame:
     """Blank the means over too few pathologies.
 
     Args:
         summary: ``auc_summary.csv``, finding ``mean``.
+        enough: Pathologies that a mean needs.
     """
-    enough = pl.col("findings_counted") >= ENOUGH
-    return summary.with_columns(pl.when(enough).then(pl.col(name)).alias(name) for name in ("mean", "sd"))
+    is_enough = pl.col("findings_counted") >= enough
+    return summary.with_columns(pl.when(is_enough).then(pl.col(name)).alias(name) for name in ("mean", "sd"))
 
 
 def subgroup_table(by_group: pl.DataFrame, groups: Sequence[str], results: Results) -> Table:

@@ -68,7 +68,7 @@ for (const key of document.querySelectorAll(".key")) {
     for (const twin of document.querySelectorAll("button.key")) {
       if (twin.dataset.approach === button.dataset.approach) twin.setAttribute("aria-pressed", String(isShown));
     }
-    for (const mark of document.querySelectorAll(".panels .mark")) {
+    for (const mark of document.querySelectorAll(".chooser .mark")) {
       if (mark.dataset.approach === button.dataset.approach) mark.classList.toggle("off", !isShown);
     }
   });

@@ -1,0 +1,46 @@
+"""Can the probabilities be taken at their word, and what is acting on them worth?"""
+
+import polars as pl
+
+from cxrbench.evaluate.probabilities import PLATT
+from cxrbench.report.blocks import Block, Choice, Choices, Legend, Note, Section, Shown
+from cxrbench.report.figures.calibration import calibration_panel
+from cxrbench.report.figures.decision import decision_panel
+from cxrbench.report.results import Results
+from cxrbench.report.tables.operation import RULES, operation_table
+from cxrbench.report.tables.probabilities import probability_table
+from cxrbench.report.words import title_of
+
+CAPTION = (
+    "Left: calibration; on the dotted line as many images have the finding as the probabilities say. Right: net "
+    "benefit, which counts true positives, less false ones at the odds of the probability at which one acts; dotted is "
+    "acting on everybody, zero on nobody."
+)
+
+
+def probability_section(results: Results) -> Section | None:
+    """Calibration curves, decision curves, and their numbers for the best approach."""
+    is_calibrated = pl.col("calibration") == PLATT
+    reliability = results.tables.reliability.filter(is_calibrated)
+    benefit = results.tables.net_benefit.filter(is_calibrated)
+    drawn = set(reliability["finding"])
+    findings = [name for name in results.findings if name in drawn]
+    if not findings or not results.ranked:
+        return None
+    choices = tuple(
+        Choice(
+            title_of(name),
+            (calibration_panel(name, reliability, results), decision_panel(name, benefit, results)),
+            f"{title_of(name)}. {CAPTION}",
+        )
+        for name in findings
+    )
+    blocks: tuple[Block, ...] = (Legend(), Choices(choices))
+    if results.splits > 1:
+        blocks += (Note("Curves are means over the splits."),)
+    numbers = (Shown(probability_table(results), unfold=f"Probabilities of {results.ranked[0]} in numbers"),)
+    points = tuple(
+        Shown(operation_table(results, rule), unfold=f"Operating points of {results.ranked[0]} at {named}")
+        for rule, (named, _) in RULES.items()
+    )
+    return Section("What the probabilities are worth", (*blocks, *numbers, *points))
