@@ -6,6 +6,9 @@ import numpy as np
 
 Spread = tuple[float, float]  # mean and standard deviation
 
+USUAL_LUNG_CM = 24.0
+"""Height of the lungs at full breath, for which the film is made."""
+
 
 @dataclass(frozen=True)
 class Build:
@@ -130,7 +133,7 @@ def draw_build(rng: np.random.Generator, *, sex: str, age_years: float) -> Build
         chest_half_width=13.4 * stature * rng.normal(1, 0.03),
         chest_half_depth=9.3 * stature * rng.normal(1, 0.05),
         wall=_clipped(rng.lognormal(0.75, 0.35), 1.2, 5),
-        lung_height=24 * stature * rng.normal(1, 0.05),
+        lung_height=USUAL_LUNG_CM * stature * rng.normal(1, 0.05),
         dome_height=rng.uniform(3.6, 5),
         left_dome_drop=rng.normal(1, 0.4),
         heart_size=stature * rng.normal(0.97, 0.06),
@@ -174,6 +177,12 @@ def posed(build: Build, pose: Pose) -> Build:
         heart_size=build.heart_size * pose.heart_zoom,
         chest_half_width=build.chest_half_width * (0.9 + 0.1 * pose.breath),
     )
+
+
+def centred(build: Build, pose: Pose) -> tuple[float, float]:
+    """Shift of the body on the film, cm: the radiographer puts the middle of the lungs at the middle of the film."""
+    lower = 0.5 * (USUAL_LUNG_CM - build.lung_height) * pose.zoom
+    return pose.shift_cm[0], pose.shift_cm[1] + lower
 
 
 def _clipped(value: float, low: float, high: float) -> float:

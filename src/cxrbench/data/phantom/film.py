@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxrbench.data.phantom.anatomy import draw_anatomy
-from cxrbench.data.phantom.build import draw_build, draw_pose, posed
+from cxrbench.data.phantom.build import centred, draw_build, draw_pose, posed
 from cxrbench.data.phantom.canvas import Canvas
 from cxrbench.data.phantom.devices import device_depth, draw_shutter, marker_depth
 from cxrbench.data.phantom.exposure import expose
@@ -15,6 +15,7 @@ from cxrbench.data.phantom.lesions import Lesion, measure
 from cxrbench.data.phantom.population import Film
 from cxrbench.data.phantom.scene import Instance, Scene
 from cxrbench.data.phantom.settings import PhantomSettings
+from cxrbench.data.phantom.shapes import Map
 from cxrbench.data.phantom.signs import DRAWINGS
 from cxrbench.data.phantom.tissue import Tissue
 from cxrbench.findings import PATHOLOGIES
@@ -40,16 +41,23 @@ def draw_film(film: Film, settings: PhantomSettings) -> Picture:
     pose = draw_pose(rng, view=film.view)
     usual = draw_build(np.random.default_rng([*patient, BUILD_STREAM]), sex=film.sex, age_years=film.age_years)
     build = posed(usual, pose)
-    canvas = Canvas(settings.size_px, pose.tilt_deg, pose.zoom, pose.shift_cm)
-    tissue, lesions = draw_chest(Scene(canvas, build, pose, settings.detail_px), _instances(film, settings))
+    canvas = Canvas(settings.size_px, pose.tilt_deg, pose.zoom, centred(build, pose))
+    scene, shutter = Scene(canvas, build, pose, settings.detail_px), draw_shutter(canvas, device_rng)
+    tissue, lesions = draw_chest(scene, _instances(film, settings), shutter)
     metal = device_depth(canvas, build, pose, device_rng) + marker_depth(canvas, pose, device_rng)
     grey = expose(tissue.optical_depth(pose.bone_contrast) + metal, pose, canvas, rng)
-    return Picture(np.asarray(255 * grey * draw_shutter(canvas, device_rng), np.uint8), tuple(lesions))
+    return Picture(np.asarray(255 * grey * shutter, np.uint8), tuple(lesions))
 
 
-def draw_chest(scene: Scene, instances: Instances) -> tuple[Tissue, list[Lesion]]:
-    """The chest with all lesions, and where each changed it: first what shapes the organs, then what lies on them."""
-    reshaped, lesions = _reshape(scene, instances)
+def draw_chest(scene: Scene, instances: Instances, shutter: Map) -> tuple[Tissue, list[Lesion]]:
+    """The chest with all lesions, and where each changed it: first what shapes the organs, then what lies on them.
+
+    Args:
+        scene: The healthy chest.
+        instances: Lesions by finding.
+        shutter: (H, W) 1 where the film is seen; what lies elsewhere is no lesion.
+    """
+    reshaped, lesions = _reshape(scene, instances, shutter)
     tissue = draw_anatomy(reshaped)
     depth = tissue.optical_depth()
     for finding, drawing in DRAWINGS.items():
@@ -58,11 +66,11 @@ def draw_chest(scene: Scene, instances: Instances) -> tuple[Tissue, list[Lesion]
         for one in instances.get(finding, ()):
             tissue = drawing.draw(tissue, reshaped, one)
             before, depth = depth, tissue.optical_depth()
-            lesions += measure(finding, depth - before)
+            lesions += measure(finding, shutter * (depth - before))
     return tissue, lesions
 
 
-def _reshape(scene: Scene, instances: Instances) -> tuple[Scene, list[Lesion]]:
+def _reshape(scene: Scene, instances: Instances, shutter: Map) -> tuple[Scene, list[Lesion]]:
     """The scene with the organs that the findings shape, and those findings that show in nothing else."""
     lesions: list[Lesion] = []
     for finding, drawing in DRAWINGS.items():
@@ -70,7 +78,7 @@ def _reshape(scene: Scene, instances: Instances) -> tuple[Scene, list[Lesion]]:
             after = replace(scene, build=drawing.reshape(scene.build, instances[finding][0]))
             if drawing.draw is None:
                 depths = [draw_anatomy(at).optical_depth() for at in (scene, after)]
-                lesions += measure(finding, depths[1] - depths[0])
+                lesions += measure(finding, shutter * (depths[1] - depths[0]))
             scene = after
     return scene, lesions
 

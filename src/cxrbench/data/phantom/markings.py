@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cxrbench.data.phantom.build import Build
+from cxrbench.data.phantom.build import USUAL_LUNG_CM, Build
 from cxrbench.data.phantom.canvas import Canvas
 from cxrbench.data.phantom.shapes import Map, Points
 
@@ -15,7 +15,6 @@ ROOTS = (
     (28, 0.65, 1.7), (48, 0.75, 1.8), (64, 0.85, 2.0), (78, 0.95, 2.1), (94, 0.8, 1.9),
 )  # fmt: skip
 FORKS = 6
-USUAL_LUNG_CM = 24.0
 WIDEST_CM = 1.6
 CONTRAST, FLATNESS = 1.9, 0.8
 """Depth of blood for a calibre of 1 cm, and the power with which it grows: small vessels come in bundles, and beside

@@ -26,7 +26,7 @@ class Tissue:
     density: Map
     """Mean density of that depth: about 0.22 aerated, 0 free air, 1 filled."""
     grain: Map
-    """Fluctuation of the density about its mean, relative."""
+    """Fluctuation of the density about its mean, relative, in healthy lung."""
     blood: Map
     """Vessels within the lung, cm."""
     bone: Map
@@ -34,7 +34,10 @@ class Tissue:
 
     def optical_depth(self, bone_contrast: float = 1.0) -> Map:
         """Minus the log of the beam's transmitted share."""
-        soft = self.soft + self.lung * self.density * (1 + self.grain) + self.blood * (1 - self.density)
+        air = 1 - self.density
+        # Where lung is all air or all fluid there is nothing left to fluctuate, nor vessels to stand out.
+        grain = self.grain * air * (1 / (1 - LUNG_DENSITY))
+        soft = self.soft + self.lung * self.density * (1 + grain) + self.blood * air
         depth: Map = SOFT_PER_CM * soft + (BONE_PER_CM * bone_contrast) * self.bone
         return depth
 

@@ -13,7 +13,7 @@ from cxrbench.data.phantom.tissue import Tissue
 SIDES = (-1, 1)
 PATCH, CONSOLIDATION, LOBE, PLATE, HAZE = 0.34, 0.5, 0.45, 0.45, 0.34
 """Share of the air replaced where each is plainest."""
-NET, SEPTA = 0.26, 0.17
+NET, SEPTA = 0.45, 0.17
 """Optical depth of the lines of fibrosis, and of Kerley B lines."""
 
 
@@ -21,7 +21,7 @@ def draw_patch(tissue: Tissue, scene: Scene, one: Instance) -> Tissue:
     """Infiltration: an ill-defined, mottled patch."""
     centre = scene.place(one.side, one.rng.uniform(0.2, 0.95), one.rng.uniform(0.15, 0.8))
     radius = one.rng.uniform(2.2, 4)
-    mottle = 0.8 + 0.22 * scene.canvas.noise(0.8, one.rng) + 0.25 * scene.canvas.noise(2.2, one.rng)
+    mottle = 0.85 + 0.12 * scene.canvas.noise(0.8, one.rng) + 0.3 * scene.canvas.noise(2, one.rng)
     cloud = bell(scene.distance(centre, radius, radius * one.rng.uniform(0.7, 1.2))) * mottle
     return tissue.filled(PATCH * one.strength * cloud)
 
@@ -31,8 +31,8 @@ def draw_consolidation(tissue: Tissue, scene: Scene, one: Instance) -> Tissue:
     centre = scene.place(one.side, one.rng.uniform(0.3, 0.95), one.rng.uniform(0.2, 0.75))
     radius = one.rng.uniform(3, 4.8)
     within = 1 - scene.distance(centre, radius, radius * one.rng.uniform(0.7, 1.1))
-    ragged = within + 0.18 * scene.canvas.noise(1.2, one.rng)
-    return tissue.filled(CONSOLIDATION * one.strength * step(ragged, 0.07) * _around_bronchi(tissue))
+    ragged = within + 0.13 * scene.canvas.noise(1.2, one.rng)
+    return tissue.filled(CONSOLIDATION * one.strength * step(ragged, 0.1) * _around_bronchi(tissue))
 
 
 def draw_lobe(tissue: Tissue, scene: Scene, one: Instance) -> Tissue:
@@ -42,7 +42,7 @@ def draw_lobe(tissue: Tissue, scene: Scene, one: Instance) -> Tissue:
     fissure = height * scene.build.lung_height + one.rng.uniform(-0.12, 0.12) * (scene.reach(one.side) - 7)
     beyond = (fissure - scene.canvas.grid[1]) * (1 if is_upper else -1)  # cm, positive within the lobe
     centre = scene.place(one.side, height + (-0.12 if is_upper else 0.2), one.rng.uniform(0.35, 0.7))
-    cloud = bell(scene.distance(centre, 5, 4.2), 4) * (0.85 + 0.2 * scene.canvas.noise(0.8, one.rng))
+    cloud = bell(scene.distance(centre, 5, 4.2), 4) * (0.9 + 0.12 * scene.canvas.noise(1.4, one.rng))
     return tissue.filled(LOBE * one.strength * step(beyond, 0.1) * cloud * _around_bronchi(tissue))
 
 
@@ -68,14 +68,14 @@ def draw_edema(tissue: Tissue, scene: Scene, one: Instance) -> Tissue:
     """Haze spreading from both hila, wide vessels, and short septal lines at the bases."""
     hila = [(hilum(scene.build, side), side) for side in SIDES]
     haze = np.maximum(*(bell(scene.distance((x + 2.5 * side, y + 2), 6.2, 8)) for (x, y), side in hila))
-    cloud = haze * (0.8 + 0.22 * scene.canvas.noise(1, one.rng))
+    cloud = haze * (0.85 + 0.15 * scene.canvas.noise(1.6, one.rng))
     wet = tissue.filled(HAZE * one.strength * cloud).thickened(SEPTA * one.strength * _septa(tissue, scene))
     return replace(wet, blood=wet.blood * (1 + 0.5 * one.strength))
 
 
 def draw_reticulation(tissue: Tissue, scene: Scene, one: Instance) -> Tissue:
     """Fibrosis: a net of fine lines, densest at the bases and near the chest wall."""
-    mesh_cm = max(0.55, 1.5 * scene.detail_cm)
+    mesh_cm = max(0.8, 2 * scene.detail_cm)
     net = np.maximum(*(bell(scene.canvas.noise(mesh_cm, one.rng) / 0.22) for _ in SIDES))
     near_wall = np.maximum(*(bell(scene.from_wall(side) / 4.5) * (scene.reach(side) > 0) for side in SIDES))
     where = (0.2 + 0.8 * step(scene.height - 0.6, 0.1)) * (0.35 + 0.65 * near_wall)

@@ -42,7 +42,7 @@ def draw_thickening(tissue: Tissue, scene: Scene, one: Instance) -> Tissue:
     """A rim of soft tissue along the wall, of uneven thickness; often as a cap over the apex."""
     middle, extent = float(one.rng.choice([0.12, 0.5, 0.75])), one.rng.uniform(0.14, 0.3)
     thickness = (0.5 + 0.7 * one.strength) * bell((scene.height - middle) / extent, 4)
-    bumps = np.clip(1 + 0.3 * scene.canvas.noise(1, one.rng), 0.3, None)
+    bumps = np.clip(1 + 0.25 * scene.canvas.noise(1.8, one.rng), 0.4, None)
     rim = step(thickness * bumps - scene.from_wall(one.side), 0.1) * (thickness > 0.1)
     return tissue.filled(RIM * one.strength * rim * (scene.reach(one.side) > 0))
 
