@@ -219,3 +219,17 @@ def test_power_for_images_without_labels(labels, tmp_path):
     listed.write_text("x.png\n")
     with pytest.raises(DataError, match=r"1 images have no label \(first: x.png\)"):
         power(labels, images=listed)
+
+
+def test_a_study_of_other_findings_brings_its_own_vocabulary(tmp_path):
+    findings = ("Effusion", "Infiltration")
+    study = write_fake_study(tmp_path / "study", patients=60, resamples=1, findings=findings)
+    table = study / runs.TABLE_FILE
+    renamed = {"Effusion": "Erguss", "Infiltration": "Verschattung"}
+    pl.read_parquet(table).rename(renamed).write_parquet(tmp_path / "labels.parquet")
+    run = pl.read_parquet(RunName("ft", "resample-1", 0).folder(study) / "predictions-test.parquet")
+    chances = run.rename(renamed).with_columns((1 / (1 + (-pl.col(name)).exp())) for name in renamed.values())
+    chances.write_csv(tmp_path / "a.csv")
+    result = evaluate_files(tmp_path / "a.csv", tmp_path / "labels.parquet", tmp_path / "results")
+    assert result.findings == ("Erguss", "Verschattung")
+    assert power(tmp_path / "labels.parquet")["finding"].to_list() == ["Erguss", "Verschattung", "mean"]

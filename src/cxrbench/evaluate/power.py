@@ -78,6 +78,7 @@ def power(
     """
     _check(difference, assumptions)
     truth_file = read_labels(labels, table_format=table_format, findings=findings)
+    findings = truth_file.findings
     chosen = truth_file.table["image_id"] if images is None else _listed(images, truth_file.table)
     truth = held_out(truth_file, chosen, findings)
     rng = np.random.default_rng(seed)

@@ -66,7 +66,7 @@ def evaluate_files(
         out: Folder of the results; must be absent, empty, or hold earlier results of this command.
         table_format: YAML that names the columns of a label file that is not NIH's.
         trained_on: Names of the images or patients that the model was trained on, one a line.
-        findings: Vocabulary.
+        findings: Vocabulary of a label file; a ``table.parquet`` has its own.
 
     Raises:
         DataError: One line that says what is wrong with which file, where, and what to do.
@@ -93,16 +93,16 @@ def compare_files(
         out: As for ``evaluate_files``.
         table_format: As for ``evaluate_files``.
         trained_on: As for ``evaluate_files``.
-        findings: Vocabulary.
+        findings: Vocabulary of a label file; a ``table.parquet`` has its own.
 
     Raises:
         DataError: As for ``evaluate_files``; or the models share no image or no finding.
     """
     _require_ours(out)
     truth_file = read_labels(labels, table_format=table_format, findings=findings)
-    models = named_apart([read_predictions(path, findings=findings) for path in predictions])
+    models = named_apart([read_predictions(path, findings=truth_file.findings) for path in predictions])
     scores = {name: _with_own_names(model, truth_file) for name, model in models.items()}
-    truth = _common(scores, models, truth_file, findings)
+    truth = _common(scores, models, truth_file)
     if trained_on is not None:
         require_untrained(truth, truth_file, trained_on)
     result = Evaluation(
@@ -125,15 +125,13 @@ def _with_own_names(model: Predictions, labels: Labels) -> pl.DataFrame:
     return model.scores.with_columns(matched_images(model, labels))
 
 
-def _common(
-    scores: Mapping[str, pl.DataFrame], models: Mapping[str, Predictions], labels: Labels, findings: Sequence[str]
-) -> HeldOut:
+def _common(scores: Mapping[str, pl.DataFrame], models: Mapping[str, Predictions], labels: Labels) -> HeldOut:
     """The images and findings that all models have."""
     ids = [set(frame["image_id"]) for frame in scores.values()]
     images = set.intersection(*ids)
     if not images:
         raise DataError(f"no image is in all of {', '.join(models)}; there is nothing to compare them on")
-    shared = [name for name in findings if all(name in model.findings for model in models.values())]
+    shared = [name for name in labels.findings if all(name in model.findings for model in models.values())]
     if not shared:
         raise DataError(f"no finding is in all of {', '.join(models)}; there is nothing to compare them on")
     return held_out(labels, pl.Series(sorted(images)), shared)

@@ -14,7 +14,7 @@ from cxrbench.data.tables.releases import NIH, TableFormat, read_format
 from cxrbench.data.tables.sheets import read_sheet
 from cxrbench.errors import DataError
 from cxrbench.evaluate.matching import Predictions, is_of_a_run
-from cxrbench.evaluate.reading import NOT_STATED, HeldOut
+from cxrbench.evaluate.reading import NOT_STATED, HeldOut, findings_of
 from cxrbench.runs import TABLE_FILE
 
 GIVEN = "given"
@@ -29,6 +29,11 @@ class Labels:
     form: TableFormat
     table: pl.DataFrame
     """Columns as in ``table.parquet``."""
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Names of the label columns."""
+        return findings_of(self.table)
 
 
 def read_labels(path: Path, *, table_format: Path | None = None, findings: Sequence[str] = vocabulary.NIH) -> Labels:
