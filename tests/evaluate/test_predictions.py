@@ -228,7 +228,9 @@ def test_a_study_of_other_findings_brings_its_own_vocabulary(tmp_path):
     renamed = {"Effusion": "Erguss", "Infiltration": "Verschattung"}
     pl.read_parquet(table).rename(renamed).write_parquet(tmp_path / "labels.parquet")
     run = pl.read_parquet(RunName("ft", "resample-1", 0).folder(study) / "predictions-test.parquet")
-    chances = run.rename(renamed).with_columns((1 / (1 + (-pl.col(name)).exp())) for name in renamed.values())
+    chances = run.rename(renamed).with_columns(
+        (1 / (1 + (-pl.col(name)).exp())).alias(name) for name in renamed.values()
+    )
     chances.write_csv(tmp_path / "a.csv")
     result = evaluate_files(tmp_path / "a.csv", tmp_path / "labels.parquet", tmp_path / "results")
     assert result.findings == ("Erguss", "Verschattung")
