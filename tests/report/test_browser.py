@@ -29,7 +29,7 @@ def browser() -> str:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory) -> Path:
-    study = write_fake_study(tmp_path_factory.mktemp("browser") / "study", patients=100, resamples=2, findings=FEW)
+    study = write_fake_study(tmp_path_factory.mktemp("browser") / "study", patients=400, resamples=2, findings=FEW)
     evaluate_study(study)
     return write_report(study)
 

@@ -30,6 +30,11 @@ def test_too_little():
     assert "too little to call it better. The data cannot tell it from b; one approach is clearly behind." in text
 
 
+def test_nothing_can_be_told_apart():
+    text = said(["a", "b", "c"], [("a", "b", 0.002, -0.01, 0.014), ("a", "c", 0.003, -0.04, 0.06)])
+    assert text.endswith("The data cannot tell it from any other approach.")
+
+
 def test_the_runner_up_may_be_surer_than_the_third():
     text = said(["a", "b", "c"], [("a", "b", 0.02, 0.01, 0.03), ("a", "c", 0.03, -0.01, 0.07)])
     assert text.endswith("but the data cannot tell it from c.")

@@ -110,7 +110,7 @@ def test_headings_descend_one_by_one(page):
 def test_everything_is_on_it(page):
     said = {text for _, text in page.headings}
     assert {
-        "Three approaches compared on fake-archive", "At a glance", "Re-samples by patient", "Official split",
+        "Three approaches compared on generated radiographs", "At a glance", "Re-samples by patient", "Official split",
         "AUC per finding", "How sure the differences are", "What each ingredient changes", "ROC curves",
         "Do the approaches agree?", "Groups of images", "The archive", "Training", "Published figures", "Provenance",
         "Machines and versions",
@@ -142,7 +142,7 @@ def test_provenance_is_told(page):
     for fact in (
         "Fake CPU", "torch", "2.15.0", "lost_000.png", "bad_000.png (the file ends early)",
         "2 ages are outside 0..120", "stand-in, not ImageNet", "loss is nan in epoch 3, batch <7> & more",
-        "cdcdcdcdcdcd", "resample-1", "fake-archive, read as NIH ChestX-ray14",
+        "cdcdcdcdcdcd", "resample-1", "generated radiographs, read as NIH ChestX-ray14",
     ):  # fmt: skip
         assert fact in page.text
     assert "/somewhere" not in page.text

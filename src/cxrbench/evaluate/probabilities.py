@@ -29,6 +29,9 @@ MEASURES = ("average_precision", "brier_skill", "slope", "intercept", "calibrati
 THRESHOLDS = np.geomspace(0.005, 0.5, 25)
 """Probabilities at which one might act, from a screening to an even chance."""
 
+CURVE_BINS = 10
+"""Points of a calibration curve."""
+
 RUN_COLUMNS = {"approach": pl.String, "split": pl.String, "kind": pl.String, "seed": pl.Int64}
 FINDING_COLUMNS = {**RUN_COLUMNS, "finding": pl.String, "calibration": pl.String}
 PROBABILITY_SCHEMA = {
@@ -184,7 +187,9 @@ def _points(chances: np.ndarray, present: np.ndarray, patients: np.ndarray) -> P
 
 def _reliability(chances: np.ndarray, present: np.ndarray) -> Iterator[dict[str, Any]]:
     """Points of the calibration curve."""
-    for place, (probability, share, images) in enumerate(zip(*calibration.reliability(chances, present), strict=True)):
+    for place, (probability, share, images) in enumerate(
+        zip(*calibration.reliability(chances, present, bins=CURVE_BINS), strict=True)
+    ):
         yield {"bin": place, "probability": float(probability), "share": float(share), "images": int(images)}
 
 

@@ -51,14 +51,14 @@ def verdict(ranked: Sequence[str], differences: Sequence[Difference]) -> str:
         return f"It is ahead of the runner-up, {first.second}, {by}, and of every other approach."
     if first.is_clear:
         return f"It is ahead of the runner-up, {first.second}, {by}, but the data cannot tell it from {listed(alike)}."
+    behind = len(measured) - len(alike)
+    others = f"{listed(alike)}{_behind(behind)}" if behind else "any other approach"
     return (
         f"It leads the runner-up, {first.second}, {by}: too little to call it better. "
-        f"The data cannot tell it from {listed(alike)}{_behind(len(measured) - len(alike))}."
+        f"The data cannot tell it from {others}."
     )
 
 
 def _behind(number: int) -> str:
     """The approaches that are clearly worse."""
-    if not number:
-        return ""
     return "; one approach is clearly behind" if number == 1 else f"; {number} approaches are clearly behind"

@@ -106,11 +106,16 @@ def cautions(study: Study) -> list[tuple[str, str]]:
         ),
         f"Profile {profile['name']}": (
             profile["name"] != "paper",
-            f"{profile['summary'].rstrip('.')}. The numbers are not those of full-size networks.",
+            f"{sentence(profile['summary'])} The numbers are not those of full-size networks.",
         ),
         "Incomplete": (failed > 0, f"Failed runs: {failed}; they are listed under Provenance."),
     }
     return [(title, text) for title, (applies, text) in said.items() if applies]
+
+
+def sentence(text: str) -> str:
+    """Text with a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def _packaged(name: str) -> str:

@@ -42,6 +42,8 @@ def facts(study: Study) -> list[tuple[str, str]]:
 
 def archive_name(study: Study) -> str:
     """Name of the archive's folder; the rest of its path is nobody's business."""
+    if study.record["archive"]["is_phantom"]:
+        return "generated radiographs"
     return Path(study.record["settings"]["data"]).name or study.record["archive"]["form"]
 
 

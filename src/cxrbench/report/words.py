@@ -1,6 +1,7 @@
 """Numbers and names as a reader meets them."""
 
 import re
+from collections.abc import Sequence
 
 MINUS = "−"
 NOTHING = "–"
@@ -39,6 +40,12 @@ def interval(lower: float | None, upper: float | None, digits: int = 3) -> str:
 def count(value: int | None) -> str:
     """A count with narrow spaces between thousands."""
     return NOTHING if value is None else f"{value:,}".replace(",", "\u202f")
+
+
+def mean_count(values: Sequence[float]) -> str:
+    """A mean of counts; with one decimal where it is small and not whole."""
+    mean = sum(values) / len(values)
+    return decimal(mean, 1) if mean < 10 and mean != round(mean) else count(round(mean))
 
 
 def p_value(value: float | None) -> str:

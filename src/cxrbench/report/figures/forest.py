@@ -70,6 +70,7 @@ def _draw(axes: Axes, place: int, line: Difference | str) -> None:
 def _limits(rows: Sequence[Difference]) -> tuple[float, float]:
     """Room for every interval and for the band around zero."""
     ends = [end for row in rows for end in (row.value, row.lower, row.upper) if end is not None]
-    low, high = min([-2 * NIL, *ends]), max([2 * NIL, *ends])
+    # With two splits an interval may be wider than any difference of AUCs can be.
+    low, high = max(-1.0, min([-2 * NIL, *ends])), min(1.0, max([2 * NIL, *ends]))
     margin = 0.04 * (high - low)
     return low - margin, high + margin

@@ -18,13 +18,16 @@ CAPTION = (
 )
 
 
+ENOUGH = 20
+"""Positive test images that a calibration curve of ten points needs, as a mean over the splits."""
+
+
 def probability_section(results: Results) -> Section | None:
     """Calibration curves, decision curves, and their numbers for the best approach."""
     is_calibrated = pl.col("calibration") == PLATT
     reliability = results.tables.reliability.filter(is_calibrated)
     benefit = results.tables.net_benefit.filter(is_calibrated)
-    drawn = set(reliability["finding"])
-    findings = [name for name in results.findings if name in drawn]
+    findings = _findings(results)
     if not findings or not results.ranked:
         return None
     choices = tuple(
@@ -44,3 +47,11 @@ def probability_section(results: Results) -> Section | None:
         for rule, (named, _) in RULES.items()
     )
     return Section("What the probabilities are worth", (*blocks, *numbers, *points))
+
+
+def _findings(results: Results) -> list[str]:
+    """Findings that are common enough for curves, commonest first."""
+    positives = results.auc.unique(["split", "finding"]).group_by("finding").agg(pl.col("positives").mean())
+    enough = positives.filter(pl.col("positives") >= ENOUGH).sort("positives", "finding", descending=[True, False])
+    drawn = set(results.tables.reliability["finding"])
+    return [name for name in enough["finding"] if name in drawn]

@@ -9,7 +9,7 @@ from cxrbench.evaluate.discrimination import MEAN
 from cxrbench.findings import NO_FINDING
 from cxrbench.report.results import Results
 from cxrbench.report.tables.table import Cell, Row, Table
-from cxrbench.report.words import NOTHING, count, decimal, title_of
+from cxrbench.report.words import NOTHING, decimal, mean_count, title_of
 
 
 def auc_table(results: Results) -> Table:
@@ -57,7 +57,7 @@ def _cell(row: Mapping[str, Any], best: float | None, runs: pl.DataFrame, *, has
 def _positives(runs: pl.DataFrame) -> str:
     """Mean number of positive test images over the splits."""
     positives = runs.unique("split")["positives"].drop_nulls().to_numpy()
-    return count(round(float(positives.mean()))) if positives.size else ""
+    return mean_count(positives.tolist()) if positives.size else ""
 
 
 def _note(auc: pl.DataFrame, pathologies: int) -> str:

@@ -7,7 +7,7 @@ import polars as pl
 
 from cxrbench.report.results import IS_MEAN, Results
 from cxrbench.report.tables.table import Cell, Row, Table
-from cxrbench.report.words import NOTHING, count, decimal, group_title
+from cxrbench.report.words import NOTHING, decimal, group_title, mean_count
 
 THIN = "fewer than half of the pathologies could be measured"
 
@@ -47,10 +47,10 @@ def subgroup_table(by_group: pl.DataFrame, groups: Sequence[str], results: Resul
 def _row(auc: pl.DataFrame, summary: pl.DataFrame, group: str, approaches: Sequence[str]) -> Row:
     own = {row["approach"]: row for row in summary.filter(pl.col("group") == group).iter_rows(named=True)}
     rows = auc.filter(pl.col("group") == group)
-    images = rows.unique("split")["images"].to_numpy().mean()
+    images = mean_count(rows.unique("split")["images"].to_list())
     fewest = rows["findings_counted"].to_numpy().min()
     values = [own.get(name, {"mean": None, "sd": None}) for name in approaches]
-    return Row(group_title(group), (Cell(count(round(float(images)))), Cell(str(fewest)), *map(_cell, values)))
+    return Row(group_title(group), (Cell(images), Cell(str(fewest)), *map(_cell, values)))
 
 
 def _cell(row: Mapping[str, Any]) -> Cell:
