@@ -124,7 +124,7 @@ def test_films_per_patient_are_skewed(films):
     counts = np.unique([film.patient for film in films], return_counts=True)[1]
     assert (counts == 1).mean() == pytest.approx(0.57, abs=0.04)
     assert counts.max() == MAX_FILMS
-    assert counts.mean() == pytest.approx(3.1, abs=0.5)
+    assert counts.mean() == pytest.approx(2.7, abs=0.3)
 
 
 def test_follow_ups_count_up_and_nobody_gets_younger(films):

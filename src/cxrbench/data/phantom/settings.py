@@ -10,7 +10,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class PhantomSettings(BaseModel, frozen=True, extra="forbid"):
     """How many films, how large, and how hard; equal settings give equal bytes."""
 
-    patients: int = Field(1000, ge=2, description="patients; each has 1 to 20 films, 3 on average")
+    patients: int = Field(1000, ge=2, description="patients; each has 1 to 20 films, 2.7 on average")
     seed: int = Field(0, ge=0)
     size_px: int = Field(1024, ge=64, le=4096, description="side of the square PNGs, pixels")
     detail_px: int = Field(
