@@ -80,7 +80,9 @@ def test_the_better_model_is_found(labels, good, poor, tmp_path):
     assert (row["approach_a"], row["approach_b"]) == ("good", "poor")
     assert row["lower"] > 0.05
     assert row["p_value"] <= row["p_adjusted"] < 0.05
-    assert set(result.tables) == {"auc", "gaps", "comparison", "rank_correlation"}
+    assert set(result.tables) == {
+        "auc", "gaps", "probabilities", "reliability", "net_benefit", "comparison", "rank_correlation",
+    }  # fmt: skip
 
 
 def test_only_images_and_findings_of_all_models_count(table, labels, good, poor, tmp_path):
@@ -235,3 +237,14 @@ def test_a_study_of_other_findings_brings_its_own_vocabulary(tmp_path):
     result = evaluate_files(tmp_path / "a.csv", tmp_path / "labels.parquet", tmp_path / "results")
     assert result.findings == ("Erguss", "Verschattung")
     assert power(tmp_path / "labels.parquet")["finding"].to_list() == ["Erguss", "Verschattung", "mean"]
+
+
+def test_probabilities_have_intervals_by_patient_bootstrap(table, labels, good, tmp_path):
+    result = evaluate_files(good, labels, tmp_path / "results", replicates=300)
+    row = result.tables["probabilities"].filter(finding="Infiltration").row(0, named=True)
+    assert row["brier_skill_lower"] < row["brier_skill"] < row["brier_skill_upper"]
+    assert row["prevalence"] == pytest.approx(table["Infiltration"].mean())
+    again = evaluate_files(good, labels, tmp_path / "results", replicates=300)
+    assert again.tables["probabilities"].equals(result.tables["probabilities"])
+    other = evaluate_files(good, labels, tmp_path / "results", replicates=300, seed=1)
+    assert not other.tables["probabilities"].equals(result.tables["probabilities"])

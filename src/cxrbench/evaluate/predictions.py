@@ -14,6 +14,7 @@ from cxrbench.evaluate import comparison, discrimination, gaps, ranking
 from cxrbench.evaluate.gaps import group_pairs
 from cxrbench.evaluate.groups import group_rows
 from cxrbench.evaluate.matching import Predictions, named_apart, read_predictions
+from cxrbench.evaluate.probabilities import AS_THEY_ARE, probability_tables
 from cxrbench.evaluate.reading import HeldOut, Scores
 from cxrbench.evaluate.truth import (
     GIVEN,
@@ -26,6 +27,10 @@ from cxrbench.evaluate.truth import (
 )
 from cxrbench.evaluate.writing import replaced_folder
 from cxrbench.runs import RunName
+from cxrbench.stats.bootstrap import Resamples, resample_patients
+
+REPLICATES = 2000
+"""Of the patient bootstrap."""
 
 RECORD_FILE = "evaluation.json"
 """How files were understood; its presence marks a folder of results that may be replaced."""
@@ -57,6 +62,8 @@ def evaluate_files(
     table_format: Path | None = None,
     trained_on: Path | None = None,
     findings: Sequence[str] = vocabulary.NIH,
+    replicates: int = REPLICATES,
+    seed: int = 0,
 ) -> Evaluation:
     """Measure one model: AUCs by group and finding with intervals for new patients, and gaps between groups.
 
@@ -67,12 +74,21 @@ def evaluate_files(
         table_format: YAML that names the columns of a label file that is not NIH's.
         trained_on: Names of the images or patients that the model was trained on, one a line.
         findings: Vocabulary of a label file; a ``table.parquet`` has its own.
+        replicates: Of the patient bootstrap for measures of the probabilities; 0 for no intervals of these.
+        seed: Of the patient bootstrap.
 
     Raises:
         DataError: One line that says what is wrong with which file, where, and what to do.
     """
     return compare_files(
-        [predictions], labels, out, table_format=table_format, trained_on=trained_on, findings=findings
+        [predictions],
+        labels,
+        out,
+        table_format=table_format,
+        trained_on=trained_on,
+        findings=findings,
+        replicates=replicates,
+        seed=seed,
     )
 
 
@@ -84,6 +100,8 @@ def compare_files(
     table_format: Path | None = None,
     trained_on: Path | None = None,
     findings: Sequence[str] = vocabulary.NIH,
+    replicates: int = REPLICATES,
+    seed: int = 0,
 ) -> Evaluation:
     """Measure models on the images that all of them have, and compare them pair by pair.
 
@@ -94,6 +112,8 @@ def compare_files(
         table_format: As for ``evaluate_files``.
         trained_on: As for ``evaluate_files``.
         findings: Vocabulary of a label file; a ``table.parquet`` has its own.
+        replicates: Of the patient bootstrap for measures of the probabilities; 0 for no intervals of these.
+        seed: Of the patient bootstrap.
 
     Raises:
         DataError: As for ``evaluate_files``; or the models share no image or no finding.
@@ -105,6 +125,8 @@ def compare_files(
     truth = _common(scores, models, truth_file)
     if trained_on is not None:
         require_untrained(truth, truth_file, trained_on)
+    resamples = resample_patients(truth.codes, replicates=replicates, seed=seed) if replicates else None
+    in_order = [_in_order(frame, name, truth) for name, frame in scores.items()]
     result = Evaluation(
         folder=out,
         matched={name: model.matched for name, model in models.items()},
@@ -113,7 +135,7 @@ def compare_files(
         images=truth.images.height,
         patients=truth.images["patient_id"].n_unique(),
         findings=truth.findings,
-        tables=_tables(truth, [_in_order(frame, name, truth) for name, frame in scores.items()]),
+        tables=_tables(truth, in_order, resamples),
     )
     _write(result, labels)
     return result
@@ -143,16 +165,21 @@ def _in_order(frame: pl.DataFrame, name: str, truth: HeldOut) -> Scores:
     return Scores(RunName(name, GIVEN, 0), rows.select(truth.findings).to_numpy())
 
 
-def _tables(truth: HeldOut, scores: Sequence[Scores]) -> dict[str, pl.DataFrame]:
+def _tables(truth: HeldOut, scores: Sequence[Scores], resamples: Resamples | None) -> dict[str, pl.DataFrame]:
     """Result tables; columns as for a study."""
     masks = group_rows(truth.images)
     counts = discrimination.count_table(truth, masks)
     pairs = group_pairs(truth.images)
-    aucs = [discrimination.grouped_aucs(truth, one, masks) for one in scores]
-    tables = {
-        "auc": pl.concat(discrimination.auc_table(truth, *one, counts) for one in zip(scores, aucs, strict=True)),
-        "gaps": pl.concat(gaps.gap_table(truth, *one, pairs) for one in zip(scores, aucs, strict=True)),
-    }
+    by_model = [
+        {
+            "auc": discrimination.auc_table(truth, one, aucs, counts),
+            "gaps": gaps.gap_table(truth, one, aucs, pairs),
+            **probability_tables(truth, one.run, {AS_THEY_ARE: one.logits}, resamples),
+        }
+        for one in scores
+        for aucs in [discrimination.grouped_aucs(truth, one, masks)]
+    ]
+    tables = {key: pl.concat(own[key] for own in by_model) for key in by_model[0]}
     if len(scores) > 1:
         tables["comparison"] = comparison.paired_comparisons(truth, scores)
         tables["rank_correlation"] = ranking.mean_ranks(ranking.rank_table(truth, scores))

@@ -51,7 +51,7 @@ class Scores:
 
     run: RunName
     logits: np.ndarray
-    """(N, L) float32 of the test images; rows and columns as in their ``HeldOut``."""
+    """(N, L) of the test images, rows and columns as in their ``HeldOut``; a file of predictions has probabilities."""
     validation: np.ndarray | None = None
     """Likewise of the validation images; None for a file of predictions."""
 
