@@ -14,9 +14,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from cxrbench.data.phantom.film import Picture, draw_film
-from cxrbench.data.phantom.population import Film, Sign
-from cxrbench.data.phantom.settings import PhantomSettings
+from cxrbench.data.phantom import Film, PhantomSettings, Picture, Sign, draw_film
 from cxrbench.findings import NO_FINDING
 
 SETTINGS = PhantomSettings(size_px=1024, detail_px=448, seed=4)

@@ -157,6 +157,24 @@ def test_nothing_is_left_of_a_release_that_could_not_be_finished(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_films_of_a_killed_run_are_not_kept(tmp_path):
+    stale = tmp_path / "release.partial" / "images" / "99999999_000.png"
+    stale.parent.mkdir(parents=True)
+    stale.write_bytes(b"of another seed")
+    generate_release(tmp_path / "release", PhantomSettings(patients=2, size_px=64, detail_px=32))
+    assert not (tmp_path / "release" / "images" / stale.name).exists()
+
+
+def test_processes_end_before_what_they_wrote_is_cleared_away(tmp_path):
+    def interrupting(items, *, total, label):
+        yield next(iter(items))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generate_release(tmp_path / "release", SETTINGS, workers=2, track=interrupting)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_test_patients_have_more_films():
     rng = np.random.default_rng(0)
     counts = rng.choice([1, 2, 10], 500, p=[0.6, 0.3, 0.1])

@@ -3,8 +3,10 @@
 Source of the layout: the ChestX-ray14 release, doi:10.1109/CVPR.2017.369.
 """
 
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,7 +21,7 @@ from cxrbench.data.phantom.population import Film, draw_population
 from cxrbench.data.phantom.settings import PhantomSettings
 from cxrbench.data.phantom.truth import lesion_table, truth_table
 from cxrbench.errors import DataError
-from cxrbench.files import atomic_folder, write_json
+from cxrbench.files import atomic_folder, partial_of, write_json
 from cxrbench.progress import Track, silent
 
 IMAGES = "images"
@@ -69,11 +71,10 @@ def generate_release(folder: Path, settings: PhantomSettings, *, workers: int = 
     """
     if folder.exists():
         raise DataError(f"{folder} exists already; delete it or choose another folder for the generated films")
+    shutil.rmtree(partial_of(folder), ignore_errors=True)  # films of a killed run with other settings, perhaps
     films = list(draw_population(settings))
     with atomic_folder(folder) as scratch:
-        (scratch / IMAGES).mkdir(exist_ok=True)
-        drawn = track(_draw(films, scratch / IMAGES, settings, workers), total=len(films), label="drawing films")
-        lesions = list(drawn)
+        lesions = _write_films(scratch / IMAGES, films, settings, workers=workers, track=track)
         test = choose_test_patients(films, settings.seed)
         _write_table(scratch, films)
         _write_lists(scratch, films, test)
@@ -92,20 +93,31 @@ def choose_test_patients(films: Sequence[Film], seed: int) -> set[int]:
     return set(patients[np.argsort(keys)[-wanted:]].tolist())
 
 
-def _draw(films: Sequence[Film], images: Path, settings: PhantomSettings, workers: int) -> Iterator[tuple[Lesion, ...]]:
-    """Draw every film, in order, here or in ``workers`` processes."""
-    draw_one = partial(_draw_one, images=images, settings=settings)
+def _write_films(
+    images: Path, films: Sequence[Film], settings: PhantomSettings, *, workers: int, track: Track
+) -> list[tuple[Lesion, ...]]:
+    """Draw and write every film; what each shows."""
+    images.mkdir()
+    draw_one = partial(_write_film, images=images, settings=settings)
+    # Closing ends the processes before the caller clears away what they have written.
+    with closing(_mapped(draw_one, films, workers)) as drawn:
+        return list(track(drawn, total=len(films), label="drawing films"))
+
+
+def _mapped(
+    draw_one: Callable[[Film], tuple[Lesion, ...]], films: Sequence[Film], workers: int
+) -> Generator[tuple[Lesion, ...]]:
+    """Results in the order of the films, made here or in ``workers`` processes."""
     if workers == 1:
         yield from map(draw_one, films)
         return
     # Spawned, because a forked child inherits the locks of its parent's threads.
-    with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)
-    ) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         yield from pool.map(draw_one, films, chunksize=4)
 
 
-def _draw_one(film: Film, *, images: Path, settings: PhantomSettings) -> tuple[Lesion, ...]:
+def _write_film(film: Film, *, images: Path, settings: PhantomSettings) -> tuple[Lesion, ...]:
     """Write one PNG; what it shows."""
     picture = draw_film(film, settings)
     rng = np.random.default_rng([settings.seed, film.patient, film.follow_up, FORMAT_STREAM])
