@@ -1,6 +1,5 @@
-"""Reading predictions of anyone's model: which column is what, and whether each value can be a probability."""
+"""Reading predictions of anyone's model, each value seen to be a probability."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,24 +12,7 @@ from cxrbench import findings as vocabulary
 from cxrbench import runs
 from cxrbench.data.tables.sheets import LINE, read_sheet
 from cxrbench.errors import DataError
-
-IMAGE_COLUMNS = (
-    "image_id",
-    "image index",
-    "image",
-    "image name",
-    "image path",
-    "filename",
-    "file name",
-    "file",
-    "path",
-)
-"""Names of the column of images, folded; the first that a file has is used."""
-
-AFFIX = re.compile(
-    r"^(prob|probability|pred|prediction|score|p|y)[_ -]+|[_ -]+(prob|probability|pred|prediction|score)$"
-)
-"""What projects put before or after a finding's name."""
+from cxrbench.evaluate.columns import finding_columns, image_column
 
 FIRST_ROW = 1
 
@@ -65,8 +47,8 @@ def read_predictions(path: Path, *, findings: Sequence[str] = vocabulary.NIH) ->
             probability; the message has column and line.
     """
     sheet, place = _read(path)
-    image = _image_column(sheet, path)
-    columns = _finding_columns(sheet, tuple(findings), path)
+    image = image_column(sheet, path)
+    columns = finding_columns(sheet, tuple(findings), path)
     names = sheet[image].cast(pl.String).str.strip_chars()
     _require_names(names, image, place, path)
     convert = expit if is_of_a_run(path) else _probabilities
@@ -112,48 +94,6 @@ class Places:
     def of(self, row: int) -> str:
         """``line 7``."""
         return f"{self.word} {self.numbers[row]}"
-
-
-def _image_column(sheet: pl.DataFrame, path: Path) -> str:
-    """The column of image names."""
-    by_folded = {_folded(name): name for name in reversed(sheet.columns)}
-    for wanted in IMAGE_COLUMNS:
-        if found := by_folded.get(_folded(wanted)):
-            return found
-    raise DataError(
-        f"{path} has no column of image names: looked for {', '.join(IMAGE_COLUMNS)}; it has {_shown(sheet.columns)}"
-    )
-
-
-def _finding_columns(sheet: pl.DataFrame, findings: tuple[str, ...], path: Path) -> dict[str, str]:
-    """Column -> finding."""
-    columns: dict[str, str] = {}
-    for name in sheet.columns:
-        finding = _finding(name, findings)
-        if finding is None:
-            continue
-        if finding in columns.values():
-            first = next(column for column, taken in columns.items() if taken == finding)
-            raise DataError(f"{path}: columns {first!r} and {name!r} both mean {finding}; keep one")
-        columns[name] = finding
-    if not columns:
-        raise DataError(
-            f"{path} has no column of a finding: it has {_shown(sheet.columns)}; valid names: {', '.join(findings)}"
-        )
-    return columns
-
-
-def _finding(name: str, findings: tuple[str, ...]) -> str | None:
-    """The finding that a column's name means, with or without an affix."""
-    return vocabulary.canonical(name, findings) or vocabulary.canonical(AFFIX.sub("", name.lower()), findings)
-
-
-def _folded(name: str) -> str:
-    return " ".join(name.replace("_", " ").replace("-", " ").lower().split())
-
-
-def _shown(columns: Sequence[str]) -> str:
-    return ", ".join(repr(name) for name in columns if name != LINE)
 
 
 def _require_names(names: pl.Series, column: str, place: Places, path: Path) -> None:

@@ -11,6 +11,7 @@ import polars as pl
 from scipy.special import expit
 
 from cxrbench.evaluate import comparison, curves, discrimination, ensembles, gaps, operation, probabilities, ranking
+from cxrbench.evaluate.calibrations import AS_THEY_ARE, PLATT, calibrated, fit_calibrations
 from cxrbench.evaluate.groups import group_rows
 from cxrbench.evaluate.reading import Scores, SplitRuns
 from cxrbench.stats.bootstrap import Resamples, resample_patients
@@ -79,10 +80,10 @@ def _measure_run(shared: Shared, run: Scores) -> tuple[Tables, dict[str, Any]]:
     if run.validation is None:
         raise ValueError(f"{run.run} has no validation scores")
     aucs = discrimination.grouped_aucs(own.test, run, shared.masks)
-    calibrations = probabilities.fit_calibrations(own.validation, run.validation)
+    calibrations = fit_calibrations(own.validation, run.validation)
     chances = {
-        probabilities.AS_THEY_ARE: expit(run.logits),
-        probabilities.PLATT: probabilities.calibrated(run.logits, own.test.findings, calibrations),
+        AS_THEY_ARE: expit(run.logits),
+        PLATT: calibrated(run.logits, own.test.findings, calibrations),
     }
     tables = {
         "auc": discrimination.auc_table(own.test, run, aucs, shared.counts),

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from cxrbench.evaluate.calibrations import stated, stated_rows
 from cxrbench.evaluate.discrimination import known, no_auc_reason
-from cxrbench.evaluate.probabilities import RUN_COLUMNS, stated, stated_rows
+from cxrbench.evaluate.probabilities import RUN_COLUMNS
 from cxrbench.evaluate.reading import HeldOut, Scores
 from cxrbench.stats.operating_points import (
     operating_point,

@@ -1,20 +1,19 @@
 """Evaluating and comparing files of predictions, of any model of anyone."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
-from cxrbench import files
 from cxrbench import findings as vocabulary
 from cxrbench.errors import DataError
 from cxrbench.evaluate import comparison, discrimination, gaps, ranking
+from cxrbench.evaluate.calibrations import AS_THEY_ARE
+from cxrbench.evaluate.evaluation import Evaluation, require_ours, write_evaluation
 from cxrbench.evaluate.gaps import group_pairs
 from cxrbench.evaluate.groups import group_rows
 from cxrbench.evaluate.matching import Predictions, named_apart, read_predictions
-from cxrbench.evaluate.probabilities import AS_THEY_ARE, probability_tables
+from cxrbench.evaluate.probabilities import probability_tables
 from cxrbench.evaluate.reading import HeldOut, Scores
 from cxrbench.evaluate.truth import (
     GIVEN,
@@ -25,33 +24,11 @@ from cxrbench.evaluate.truth import (
     require_same_labels,
     require_untrained,
 )
-from cxrbench.evaluate.writing import replaced_folder
 from cxrbench.runs import RunName
 from cxrbench.stats.bootstrap import Resamples, resample_patients
 
 REPLICATES = 2000
 """Of the patient bootstrap."""
-
-RECORD_FILE = "evaluation.json"
-"""How files were understood; its presence marks a folder of results that may be replaced."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What was measured, and how the files were understood."""
-
-    folder: Path
-    matched: dict[str, dict[str, str]]
-    """Model -> column of its file -> what it was taken for."""
-    ignored: dict[str, tuple[str, ...]]
-    """Model -> columns that were not used."""
-    dropped: dict[str, int]
-    """Model -> images left out because another model has no prediction of them."""
-    images: int
-    patients: int
-    findings: tuple[str, ...]
-    tables: dict[str, pl.DataFrame]
-    """By name, as written."""
 
 
 def evaluate_files(
@@ -118,7 +95,7 @@ def compare_files(
     Raises:
         DataError: As for ``evaluate_files``; or the models share no image or no finding.
     """
-    _require_ours(out)
+    require_ours(out)
     truth_file = read_labels(labels, table_format=table_format, findings=findings)
     models = named_apart([read_predictions(path, findings=truth_file.findings) for path in predictions])
     scores = {name: _with_own_names(model, truth_file) for name, model in models.items()}
@@ -137,7 +114,7 @@ def compare_files(
         findings=truth.findings,
         tables=_tables(truth, in_order, resamples),
     )
-    _write(result, labels)
+    write_evaluation(result, labels)
     return result
 
 
@@ -184,43 +161,3 @@ def _tables(truth: HeldOut, scores: Sequence[Scores], resamples: Resamples | Non
         tables["comparison"] = comparison.paired_comparisons(truth, scores)
         tables["rank_correlation"] = ranking.mean_ranks(ranking.rank_table(truth, scores))
     return tables
-
-
-def _require_ours(out: Path) -> None:
-    """Refuse to replace a folder that holds anything but earlier results.
-
-    Raises:
-        DataError: It holds other files.
-    """
-    if out.exists() and not out.is_dir():
-        raise DataError(f"{out} is a file; choose a folder for --out")
-    if out.is_dir() and any(out.iterdir()) and not (out / RECORD_FILE).is_file():
-        raise DataError(f"{out} holds other files than results; choose a new folder for --out")
-
-
-@contextmanager
-def _writing(out: Path) -> Iterator[Path]:
-    """Replace the folder; what the system refuses is one line."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with replaced_folder(out) as scratch:
-            yield scratch
-    except OSError as error:
-        raise DataError(f"cannot write {out}: {error.strerror or error}") from None
-
-
-def _write(result: Evaluation, labels: Path) -> None:
-    record = {
-        "labels": {"file": labels.name, "digest": files.digest_file(labels)},
-        "images": result.images,
-        "patients": result.patients,
-        "findings": list(result.findings),
-        "models": {
-            name: {"matched": matched, "ignored": list(result.ignored[name]), "images_dropped": result.dropped[name]}
-            for name, matched in result.matched.items()
-        },
-    }
-    with _writing(result.folder) as scratch:
-        for name, table in result.tables.items():
-            table.write_csv(scratch / f"{name}.csv")
-        files.write_json(scratch / RECORD_FILE, record)

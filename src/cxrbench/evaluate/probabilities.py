@@ -1,30 +1,21 @@
 """What each run's probabilities are worth: as they are, and calibrated on the validation images."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from cxrbench.evaluate.calibrations import stated_rows
 from cxrbench.evaluate.discrimination import known, no_auc_reason
-from cxrbench.evaluate.reading import NOT_STATED, HeldOut
+from cxrbench.evaluate.reading import HeldOut
 from cxrbench.runs import RunName
 from cxrbench.stats import calibration
 from cxrbench.stats.bootstrap import BootstrapInterval, Resamples
 from cxrbench.stats.calibration import ProbabilityMeasures, probability_measures
-from cxrbench.stats.calibrators import IsotonicCalibrator, SigmoidCalibrator, fit_isotonic, fit_platt, fit_temperature
 from cxrbench.stats.decision import net_benefit
 from cxrbench.stats.precision import average_precision
 
-Calibrator = SigmoidCalibrator | IsotonicCalibrator
-
-AS_THEY_ARE, PLATT = "none", "platt"
-METHODS: dict[str, Callable[[np.ndarray, np.ndarray], Calibrator]] = {
-    PLATT: fit_platt,
-    "temperature": fit_temperature,
-    "isotonic": fit_isotonic,
-}
 MEASURES = ("average_precision", "brier_skill", "slope", "intercept", "calibration_error")
 THRESHOLDS = np.geomspace(0.005, 0.5, 25)
 """Probabilities at which one might act, from a screening to an even chance."""
@@ -54,61 +45,6 @@ NET_BENEFIT_SCHEMA = {
     "net_benefit": pl.Float64,
     "act_on_all": pl.Float64,
 }
-
-
-@dataclass(frozen=True)
-class Calibrations:
-    """One run's calibrators."""
-
-    fitted: dict[str, dict[str, Calibrator]]
-    """Finding -> method -> calibrator, where one could be fitted."""
-    reasons: dict[str, str]
-    """Finding -> why a method is missing."""
-
-    def record(self) -> dict[str, Any]:
-        """As a JSON value."""
-        return {
-            finding: {method: asdict(one) for method, one in of_finding.items()}
-            | ({"reason": self.reasons[finding]} if finding in self.reasons else {})
-            for finding, of_finding in self.fitted.items()
-        }
-
-
-def fit_calibrations(validation: HeldOut, logits: np.ndarray) -> Calibrations:
-    """Fit every method to every finding, on validation images alone."""
-    fitted: dict[str, dict[str, Calibrator]] = {}
-    reasons: dict[str, str] = {}
-    for column, finding in enumerate(validation.findings):
-        values, present = stated(validation, logits, column)
-        fitted[finding] = {}
-        for method, fit in METHODS.items():
-            try:
-                fitted[finding][method] = fit(values.astype(np.float64), present)
-            except ValueError as error:
-                reasons[finding] = str(error)
-    return Calibrations(fitted, reasons)
-
-
-def stated(truth: HeldOut, values: np.ndarray, column: int) -> tuple[np.ndarray, np.ndarray]:
-    """Values and truth of one finding, of the images whose label is stated."""
-    rows = stated_rows(truth, column)
-    return values[rows, column], truth.labels[rows, column] == 1
-
-
-def stated_rows(truth: HeldOut, column: int) -> np.ndarray:
-    """Images whose label is stated."""
-    return np.flatnonzero(truth.labels[:, column] != NOT_STATED)
-
-
-def calibrated(logits: np.ndarray, findings: tuple[str, ...], calibrations: Calibrations) -> np.ndarray:
-    """Probabilities (N, L) by Platt's method; NaN for a finding that has none."""
-    columns = [
-        calibrations.fitted[finding][PLATT](logits[:, column])
-        if PLATT in calibrations.fitted[finding]
-        else np.full(len(logits), np.nan)
-        for column, finding in enumerate(findings)
-    ]
-    return np.stack(columns, axis=1)
 
 
 def probability_tables(

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from cxrbench.evaluate.probabilities import PLATT
+from cxrbench.evaluate.calibrations import PLATT
 from cxrbench.report.blocks import Block, Choice, Choices, Legend, Note, Section, Shown
 from cxrbench.report.figures.calibration import calibration_panel
 from cxrbench.report.figures.decision import decision_panel

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from cxrbench.evaluate.probabilities import AS_THEY_ARE, PLATT
+from cxrbench.evaluate.calibrations import AS_THEY_ARE, PLATT
 from cxrbench.report.results import Results
 from cxrbench.report.tables.table import Cell, Row, Table
 from cxrbench.report.words import NOTHING, decimal, percent, title_of
