@@ -272,3 +272,39 @@ def test_runs_on_other_images(tmp_path):
     rewrite(study, lambda own: own.head(own.height - 2))
     with pytest.raises(StudyError, match="they differ in 2"):
         evaluate_study(study)
+
+
+@pytest.mark.parametrize("name", ["predictions-test.parquet", "predictions-val.parquet", "config.json", "history.csv"])
+@pytest.mark.parametrize("damage", ["absent", "cut short"])
+def test_a_file_that_cannot_be_read(small, name, damage):
+    path = RunName("ft", "resample-1", 0).folder(small) / name
+    if damage == "absent":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(StudyError, match=rf"{name} cannot be read \(.+\); delete its run") as caught:
+        evaluate_study(small)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_epoch_kept_is_that_of_the_lowest_validation_loss(study):
+    row = result(study, "runs.csv").row(0, named=True)
+    folder = RunName(row["approach"], row["split"], row["seed"]).folder(study)
+    history = pl.read_csv(folder / "history.csv")
+    assert row["epochs"] == history.height
+    assert row["best_epoch"] == int(np.argmin(history["val_loss"]))
+    assert row["best_val_loss"] == history["val_loss"].min()
+    assert row["seconds"] == pytest.approx(history["seconds"].sum())
+    assert row["hash"] == json.loads((folder / "config.json").read_text())["hash"]
+
+
+def test_counts_of_the_archive(study):
+    table = pl.read_parquet(study / runs.TABLE_FILE)
+    archive = result(study, "archive.csv")
+    count = {(row["finding"], row["sex"], row["view"]): row for row in archive.iter_rows(named=True)}
+    women = table.filter(pl.col("sex") == "F", pl.col("view") == "AP", pl.col("Effusion") == 1)
+    assert count["Effusion", "F", "AP"]["images"] == women.height
+    assert count["Effusion", "F", "AP"]["patients"] == women["patient_id"].n_unique()
+    assert count["all images", "any", "any"]["images"] == table.height
+    assert count["Mass", "any", "PA"]["images"] == table.filter(pl.col("view") == "PA")["Mass"].sum()
+    assert result(study, "ages.csv")["images"].sum() == table.height

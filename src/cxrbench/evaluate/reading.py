@@ -1,7 +1,8 @@
 """A study's finished runs, read back and checked: nothing is evaluated on patients that were trained on."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -74,7 +75,22 @@ def read_table(study: Path) -> pl.DataFrame:
     path = study / runs.TABLE_FILE
     if not path.is_file():
         raise StudyError(f"{path} does not exist; is {study} the folder that `cxrbench run --out` wrote?")
-    return pl.read_parquet(path).sort("image_id")
+    with readable(path):
+        return pl.read_parquet(path).sort("image_id")
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what goes wrong in reading a file of a study into one line.
+
+    Raises:
+        StudyError: The file is absent, cut short or of another kind.
+    """
+    try:
+        yield
+    except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise StudyError(f"{path} cannot be read ({said}); delete its run and run the study again") from None
 
 
 def findings_of(table: pl.DataFrame) -> tuple[str, ...]:
@@ -93,7 +109,9 @@ def read_splits(study: Path, names: Iterable[str]) -> dict[str, Split]:
 
 def read_config(study: Path, run: RunName) -> dict[str, Any]:
     """The resolved settings of a finished run."""
-    config: dict[str, Any] = json.loads((run.folder(study) / runs.CONFIG_FILE).read_text(encoding="utf-8"))
+    path = run.folder(study) / runs.CONFIG_FILE
+    with readable(path):
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return config
 
 
@@ -122,7 +140,8 @@ def _read_part(
     logits = []
     for run in names:
         path = run.folder(study) / runs.predictions_file(part)
-        predictions = pl.read_parquet(path).sort("image_id")
+        with readable(path):
+            predictions = pl.read_parquet(path).sort("image_id")
         predicted = predictions["image_id"]
         _check_images(path, predicted, table, split, part)
         first = predicted if first is None else first

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from cxrbench import runs
-from cxrbench.evaluate.reading import read_config
+from cxrbench.evaluate.reading import read_config, readable
 from cxrbench.runs import RunName
 
 RUN_COLUMNS = ("approach", "split", "seed")
@@ -62,9 +62,9 @@ def failure_table(study: Path) -> pl.DataFrame:
 
 
 def _read_history(study: Path, run: RunName) -> pl.DataFrame:
-    return pl.read_csv(run.folder(study) / runs.HISTORY_FILE, schema_overrides=HISTORY_SCHEMA).select(
-        list(HISTORY_SCHEMA)
-    )
+    path = run.folder(study) / runs.HISTORY_FILE
+    with readable(path):
+        return pl.read_csv(path, schema_overrides=HISTORY_SCHEMA).select(list(HISTORY_SCHEMA))
 
 
 def _named(history: pl.DataFrame, run: RunName) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from cxrbench import runs
+from cxrbench.evaluate.reading import read_config, readable
 from cxrbench.report.study import Study
 from cxrbench.report.tables.table import Row, Table, cells
 from cxrbench.report.words import NOTHING, count, decimal, duration, listed
@@ -51,7 +52,9 @@ def machines(study: Study) -> list[tuple[str, list[tuple[str, str]]]]:
     """Distinct environments of the runs: on how many runs, then name and value."""
     found: dict[str, int] = {}
     for run in _run_names(study):
-        environment = json.loads((run.folder(study.folder) / runs.ENVIRONMENT_FILE).read_text(encoding="utf-8"))
+        path = run.folder(study.folder) / runs.ENVIRONMENT_FILE
+        with readable(path):
+            environment = json.loads(path.read_text(encoding="utf-8"))
         environment.pop("training_seconds", None)
         key = json.dumps(environment)
         found[key] = found.get(key, 0) + 1
@@ -137,9 +140,7 @@ def _absences(splits: pl.DataFrame) -> str:
 
 def _config(study: Study) -> dict[str, Any]:
     """Settings of the first run; what it says of store and table holds for all."""
-    run = next(_run_names(study))
-    config: dict[str, Any] = json.loads((run.folder(study.folder) / runs.CONFIG_FILE).read_text(encoding="utf-8"))
-    return config
+    return read_config(study.folder, next(_run_names(study)))
 
 
 def _run_names(study: Study) -> Iterator[RunName]:
