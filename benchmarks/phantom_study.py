@@ -39,6 +39,7 @@ def main() -> None:
         generate_release(films, FILMS, workers=arguments.workers)
     command = ["run", HERE / "phantom_study.yaml", "--data", films, "--out", study, "--workers", arguments.workers]
     subprocess.run([sys.executable, "-m", "cxrbench", *map(str, command)], check=True)
+    (HERE / "results").mkdir(exist_ok=True)
     answers = summarise(study)
     answers.write_csv(HERE / "results" / "phantom_study.csv", float_precision=4)
     record = {

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+# Before torch is loaded: spinning threads of several test processes starve each other.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 settings.register_profile("busy machine", deadline=None)
 settings.load_profile("busy machine")
 

@@ -97,6 +97,10 @@ def test_a_study_file_is_read_and_overridden(tmp_path):
         ("dat: a\nout: b", "unknown key 'dat'; valid keys here: .*data"),
         ("data: a\nout: b\nseeds: [one]", "seeds.0: .*integer.*got 'one'"),
         ("data: a\nout: b\nsplits: {resamples: 0}", "splits: no split asked for"),
+        ("data: a\nout: b\nsplits: {folds: 1}", "splits: one fold leaves nothing to train on"),
+        ("data: a\nout: b\nsplits: {fractions: [0.8, 0.1, 0.2]}", "splits: fractions .* add up to 1"),
+        ("data: a\nout: b\nseeds: [-1]", "seeds.0: .*greater than or equal to 0; got -1"),
+        ("data: a\nout: b\napproaches: [ft, ots, ft]", "approaches names one twice"),
         ("- data", "expected keys and values, got list"),
         ("data: [1\n", r"study\.yaml, line 2, column 1: broken YAML"),
         ("data: a\nout: b\nrecipe: {epochs: 0}", "recipe.epochs: .*greater than or equal to 1; got 0"),
@@ -129,6 +133,22 @@ def test_an_approach_of_ones_own_extends_a_packaged_one(tmp_path):
     path.write_text("extends: large\nname: wide\nsummary: wider\nbackbone: {width: 96}\n", encoding="utf-8")
     approach = config.load_approach(str(path))
     assert (approach.backbone.width, approach.backbone.extra_pool, approach.name) == (96, True, "wide")
+    assert config.load_profile("paper").apply(approach).backbone.width == 96
+    assert config.load_profile("small").apply(approach).backbone.width == 24
+
+
+def test_a_size_that_a_profile_does_not_know_is_refused(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("extends: large\nname: own\nsummary: larger\ninput: {store_size: 512}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"approach own: profile small has no store_size for 512; it has 224, 256"):
+        config.load_profile("small").apply(config.load_approach(str(path)))
+
+
+def test_paths_in_a_study_file_start_at_the_file(tmp_path):
+    text = "data: films\nout: out\nweights: w.pth\napproaches: [own.yaml, ft]\n"
+    settings = config.load_study(study_yaml(tmp_path, text), {})
+    assert settings.weights == str(tmp_path / "w.pth")
+    assert settings.approaches == (str(tmp_path / "own.yaml"), "ft")
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 from importlib import resources
 from importlib.resources.abc import Traversable
+from math import isclose
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -16,6 +17,8 @@ PAPER_APPROACHES = ("ots", "ots-meta", "ft", "ft-meta", "1channel", "1channel-me
 
 PAPER_BLOCKS = {38: (3, 4, 2, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 """Bottleneck blocks per stage. The paper does not give those of ResNet-38: (3, 4, 2, 3) is our reading."""
+
+PAPER_WIDTH = 64
 
 HUB, STAND_IN = "hub", "stand-in"
 
@@ -130,7 +133,7 @@ class Profile(Settings):
     name: str
     summary: str
     blocks: dict[int, tuple[int, int, int, int]] = PAPER_BLOCKS
-    width: int = 64
+    width: int = PAPER_WIDTH
     sizes: dict[int, int] = Field({}, description="the paper's image and store sizes -> this profile's, pixels")
     recipe: RecipeChange = RecipeChange()
     augmentation: Augmentation | None = None
@@ -138,22 +141,30 @@ class Profile(Settings):
 
     def apply(self, approach: Approach) -> Approach:
         """The approach at this profile's size."""
-        sizes = {
-            name: self.sizes.get(paper, paper)
-            for name, paper in (
-                ("image_size", approach.input.image_size),
-                ("store_size", approach.input.store_size),
-            )
+        own = approach.backbone
+        backbone = {
+            "blocks": own.blocks or self.blocks[own.depth],
+            "width": own.width * self.width // PAPER_WIDTH,
         }
-        backbone = {"blocks": self.blocks[approach.backbone.depth], "width": self.width}
+        sizes = {name: self._size(approach, name) for name in ("image_size", "store_size")}
         return approach.model_copy(
             update={
-                "backbone": approach.backbone.model_copy(update=backbone),
+                "backbone": own.model_copy(update=backbone),
                 "input": approach.input.model_copy(update=sizes),
                 "recipe": self.recipe.apply(approach.recipe),
                 "augmentation": self.augmentation or approach.augmentation,
             }
         )
+
+    def _size(self, approach: Approach, name: str) -> int:
+        """An approach's image or store size at this profile."""
+        paper = int(getattr(approach.input, name))
+        if self.sizes and paper not in self.sizes:
+            known = ", ".join(str(size) for size in self.sizes)
+            raise ConfigError(
+                f"approach {approach.name}: profile {self.name} has no {name} for {paper}; it has {known}"
+            )
+        return self.sizes.get(paper, paper)
 
 
 class SplitPlan(Settings):
@@ -163,12 +174,16 @@ class SplitPlan(Settings):
     fractions: tuple[float, float, float] = (0.7, 0.1, 0.2)
     folds: int = Field(0, ge=0)
     official: bool = Field(False, description="also the release's official lists")
-    seed: int = 0
+    seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Self:
         if not (self.resamples or self.folds or self.official):
             raise ValueError("no split asked for: set resamples, folds or official")
+        if self.folds == 1:
+            raise ValueError("one fold leaves nothing to train on: folds needs 0, or 2 and more")
+        if min(self.fractions) <= 0 or not isclose(sum(self.fractions), 1):
+            raise ValueError("fractions of train, val and test must be above 0 and add up to 1")
         return self
 
 
@@ -183,11 +198,19 @@ class StudySettings(Settings):
     allow_missing: bool = Field(False, description="go on with the images that are there and readable")
     approaches: tuple[str, ...] = Field(PAPER_APPROACHES, min_length=1)
     splits: SplitPlan = SplitPlan()
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((0,), min_length=1)
     profile: str = "paper"
     weights: str = Field(HUB, description=f"{HUB!r} (timm's hub), {STAND_IN!r}, or a file of ImageNet weights")
     recipe: RecipeChange = RecipeChange()
     workers: int | None = Field(None, ge=1, description="processes at a time; null: one per core decodes, one run")
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len(set(self.approaches)) < len(self.approaches):
+            raise ValueError("approaches names one twice")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds names one twice")
+        return self
 
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
@@ -253,8 +276,22 @@ def load_study(path: Path, changes: dict[str, Any]) -> StudySettings:
         raise ConfigError(f"{path}: expected keys and values, got {type(raw).__name__}")
     for key in ("data", "out", "labels", "table_format", "store"):
         if isinstance(raw.get(key), str):
-            raw[key] = path.parent / Path(raw[key]).expanduser()
+            raw[key] = _from(path, raw[key])
+    if isinstance(raw.get("weights"), str) and raw["weights"] not in {HUB, STAND_IN}:
+        raw["weights"] = _from(path, raw["weights"])
+    if isinstance(raw.get("approaches"), list):
+        raw["approaches"] = [_from(path, name) if is_path(name) else name for name in raw["approaches"]]
     return parse_settings(merged(raw, changes), StudySettings, where=str(path))
+
+
+def _from(path: Path, name: str) -> str:
+    """A path as the file at ``path`` means it."""
+    return str(path.parent / Path(name).expanduser())
+
+
+def is_path(approach: Any) -> bool:
+    """Whether an approach is given by its YAML file."""
+    return isinstance(approach, str) and approach.endswith((".yaml", ".yml"))
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -281,15 +318,13 @@ def approach_text(name: str) -> str:
         ConfigError: No such approach; the message lists the names.
     """
     if name not in approach_names():
-        raise ConfigError(
-            f"unknown approach {name!r}; valid names: {', '.join(approach_names())}, or a YAML file's path"
-        )
+        raise ConfigError(f"unknown approach {name!r}; valid names: {', '.join(approach_names())}")
     return (_packaged("approaches") / f"{name}.yaml").read_text(encoding="utf-8")
 
 
 def load_approach(name: str) -> Approach:
     """An approach by its packaged name, or from a YAML file when ``name`` ends in ``.yaml``."""
-    if name.endswith((".yaml", ".yml")):
+    if is_path(name):
         return parse_settings(_extended(read_yaml(Path(name)), name), Approach, where=name)
     return parse_settings(_raw_approach(name), Approach, where=f"approach {name}")
 

@@ -1,5 +1,6 @@
 """Writing that is never seen half done, and digests that identify content."""
 
+import errno
 import hashlib
 import json
 import os
@@ -49,6 +50,11 @@ def atomic_file(path: Path) -> Iterator[Path]:
     try:
         yield scratch
         scratch.replace(path)
+    except Exception as error:
+        # Writers in other languages hide a full disk in errors of their own.
+        if "os error 28" in str(error) or "No space left" in str(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
     finally:
         scratch.unlink(missing_ok=True)
 

@@ -97,10 +97,42 @@ def test_a_failed_run_is_told_and_the_others_are_made(films, tmp_path, quick_fit
 
 
 def test_a_run_of_other_settings_is_refused_with_what_differs(films, tmp_path, quick_fit):
-    list(carry_out(make_plan(prepare_study(settings(films, tmp_path / "study")))))
-    other = prepare_study(settings(films, tmp_path / "study", recipe={"epochs": 2}))
+    study = settings(films, tmp_path / "study")
+    list(carry_out(make_plan(prepare_study(study))))
+    path = RunName("1channel", "resample-1", 0).folder(study.out) / "config.json"
+    made_with = json.loads(path.read_text())
+    made_with["approach"]["recipe"]["epochs"] = 2
+    path.write_text(json.dumps(made_with | {"hash": "of other settings"}))
     with pytest.raises(StudyError, match=r"seed-0: made with other settings \(approach.recipe.epochs\)"):
-        make_plan(other)
+        make_plan(prepare_study(study))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"profile": "paper"}, "began with profile 'small', not 'paper'"),
+        ({"recipe": {"epochs": 2}}, r"began with recipe .*'epochs': 1.*, not .*'epochs': 2"),
+        ({"weights": "stand-in"}, "began with weights 'hub', not 'stand-in'"),
+    ],
+)
+def test_a_study_goes_on_as_it_began(films, tmp_path, change, said):
+    prepare_study(settings(films, tmp_path / "study"))
+    with pytest.raises(StudyError, match=said):
+        prepare_study(settings(films, tmp_path / "study", **change))
+
+
+def test_narrowing_a_study_does_not_forget_its_stand_in_weights(films, tmp_path, monkeypatch):
+    monkeypatch.setattr("cxrbench.study.preparation.load_profile", _without_pre_training)
+    prepare_study(settings(films, tmp_path / "study", approaches=("ots",), weights="stand-in"))
+    prepare_study(settings(films, tmp_path / "study", approaches=("1channel",), weights="stand-in"))
+    assert json.loads((tmp_path / "study" / "study.json").read_text())["weights"]["is_stand_in"]
+
+
+def test_runs_side_by_side_equal_runs_one_by_one_in_number(films, tmp_path):
+    study = settings(films, tmp_path / "study", splits={"resamples": 1})
+    outcomes = list(carry_out(make_plan(prepare_study(study)), workers=2))
+    assert [outcome.failure for outcome in outcomes] == [None, None]
+    assert len(finished_runs(study.out)) == 2
 
 
 def test_a_damaged_run_is_named(films, tmp_path, quick_fit):
@@ -215,6 +247,8 @@ def test_a_killed_study_goes_on_to_the_same_predictions(films, tmp_path):
         assert process.returncode == 0, said
     name = finished_runs(tmp_path / "calm")
     assert name == finished_runs(tmp_path / "killed") == [RunName("1channel-meta", "resample-1", 0)]
+    files = [{path.name for path in name[0].folder(tmp_path / which).iterdir()} for which in ("calm", "killed")]
+    assert files[0] == files[1]
     for part in ("val", "test"):
         calm, killed = (
             pl.read_parquet(name[0].folder(tmp_path / which) / predictions_file(part)) for which in ("calm", "killed")

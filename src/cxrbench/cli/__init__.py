@@ -10,7 +10,7 @@ from cxrbench import __version__
 from cxrbench.cli import archives, measures, studies
 from cxrbench.errors import CxrbenchError
 
-BAD_INPUT, INTERRUPTED = 2, 130
+BAD_INPUT = 2
 
 app = typer.Typer(
     name="cxrbench",
@@ -36,9 +36,6 @@ def main() -> None:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}")
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        sys.exit(INTERRUPTED)
 
 
 def _fail(message: str) -> None:

@@ -46,7 +46,9 @@ def phantom(
     patients: Annotated[int, typer.Option(min=2, help="Patients; each has 1 to 20 films, 3 on average.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal bytes.")] = 0,
     size_px: Annotated[int, typer.Option(min=64, max=4096, help="Side of the films.")] = 1024,
-    detail_px: Annotated[int, typer.Option(min=32, help="Smallest input that shows small nodules.")] = 448,
+    detail_px: Annotated[
+        int | None, typer.Option(min=32, help="Smallest input that shows small nodules (default: 448, or --size-px).")
+    ] = None,
     label_noise: Annotated[float, typer.Option(min=0, max=1, help="Share of labels that are wrong.")] = 0.0,
     prevalence_scale: Annotated[float, typer.Option(min=0, max=10, help="Multiplies NIH's prevalences.")] = 1.0,
     workers: Workers = None,
@@ -60,7 +62,7 @@ def phantom(
         patients=patients,
         seed=seed,
         size_px=size_px,
-        detail_px=detail_px,
+        detail_px=detail_px or min(448, size_px),
         label_noise=label_noise,
         prevalence_scale=prevalence_scale,
     )

@@ -8,7 +8,7 @@ import typer
 from cxrbench.cli.options import Format
 
 if TYPE_CHECKING:
-    from cxrbench.evaluate.predictions import Evaluation
+    from cxrbench.evaluate.evaluation import Evaluation
 
 LabelFile = Annotated[Path, typer.Option("--labels", help="The release's label file, or a study's table.parquet.")]
 Results = Annotated[Path, typer.Option("--out", help="Folder of the result tables.")]

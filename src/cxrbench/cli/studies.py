@@ -1,6 +1,8 @@
 """Subcommands about studies."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +14,7 @@ from cxrbench.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from cxrbench.config import StudySettings
 
-FAILED_RUNS = 1
+FAILED_RUNS, INTERRUPTED = 1, 130
 
 
 def run(
@@ -65,7 +67,7 @@ def _run_study(settings: "StudySettings", *, only_splits: list[str], is_dry: boo
     from cxrbench.study.preparation import locked
     from cxrbench.terminal import StudyBars, shown_progress
 
-    with locked(settings.out):
+    with _stoppable(), locked(settings.out):
         with shown_progress() as track:
             materials = study.prepare_study(settings, track=track)
         for note in materials.notes:
@@ -86,6 +88,16 @@ def _run_study(settings: "StudySettings", *, only_splits: list[str], is_dry: boo
         print(f"failed: {outcome.name}: {outcome.failure}", file=sys.stderr)
     if failures:
         sys.exit(FAILED_RUNS)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Ctrl-C is a way to stop a study, not an error."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        sys.exit(INTERRUPTED)
 
 
 def _write_report(folder: Path) -> None:

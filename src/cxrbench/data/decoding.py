@@ -105,10 +105,10 @@ def start_worker() -> None:
     """Prepare a decoding process: one thread, deaf to Ctrl-C (its parent reacts), gone when its parent is."""
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    threading.Thread(target=follow_parent, daemon=True).start()
 
 
-def _follow_parent() -> None:
+def follow_parent() -> None:
     """End this process when the parent was killed: it would wait for work forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -64,7 +64,7 @@ class TrainingBatches:
         order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.part))
         for number in range(len(self)):
             chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
-            rng = np.random.default_rng([self.seed, self.epoch, number])
+            rng = np.random.default_rng([self.seed, self.epoch, number + 1])  # 0 at the end would be the order's
             source, size = self.part.pixels.shape[1], self.part.image_size
             affines = draw_affines(rng, self.augmentation, count=len(chosen), source=source, size=size)
             yield self.part.batch(chosen, affines)

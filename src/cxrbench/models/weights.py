@@ -13,8 +13,6 @@ from cxrbench.errors import WeightsError
 from cxrbench.models.backbones import ResNet, build_backbone, hub_weights
 from cxrbench.models.standin import stand_in_weights
 
-PAPER_WIDTH = 64
-
 
 def obtain_weights(source: str, backbone: Backbone, *, image_size: int, stand_in_steps: int) -> dict[str, Tensor]:
     """Weights for the three-channel form of ``backbone``: every parameter and statistic, checked by name and shape.

@@ -1,10 +1,11 @@
 """Making the runs of a plan; where a cluster plugs in, it replaces ``run_here``."""
 
 import multiprocessing
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import polars as pl
 import torch
 from safetensors.torch import load_file
 
+from cxrbench.data.decoding import follow_parent
 from cxrbench.data.store import open_store
 from cxrbench.environment import usable_cores
 from cxrbench.errors import CxrbenchError
@@ -53,15 +55,32 @@ def carry_out(plan: Plan, *, workers: int = 1, begin: Begin = _begin_silently) -
 
 
 def _side_by_side(tasks: Sequence[RunTask], workers: int) -> Iterator[Outcome]:
+    """Each lane is a thread with one process of its own, so that a process that is killed takes one run with it."""
     threads = max(1, usable_cores() // workers)
+    lanes = ThreadPoolExecutor(workers)
+    try:
+        for future in as_completed([lanes.submit(_in_a_process, task, threads) for task in tasks]):
+            yield future.result()
+    finally:
+        lanes.shutdown(cancel_futures=True)
+
+
+def _in_a_process(task: RunTask, threads: int) -> Outcome:
+    """Make one run in a fresh process; its memory goes with it."""
     spawn = multiprocessing.get_context("spawn")  # a fork would copy torch's threads half-way
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
-        names = {pool.submit(perform, task): task.name for task in tasks}
-        for future in as_completed(names):
-            try:
-                yield future.result()
-            except BrokenProcessPool:
-                yield Outcome(names[future], 0.0, failure="its process was killed, perhaps for want of memory")
+    with ProcessPoolExecutor(1, mp_context=spawn, initializer=_start_process, initargs=(threads,)) as pool:
+        try:
+            return pool.submit(perform, task).result()
+        except BrokenProcessPool as error:
+            reason = "its process was killed, perhaps for want of memory"
+            _note_failure(partial_of(task.name.folder(task.study)) / FAILURE_FILE, reason, error)
+            return Outcome(task.name, 0.0, failure=reason)
+
+
+def _start_process(threads: int) -> None:
+    """Take a share of the cores, and end when the parent was killed."""
+    torch.set_num_threads(threads)
+    threading.Thread(target=follow_parent, daemon=True).start()
 
 
 def perform(task: RunTask, *, report: ReportStep = ignore_steps) -> Outcome:
@@ -73,6 +92,8 @@ def perform(task: RunTask, *, report: ReportStep = ignore_steps) -> Outcome:
     folder = task.name.folder(task.study)
     failure_file = partial_of(folder) / FAILURE_FILE
     failure_file.unlink(missing_ok=True)
+    for litter in partial_of(folder).glob(".*.partial"):  # of a process that was killed while it wrote
+        litter.unlink()
     try:
         with atomic_folder(folder, keep_on_error=True) as scratch:
             _fit(task, scratch, report)

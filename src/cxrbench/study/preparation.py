@@ -2,10 +2,12 @@
 
 import fcntl
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from safetensors.torch import save_file
@@ -85,6 +87,7 @@ def prepare_study(settings: StudySettings, *, track: Track = silent) -> Material
         CxrbenchError: Settings, archive, weights or an earlier state of the study do not allow it.
     """
     profile = load_profile(settings.profile)
+    _check_continuation(settings)
     approaches = tuple(_resolve(name, profile, settings) for name in settings.approaches)
     archive = _read(settings, track)
     weights = _prepare_weights(settings, approaches, profile)
@@ -105,6 +108,30 @@ def prepare_study(settings: StudySettings, *, track: Track = silent) -> Material
         notes=_notes(archive, store),
         weights=weights,
     )
+
+
+def _earlier(study: Path, key: str) -> Any:
+    """What an earlier call wrote into the study's record; None where there is none."""
+    try:
+        return json.loads((study / STUDY_FILE).read_text(encoding="utf-8")).get(key)
+    except FileNotFoundError:
+        return None
+    except (ValueError, AttributeError) as error:
+        raise StudyError(f"{study / STUDY_FILE}: damaged ({error}); remove it, the next call writes it anew") from None
+
+
+def _check_continuation(settings: StudySettings) -> None:
+    """Refuse to mix runs of different sizes, recipes or weights in one study."""
+    before = _earlier(settings.out, "settings")
+    if before is None:
+        return
+    now = settings.model_dump(mode="json")
+    for key in ("profile", "recipe", "weights"):
+        if before.get(key) != now[key]:
+            raise StudyError(
+                f"{settings.out}: this study began with {key} {before.get(key)!r}, not {now[key]!r}; "
+                "choose another --out"
+            )
 
 
 def _resolve(name: str, profile: Profile, settings: StudySettings) -> Approach:
@@ -233,7 +260,8 @@ def _write_study(
     table: pl.DataFrame,
     weights: dict[str, tuple[Path, WeightsRecord]],
 ) -> None:
-    record = next((record for _, record in weights.values()), None)
+    # A call that needs no pre-trained weights does not make those of earlier runs forgotten.
+    record = next((record.model_dump(mode="json") for _, record in weights.values()), _earlier(settings.out, "weights"))
     facts = {
         "form": archive.form.name,
         "is_sample": archive.is_sample,
@@ -251,7 +279,7 @@ def _write_study(
             "settings": settings.model_dump(mode="json"),
             "profile": profile.model_dump(mode="json"),
             "archive": facts,
-            "weights": None if record is None else record.model_dump(mode="json"),
+            "weights": record,
             "version": __version__,
         },
     )

@@ -18,7 +18,7 @@ def predict(classifier: Classifier, part: Part, *, device: torch.device | None =
     """Logits (n, L) float32 of a part's images, centre crops, in full single precision."""
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     classifier = classifier.to(device).eval()
-    with torch.backends.cudnn.flags(allow_tf32=False, deterministic=True):
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True):
         batches = [
             classifier(film.to(device), features.to(device)).float().cpu()
             for film, features, _ in EvaluationBatches(part=part, batch_size=EVALUATION_BATCH)

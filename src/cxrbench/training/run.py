@@ -113,7 +113,7 @@ def _train(fit: Fit, report: ReportStep) -> None:
         # Lightning 2.6 uses a name that torch 2.15 is about to drop.
         warnings.filterwarnings("ignore", category=FutureWarning, message=".*LeafSpec")
         trainer = lightning.Trainer(
-            accelerator="auto",
+            accelerator="gpu" if torch.cuda.is_available() else "cpu",
             devices=1,
             max_epochs=fit.recipe.epochs - fit.state.epochs_done,
             deterministic=True,
@@ -125,7 +125,10 @@ def _train(fit: Fit, report: ReportStep) -> None:
             num_sanity_val_steps=0,
             reload_dataloaders_every_n_epochs=1,
         )
-        trainer.fit(fit)
+        try:
+            trainer.fit(fit)
+        except SystemExit as stop:  # what Lightning makes of Ctrl-C
+            raise KeyboardInterrupt from stop
 
 
 def _write_records(fit: Fit, scaling: FeatureScaling, folder: Path) -> None:
