@@ -172,7 +172,7 @@ def test_the_best_is_bold_in_latex(study):
 def test_cautions_are_first(tmp_path):
     text = small_study(tmp_path / "study")
     first = text.index("At a glance")
-    for caution in ("Not ImageNet.", "Generated radiographs.", "Profile small."):
+    for caution in ("Part of the archive.", "Not ImageNet.", "Generated radiographs.", "Profile small."):
         assert -1 < text.index(caution) < first
 
 
@@ -180,6 +180,12 @@ def test_no_cautions_where_there_is_nothing_to_say(tmp_path):
     text = small_study(tmp_path / "study", profile="paper", is_stand_in=False, is_phantom=False)
     for caution in ("Not ImageNet.", "Generated radiographs.", "Profile paper."):
         assert caution not in text
+
+
+def test_too_few_patients_for_an_interval_is_said(tmp_path):
+    text = small_study(tmp_path / "study", patients=20, approaches=["ft", "large"], seed=3)
+    assert "No interval can be given" in text
+    assert "how sure their order is cannot be said" in text
 
 
 def test_one_approach_has_nothing_to_be_compared_with(tmp_path):

@@ -92,7 +92,8 @@ def _measured(
     measured = _points(chances, present, patients)
     # Where the probabilities separate the classes there is no slope, on the sample or on its replicates.
     if resamples is not None and np.isfinite(measured.slope.estimate):
-        measured = probability_measures(chances, present, resamples)
+        with np.errstate(invalid="ignore"):  # on some replicates they separate the classes too; these do not count
+            measured = probability_measures(chances, present, resamples)
     row: dict[str, Any] = {
         "prevalence": measured.prevalence,
         "calibration_error_if_perfect": known(measured.calibration_error_if_perfect),

@@ -95,9 +95,14 @@ def cautions(study: Study) -> list[tuple[str, str]]:
     """What must be known before any number is read: title and text."""
     record = study.record
     weights, profile, failed = record["weights"], record["profile"], study.tables.failures.height
+    archive = record["archive"]
     said = {
+        "Part of the archive": (
+            archive["images_missing"] > 0,
+            f"{words.count(archive['images'])} of its {words.count(archive['images_listed'])} images are at hand.",
+        ),
         "Generated radiographs": (
-            record["archive"]["is_phantom"],
+            archive["is_phantom"],
             "The images were drawn by a program. Nothing here is about patients.",
         ),
         "Not ImageNet": (

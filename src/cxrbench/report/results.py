@@ -69,6 +69,12 @@ class Results:
         return asked[0] if asked.len() else None
 
     @cached_property
+    def why_no_interval(self) -> str:
+        """Why differences of the mean AUC have no interval."""
+        reasons = self.compared["reason"].drop_nulls().unique().sort()
+        return ", ".join(reasons)
+
+    @cached_property
     def has_intervals(self) -> bool:
         """Whether each AUC is of one model on one test set, so that it has one interval."""
         return self.splits == 1 and self.tables.auc["seed"].n_unique() == 1

@@ -14,18 +14,22 @@ def difference_section(results: Results) -> Section | None:
     if not rows:
         return None
     best = results.ranked[0]
-    caption = (
-        f"{best} against every other approach, with 95 % intervals. Filled: the interval excludes zero. "
-        "Grey band: differences that are practically nil."
-    )
+    with_intervals = " with 95 % intervals. Filled: the interval excludes zero." if results.question else "."
+    caption = f"{best} against every other approach{with_intervals} Grey band: differences that are practically nil."
     name = f"best-{results.kind}"
     table = difference_table(rows, name, about="Best approach against every other", results=results)
     blocks = (
         Figure(forest_figure(rows, name, axis=f"Mean AUC of {best} minus that of …"), caption),
         Shown(table, unfold="In numbers, with p-values"),
     )
-    asked = (Note(f"The intervals answer for: {results.question}."),) if results.question else ()
-    return Section("How sure the differences are", (*blocks, *asked, *_standing(results)))
+    said = f"The intervals answer for: {results.question}." if results.question else _no_interval(results)
+    return Section("How sure the differences are", (*blocks, Note(said), *_standing(results)))
+
+
+def _no_interval(results: Results) -> str:
+    return (
+        f"No interval can be given ({results.why_no_interval}), so nothing is said of how sure these differences are."
+    )
 
 
 def _standing(results: Results) -> tuple[Block, ...]:

@@ -11,7 +11,8 @@ SEVERAL = (
     "The spread of the dots is no interval."
 )
 ONE = (
-    "Mean AUC over the pathologies with its 95 % interval for new patients; hollow dots: without age, sex and view. "
+    "Mean AUC over the pathologies, with its 95 % interval for new patients where every finding has patients enough; "
+    "hollow dots: without age, sex and view. "
     "Overlapping intervals do not mean that two approaches are alike: their difference has an interval of its own."
 )
 

@@ -11,7 +11,7 @@ from cxrbench.report.tables.differences import difference_table
 from cxrbench.report.words import slug, title_of
 
 AXIS = "Difference in AUC; to the right the ingredient helps"
-CAPTION = "Pairs of approaches that differ in one ingredient, with 95 % intervals."
+CAPTION = "Pairs of approaches that differ in one ingredient, with 95 % intervals where they can be had."
 
 
 def ingredient_section(results: Results) -> Section | None:
