@@ -172,7 +172,7 @@ def test_the_rate_is_halved_and_training_stops_when_the_loss_no_longer_falls(con
         best = min(best, loss)
         if bad == 2:
             rate, bad = rate / 2, 0
-    assert rates == pytest.approx(expected, rel=1e-9)
+    assert rates == pytest.approx(expected, rel=1e-9, abs=0)
     assert len(losses) - 1 - losses.index(min(losses)) == 5
     assert len(losses) < 30
     assert min(rates) < 1e-12

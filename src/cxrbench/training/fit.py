@@ -46,7 +46,9 @@ class Fit(lightning.LightningModule):
         self.state = FitState()
         trained = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
         self.adam = torch.optim.Adam(trained, lr=self.recipe.learning_rate, betas=self.recipe.betas)
-        self.plateau = ReduceLROnPlateau(self.adam, factor=0.5, patience=self.recipe.halve_after - 1, threshold=0.0)
+        self.plateau = ReduceLROnPlateau(
+            self.adam, factor=0.5, patience=self.recipe.halve_after - 1, threshold=0.0, eps=0.0
+        )
         self._pending: list[Tensor] = []  # losses of batches not yet looked at
         self._train_losses: list[float] = []
         self._val_sum = self._val_count = 0.0
