@@ -42,8 +42,14 @@ class HeldOut:
 
     @cached_property
     def codes(self) -> np.ndarray:
-        """(N,) each image's patient as a number from 0."""
-        return np.unique(self.patients, return_inverse=True)[1].reshape(-1)
+        """(N,) each image's patient as a number from 0, in order of appearance.
+
+        So numbers ascend where a patient's images stand together, and what sorts them has little to do.
+        """
+        _, first, code = np.unique(self.patients, return_index=True, return_inverse=True)
+        place = np.empty(len(first), np.intp)
+        place[np.argsort(first)] = np.arange(len(first))
+        return place[code.reshape(-1)]
 
 
 @dataclass(frozen=True)
