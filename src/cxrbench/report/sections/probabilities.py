@@ -3,6 +3,7 @@
 import polars as pl
 
 from cxrbench.evaluate.calibrations import PLATT
+from cxrbench.findings import NO_FINDING
 from cxrbench.report.blocks import Block, Choice, Choices, Legend, Note, Section, Shown
 from cxrbench.report.figures.calibration import calibration_panel
 from cxrbench.report.figures.decision import decision_panel
@@ -50,8 +51,8 @@ def probability_section(results: Results) -> Section | None:
 
 
 def _findings(results: Results) -> list[str]:
-    """Findings that are common enough for curves, commonest first."""
+    """Findings that are common enough for curves, the commonest pathology first."""
     positives = results.auc.unique(["split", "finding"]).group_by("finding").agg(pl.col("positives").mean())
     enough = positives.filter(pl.col("positives") >= ENOUGH).sort("positives", "finding", descending=[True, False])
     drawn = set(results.tables.reliability["finding"])
-    return [name for name in enough["finding"] if name in drawn]
+    return sorted((name for name in enough["finding"] if name in drawn), key=lambda name: name == NO_FINDING)
