@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from scipy.special import expit
+from threadpoolctl import threadpool_limits
 
 from cxrbench.evaluate import comparison, curves, discrimination, ensembles, gaps, operation, probabilities, ranking
 from cxrbench.evaluate.calibrations import AS_THEY_ARE, PLATT, calibrated, fit_calibrations
@@ -47,7 +48,9 @@ def measure_split(
     resamples = resample_patients(own.test.codes, replicates=replicates, seed=seed) if is_alone and replicates else None
     masks = group_rows(own.test.images)
     shared = Shared(own, masks, discrimination.count_table(own.test, masks), tuple(pairs), resamples)
-    with ThreadPoolExecutor(max_workers=CORES) as pool:  # NumPy lets go of the interpreter while it sorts and adds
+    # NumPy lets go of the interpreter while it sorts and adds. One thread each for matrix products: more would only
+    # fight for the cores, and sums would depend on their number.
+    with threadpool_limits(1), ThreadPoolExecutor(max_workers=CORES) as pool:
         by_run = list(pool.map(partial(_measure_run, shared), own.scores))
     together = {
         "curves": curves.roc_table(own.test, own.scores),
