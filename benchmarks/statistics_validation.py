@@ -12,7 +12,6 @@ and ``.md`` to ``benchmarks/results``. Started again with the same ``--work`` fo
 import argparse
 import csv
 import json
-import os
 import tempfile
 import time
 from collections.abc import Callable

@@ -38,7 +38,7 @@ DRAWINGS: Mapping[str, Drawing] = {
     "Consolidation": Drawing(airspace.draw_consolidation),
     "Pneumonia": Drawing(airspace.draw_lobe),
     "Mass": Drawing(focal.draw_mass),
-    "Nodule": Drawing(focal.draw_nodule, counts=(3, 4, 5, 6, 7)),
+    "Nodule": Drawing(focal.draw_nodule, counts=(8, 10, 12, 15, 20, 25)),
     "Pleural_Thickening": Drawing(pleura.draw_thickening),
     "Pneumothorax": Drawing(pleura.draw_pneumothorax),
     "Effusion": Drawing(pleura.draw_effusion, counts=(1, 1, 2)),
