@@ -23,3 +23,7 @@ class StudyError(CxrbenchError):
 
 class TrainingError(CxrbenchError):
     """A run whose optimisation failed: the loss is not finite or exploded."""
+
+
+class BundleError(CxrbenchError):
+    """A bundle that cannot be made, read or trusted as it is."""

@@ -179,9 +179,9 @@ def test_an_animation_is_no_radiograph():
     ("content", "reason"),
     [
         (b"", "the file is empty"),
-        (b"Finding Labels,No Finding\n", "not a PNG, JPEG or DICOM image: it starts with b'Finding Labels,N'"),
-        (encoded(GREY, "bmp"), "not a PNG, JPEG or DICOM image"),
-        (b"<!DOCTYPE html>", "not a PNG, JPEG or DICOM image"),
+        (b"Finding Labels,No Finding\n", "not a PNG, JPEG, TIFF or DICOM image: it starts with b'Finding Labels,N'"),
+        (encoded(GREY, "bmp"), "not a PNG, JPEG, TIFF or DICOM image"),
+        (b"<!DOCTYPE html>", "not a PNG, JPEG, TIFF or DICOM image"),
     ],
     ids=["empty", "text", "BMP", "HTML"],
 )

@@ -1,11 +1,14 @@
 """DICOM pixel data -> a grey image as a viewer shows it.
 
-Source: DICOM PS3.3 C.11.1 (modality LUT), C.11.2 (VOI LUT and window), C.7.5.1.1.2 (pixel padding).
+Source: DICOM PS3.3 C.11.1 (modality LUT), C.11.2 (VOI LUT and window), C.11.6 and C.8.11.3 (presentation LUT shape),
+C.7.5.1.1.2 (pixel padding).
 """
 
 import io
 import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pydicom
@@ -18,7 +21,10 @@ from cxrbench.data.images.pixels import Unreadable, check_size, stretch
 GREY_OR_COLOUR = ("MONOCHROME", "RGB", "YBR")
 
 # What pydicom raises for a file that is cut short, lacks an element, or needs a decoder that is not installed.
-PROBLEMS = (AttributeError, KeyError, IndexError, TypeError, ValueError, RuntimeError, OSError, struct.error)
+PROBLEMS = (
+    AttributeError, KeyError, IndexError, TypeError, ValueError, ArithmeticError, RuntimeError, OSError, MemoryError,
+    struct.error,
+)  # fmt: skip
 
 
 def render_dicom(content: bytes) -> NDArray[np.uint8]:
@@ -32,12 +38,23 @@ def render_dicom(content: bytes) -> NDArray[np.uint8]:
     Raises:
         Unreadable: Not a DICOM image, several frames, cut short, or compressed in a way no installed decoder reads.
     """
+    with opened(content) as dataset:
+        return render(dataset)
+
+
+@contextmanager
+def opened(content: bytes) -> Iterator[pydicom.Dataset]:
+    """A data set of one frame; whatever goes wrong with it in the block is said in one line.
+
+    Raises:
+        Unreadable: As ``render_dicom``.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pydicom's, about what it can read nevertheless
             dataset = pydicom.dcmread(io.BytesIO(content))
             _check_header(dataset)
-            return _render(dataset)
+            yield dataset
     except PROBLEMS as error:
         raise Unreadable(f"truncated or unreadable DICOM: {' '.join(str(error).split())}") from None
 
@@ -51,16 +68,22 @@ def _check_header(dataset: pydicom.Dataset) -> None:
     check_size(int(dataset.Rows), int(dataset.Columns), frames=int(dataset.get("NumberOfFrames") or 1))
 
 
-def _render(dataset: pydicom.Dataset) -> NDArray[np.uint8]:
-    """Grey values of a data set that holds one frame."""
+def render(dataset: pydicom.Dataset) -> NDArray[np.uint8]:
+    """Grey values (H, W) uint8 of a data set that holds one frame; overlays (60xx) are left out."""
     stored = pixel_array(dataset)
     if stored.ndim == 3:  # (H, W, 3) RGB
         return _luma(stored)
     is_padding = _padding(stored, dataset)
     grey = _window(np.asarray(apply_modality_lut(stored, dataset), dtype=np.float64), dataset, is_padding)
-    if dataset.PhotometricInterpretation == "MONOCHROME1":
+    if _is_inverted(dataset):
         grey = 255 - grey
     return np.where(is_padding, np.uint8(0), grey)
+
+
+def _is_inverted(dataset: pydicom.Dataset) -> bool:
+    """Whether low values are bright: MONOCHROME1, or INVERSE; together, as DX images have them, they mean it once."""
+    shape, photometric = (str(dataset.get(name)) for name in ("PresentationLUTShape", "PhotometricInterpretation"))
+    return photometric == "MONOCHROME1" or shape == "INVERSE"
 
 
 def _luma(colours: NDArray[np.integer]) -> NDArray[np.uint8]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cxrbench.data.images import jpeg, png
+from cxrbench.data.images import jpeg, png, tiff
 from cxrbench.data.images.pixels import Unreadable
 from cxrbench.errors import DataError
 
@@ -16,7 +16,8 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
     """Read one image file; its content decides what it is, not its name.
 
     Returns:
-        (H, W) uint8, 0 black; see ``decode_png``, ``decode_jpeg`` and ``render_dicom`` for how it is made grey.
+        (H, W) uint8, 0 black; see ``decode_png``, ``decode_jpeg``, ``decode_tiff`` and ``render_dicom`` for how it is
+        made grey.
 
     Raises:
         DataError: The file and the reason.
@@ -39,6 +40,11 @@ def load_grey(path: Path) -> NDArray[np.uint8]:
         raise Unreadable(error.strerror or str(error)) from None
 
 
+def is_dicom(content: bytes) -> bool:
+    """Whether a file's content is DICOM, by its preamble."""
+    return content.startswith(DICOM_START, DICOM_OFFSET)
+
+
 def decode(content: bytes) -> NDArray[np.uint8]:
     """Decode the content of one image file.
 
@@ -52,10 +58,12 @@ def decode(content: bytes) -> NDArray[np.uint8]:
         return png.decode_png(content)
     if content.startswith(jpeg.START):
         return jpeg.decode_jpeg(content)
-    if content.startswith(DICOM_START, DICOM_OFFSET):
+    if content.startswith(tiff.STARTS):
+        return tiff.decode_tiff(content)
+    if is_dicom(content):
         from cxrbench.data.images.dicom import render_dicom  # noqa: PLC0415 - pydicom is slow to import
 
         return render_dicom(content)
     raise Unreadable(
-        f"not a PNG, JPEG or DICOM image: it starts with {content[:16]!r}" if content else "the file is empty"
+        f"not a PNG, JPEG, TIFF or DICOM image: it starts with {content[:16]!r}" if content else "the file is empty"
     )

@@ -1,0 +1,88 @@
+"""A film that everyone can make, and what the bundle answered when it was made: is this installation the same?
+
+The film is a formula in whole numbers, so that it is the same bytes everywhere and nobody's patient.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import Field
+
+from cxrbench.bundle.inputs import network_input, shrink
+from cxrbench.bundle.record import Member
+from cxrbench.config import Settings
+from cxrbench.errors import BundleError
+
+HEIGHT, WIDTH = 640, 512
+AGE_YEARS, SEX, VIEW = 50.0, "F", "PA"
+TOLERANCE = 1e-5
+"""Largest difference of a logit, or of its share where it is above 1: float32 has seven digits."""
+
+Network = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
+"""Films (B, 1, H, W) in 0..1 and features (B, F) -> logits (B, L)."""
+
+
+class Reference(Settings):
+    """The reference input's digest and the outputs it had."""
+
+    formula: str = Field("reference film, version 1", description="which formula made the film")
+    pixels_sha256: str
+    logits: tuple[tuple[float, ...], ...] = Field(description="(M, L)")
+    probabilities: tuple[float, ...] = Field(description="(L,)")
+
+
+def reference_film() -> NDArray[np.uint8]:
+    """(640, 512) uint8: two dark fields on a bright trunk, ribs, a heart; whole numbers only."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.int64)
+    grey = 200 - ((x - 256) ** 2) // 700
+    for centre, radius in ((150, 95), (362, 95)):
+        inside = ((x - centre) * 1000 // radius) ** 2 + ((y - 310) * 1000 // 210) ** 2 < 1_000_000
+        grey = np.where(inside, 70 + ((y * 3 + (x - centre) ** 2 // 40) % 64) // 2, grey)
+    heart = ((x - 285) * 1000 // 90) ** 2 + ((y - 420) * 1000 // 100) ** 2 < 1_000_000
+    grey = np.where(heart, 175, grey) + (x * 7 + y * 13) % 11
+    return np.asarray(grey.clip(0, 255), dtype=np.uint8)
+
+
+def reference_logits(members: Sequence[Member], networks: Sequence[Network]) -> NDArray[np.float64]:
+    """(M, L) logits of the reference film, patient and view position."""
+    facts = pl.DataFrame({"age_years": [AGE_YEARS], "sex": [SEX], "view": [VIEW]})
+    film = reference_film()
+    rows = []
+    for member, network in zip(members, networks, strict=True):
+        size = member.approach.input.store_size
+        squares = shrink(film, [size])[size][None]
+        rows.append(network(network_input(squares, member), member.feature_scaling.encode(facts))[0])
+    return np.stack(rows).astype(np.float64)
+
+
+def film_digest() -> str:
+    """SHA-256 (hex) of the reference film's bytes."""
+    return hashlib.sha256(reference_film().tobytes()).hexdigest()
+
+
+def check_reference(
+    reference: Reference, members: Sequence[Member], networks: Sequence[Network], findings: tuple[str, ...]
+) -> float:
+    """Compare this installation's outputs with those that the bundle was made with.
+
+    Returns:
+        The largest difference of a logit, relative where the logit is above 1.
+
+    Raises:
+        BundleError: One is beyond ``TOLERANCE``; the message names the finding and both logits.
+    """
+    if film_digest() != reference.pixels_sha256:
+        raise BundleError("the reference film differs from the one the bundle was made with; use the same version")
+    found, expected = reference_logits(members, networks), np.array(reference.logits)
+    difference = np.abs(found - expected) / np.maximum(np.abs(expected), 1)
+    member, column = np.unravel_index(np.argmax(np.where(np.isnan(difference), np.inf, difference)), difference.shape)
+    if not difference[member, column] <= TOLERANCE:
+        raise BundleError(
+            f"the reference film gives another answer than when the bundle was made: {findings[int(column)]} of member "
+            f"{int(member) + 1} has logit {found[member, column]:.6f}, expected {expected[member, column]:.6f}; "
+            "this installation computes differently (versions of torch and OpenCV?): do not use it"
+        )
+    return float(difference[member, column])

@@ -1,0 +1,110 @@
+"""What a DICOM header says about patient and exposure; what cannot be used is None, with a warning where it was wrong.
+
+Source: DICOM PS3.5 6.2 (AS, DA), PS3.3 C.7.1.1, C.7.2.2, C.8.1.1, C.8.11.
+"""
+
+import datetime
+import math
+import re
+
+import pydicom
+
+from cxrbench.data.images.film import Facts
+
+AGE = re.compile(r"(\d{1,4})\s*([DWMY]?)")
+DAYS = {"": 365.25, "Y": 365.25, "M": 365.25 / 12, "W": 7.0, "D": 1.0}
+OLDEST = 120
+PROJECTIONS = {"CR", "DX", "SC", "OT", "RG"}
+"""Modalities that a projection of the chest may have; SC and OT say nothing."""
+
+
+def read_facts(dataset: pydicom.Dataset) -> Facts:
+    """Facts of one data set; never raises for what is absent or wrong."""
+    age, age_warning = _age_years(dataset)
+    modality = _code(dataset, "Modality")
+    warnings = (age_warning, _modality_warning(modality), *_presentation_warnings(dataset))
+    return Facts(
+        age_years=age,
+        sex=_one_of(_code(dataset, "PatientSex"), {"F", "M"}),
+        view=_code(dataset, "ViewPosition"),
+        spacing_mm=_spacing(dataset),
+        laterality=_one_of(_code(dataset, "ImageLaterality") or _code(dataset, "Laterality"), {"L", "R"}),
+        modality=modality,
+        warnings=tuple(warning for warning in warnings if warning),
+    )
+
+
+def _text(dataset: pydicom.Dataset, name: str) -> str:
+    """An element as text without blanks around it; empty when absent."""
+    value = dataset.get(name)
+    return "" if value is None else str(value).strip()
+
+
+def _code(dataset: pydicom.Dataset, name: str) -> str | None:
+    """An element of code words, in upper case."""
+    return _text(dataset, name).upper() or None
+
+
+def _one_of(code: str | None, valid: set[str]) -> str | None:
+    return code if code in valid else None
+
+
+def _age_years(dataset: pydicom.Dataset) -> tuple[float | None, str | None]:
+    """Age, or why it is not known: stated (``062Y``, ``62``, ``007M`` ...), or from birth to the day of the film."""
+    stated = _text(dataset, "PatientAge").upper()
+    if not stated:
+        return _age_from_dates(dataset)
+    found = AGE.fullmatch(stated)
+    if found is None:
+        return None, f"the age {stated[:16]!r} cannot be read and counts as unknown"
+    return _possible(int(found[1]) * DAYS[found[2]] / 365.25)
+
+
+def _age_from_dates(dataset: pydicom.Dataset) -> tuple[float | None, str | None]:
+    birth = _date(dataset, "PatientBirthDate")
+    day = next(filter(None, (_date(dataset, name) for name in ("AcquisitionDate", "ContentDate", "StudyDate"))), None)
+    return (None, None) if birth is None or day is None else _possible((day - birth).days / 365.25)
+
+
+def _date(dataset: pydicom.Dataset, name: str) -> datetime.date | None:
+    try:
+        # A day has no time zone.
+        return datetime.datetime.strptime(_text(dataset, name), "%Y%m%d").date()
+    except ValueError:
+        return None
+
+
+def _possible(age: float) -> tuple[float | None, str | None]:
+    """An age out of 0 to 120 is none."""
+    if 0 <= age <= OLDEST:
+        return age, None
+    return None, f"an age of {age:.0f} years is impossible and counts as unknown"
+
+
+def _spacing(dataset: pydicom.Dataset) -> tuple[float, float] | None:
+    """Rows, columns; calibrated values before those at the detector."""
+    for name in ("PixelSpacing", "ImagerPixelSpacing"):
+        try:
+            rows, columns = (float(value) for value in dataset.get(name) or ())
+        except (TypeError, ValueError):
+            continue
+        if all(math.isfinite(value) and value > 0 for value in (rows, columns)):
+            return rows, columns
+    return None
+
+
+def _modality_warning(modality: str | None) -> str | None:
+    is_projection = modality is None or modality in PROJECTIONS
+    return None if is_projection else f"modality {modality} is no projection radiography"
+
+
+def _presentation_warnings(dataset: pydicom.Dataset) -> tuple[str, ...]:
+    """What the pixels are, where a viewer would not show them as they are."""
+    warnings = []
+    if _code(dataset, "PresentationIntentType") == "FOR PROCESSING":
+        warnings.append("FOR PROCESSING: the detector's own values, which no viewer shows; send the processed image")
+    if _code(dataset, "PresentationLUTShape") == "INVERSE" and dataset.PhotometricInterpretation == "MONOCHROME2":
+        warnings.append(
+            "Presentation LUT Shape INVERSE with MONOCHROME2: shown inverted, which the standard leaves open"
+        )
+    return tuple(warnings)
