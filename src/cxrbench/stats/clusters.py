@@ -8,7 +8,7 @@ to be equally correlated (a working correlation), as for regression in doi:10.10
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Numbers = NDArray[np.float64]
 
@@ -26,8 +26,11 @@ class ClusterSizes:
     @classmethod
     def of(cls, counts: NDArray[np.intp]) -> "ClusterSizes":
         """From images per patient and label (P, L)."""
-        sizes = counts.astype(np.float64)
-        return cls(np.stack([(sizes > 0).sum(axis=0), *((sizes**k).sum(axis=0) for k in range(1, 6))]))
+        sizes = np.arange(counts.max(initial=0) + 1.0)
+        patients = np.stack([np.bincount(column, minlength=len(sizes)) for column in counts.T])  # (L, sizes)
+        powers = sizes ** np.arange(6)[:, None]
+        powers[0, 0] = 0
+        return cls(powers @ patients.T)
 
     @property
     def patients(self) -> NDArray[np.intp]:
@@ -38,6 +41,20 @@ class ClusterSizes:
     def images(self) -> NDArray[np.intp]:
         """Images (L,)."""
         return np.asarray(self.powers[1], dtype=np.intp)
+
+
+def numbered(patients: ArrayLike) -> tuple[NDArray[np.intp], int]:
+    """Patients (N,) as numbers from 0, and an upper bound of them; not every number need occur.
+
+    Small whole numbers stay as they are: sorting names costs more than many a statistic.
+    """
+    names = np.asarray(patients)
+    if not len(names):
+        return np.zeros(0, dtype=np.intp), 0
+    if names.dtype.kind not in "iu" or names.min() < 0 or names.max() > 4 * len(names) + 1000:
+        names = np.unique(names, return_inverse=True)[1].reshape(-1)
+    code = names.astype(np.intp, copy=False)
+    return code, int(code.max()) + 1
 
 
 @dataclass(frozen=True)

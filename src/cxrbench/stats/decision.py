@@ -43,8 +43,11 @@ def net_benefit(probabilities: ArrayLike, present: ArrayLike, thresholds: ArrayL
     Source: doi:10.1177/0272989X06295361.
     """
     values, truth = checked_probabilities(probabilities, present)
-    gains = _gains(values, truth, _checked_thresholds(thresholds))
-    return np.asarray(gains.mean(axis=0))
+    cuts = _checked_thresholds(thresholds)
+    hits, alarms = (
+        len(of_class) - np.searchsorted(np.sort(of_class), cuts) for of_class in (values[truth], values[~truth])
+    )
+    return np.asarray((hits - alarms * cuts / (1 - cuts)) / len(values))
 
 
 def decision_curve(

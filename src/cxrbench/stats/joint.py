@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cxrbench.stats.clusters import ClusterSizes
+from cxrbench.stats.clusters import ClusterSizes, numbered
 from cxrbench.stats.placements import placements
 from cxrbench.stats.sorting import Floats
 
@@ -67,70 +67,92 @@ def joint_aucs(scores: ArrayLike, present: ArrayLike, patients: ArrayLike) -> Jo
     Raises:
         ValueError: Shapes do not fit, a score is NaN, or a label is neither 0, 1 nor NaN.
     """
-    values, truth, code = _by_patient(*checked_columns(scores, present), patients)
-    starts, label = np.flatnonzero(np.diff(code, prepend=-1)), np.arange(values.shape[1]) % truth.shape[1]
+    values, truth = checked_columns(scores, present)
+    if np.shape(patients) != (len(values),):
+        raise ValueError(f"needs one patient per image: got {np.shape(patients)} for {len(values)} images")
+    code, n_patients = numbered(patients)
+    label = np.arange(values.shape[1]) % truth.shape[1]
     positives, negatives, everyone = (
-        ClusterSizes.of(np.add.reduceat(rows, starts, axis=0, dtype=np.intp))
+        ClusterSizes.of(_images_per_patient(rows, code, n_patients))
         for rows in (truth == 1, truth == 0, ~np.isnan(truth))
     )
-    auc, deviation = _deviations(values, truth, label)
-    is_positive = (truth == 1)[:, label].T
-    parts = np.where(is_positive, deviation, 0), np.where(is_positive, 0, deviation)  # each (K, N)
-    image_positive = _scaled(parts[0], positives.images[label])
-    image = image_positive + _scaled(parts[1], negatives.images[label])
-    by_patient = [np.add.reduceat(part, starts, axis=1) for part in parts]  # each (K, P)
-    both = [_scaled(part, everyone.patients[label]) for part in by_patient]
+    of = _contributions(values, truth, label, code, n_patients)
+    scale_positive, scale_negative, scale_both = (
+        _root_factor(sizes.patients)[label] for sizes in (positives, negatives, everyone)
+    )
+    cross = np.outer(scale_both, scale_both) * (of.positive @ of.negative.T)
     return JointAucs(
-        auc=auc,
+        auc=of.auc,
         label=label,
-        positive=_products(_scaled(by_patient[0], positives.patients[label])),
-        negative=_products(_scaled(by_patient[1], negatives.patients[label])),
-        cross=both[0] @ both[1].T + both[1] @ both[0].T,
-        image_positive=_products(image_positive),
-        image=_products(image),
+        positive=np.outer(scale_positive, scale_positive) * _products(of.positive),
+        negative=np.outer(scale_negative, scale_negative) * _products(of.negative),
+        cross=cross + cross.T,
+        image_positive=of.image_positive,
+        image=_products(of.image),
         positives=positives,
         negatives=negatives,
     )
 
 
-def _deviations(values: Floats, truth: Numbers, label: Labels) -> tuple[Numbers, Numbers]:
-    """AUC (K,), and how far each image's placement lies from it, over the images of its class (K, N)."""
-    auc = np.full(len(label), np.nan)
-    deviation = np.full((len(label), len(values)), np.nan)
+@dataclass(frozen=True)
+class _Contributions:
+    """What images and patients add to each AUC; NaN where a class is absent.
+
+    Attributes:
+        auc: (K,).
+        positive: (K, P) sums over each patient's positive images.
+        negative: (K, P) sums over each patient's negative images.
+        image: (K, N) of each image alone, with DeLong's factors for its class.
+        image_positive: (K, K) products of the positive images alone; within a label.
+    """
+
+    auc: Numbers
+    positive: Numbers
+    negative: Numbers
+    image: Numbers
+    image_positive: Numbers
+
+
+def _contributions(values: Floats, truth: Numbers, label: Labels, code: Labels, n_patients: int) -> _Contributions:
+    """How far each image's placement lies from the AUC, over the images of its class."""
+    k, n = len(label), len(values)
+    unknown = (np.full(shape, np.nan) for shape in (k, (k, n_patients), (k, n_patients), (k, n), (k, k)))
+    of = _Contributions(*unknown)
     columns = np.ascontiguousarray(values.T)
-    for this, of_label in enumerate(truth.T):
+    for this, of_label in enumerate(np.ascontiguousarray(truth.T)):
         stated = np.flatnonzero(~np.isnan(of_label))
         present = of_label[stated] == 1
-        if not 0 < (m := int(present.sum())) < len(present):
+        m, n = (int(np.count_nonzero(rows)) for rows in (present, ~present))
+        if not (m and n):
             continue
-        share = np.where(present, 1 / m, 1 / (len(present) - m))
-        for k in np.flatnonzero(label == this):
-            placed = placements(columns[k].take(stated), present)
-            auc[k] = placed[present].mean()
-            deviation[k] = 0
-            deviation[k, stated] = (placed - auc[k]) * share
-    return auc, deviation
+        factors = np.where(present, *(_root_factor(np.array(units)) for units in (m, n)))
+        patients, share = code[stated], np.where(present, 1 / m, 1 / n)
+        own = np.flatnonzero(label == this)
+        for column in own:
+            placed = placements(columns[column].take(stated), present)
+            of.auc[column] = placed[present].mean()
+            deviation = (placed - of.auc[column]) * share
+            for sums, rows in ((of.positive, present), (of.negative, ~present)):
+                sums[column] = np.bincount(patients[rows], weights=deviation[rows], minlength=n_patients)
+            of.image[column] = 0
+            of.image[column, stated] = deviation * factors
+        of.image_positive[np.ix_(own, own)] = _products(of.image[np.ix_(own, stated[present])])
+    return of
 
 
-def _scaled(parts: Numbers, units: NDArray[np.intp]) -> Numbers:
-    """Rows (K, units) times the root of Obuchowski's factor I / (I - 1); NaN where there are fewer than two."""
-    factor = np.divide(units, units - 1, out=np.full(len(units), np.nan), where=units > 1)
-    return np.asarray(parts * np.sqrt(factor)[:, None])
+def _images_per_patient(rows: NDArray[np.bool_], code: Labels, n_patients: int) -> Labels:
+    """Images per patient and label (P, L) among the ``rows`` (N, L) that count."""
+    return np.stack([np.bincount(code[column], minlength=n_patients) for column in rows.T], axis=1)
+
+
+def _root_factor(units: NDArray[np.intp]) -> Numbers:
+    """Root of Obuchowski's factor I / (I - 1); NaN where there are fewer than two units."""
+    return np.sqrt(np.divide(units, units - 1, out=np.full(np.shape(units), np.nan), where=units > 1))
 
 
 def _products(rows: Numbers) -> Numbers:
     """Inner products (K, K) of the rows."""
     return np.asarray(rows @ rows.T)
-
-
-def _by_patient(values: Floats, truth: Numbers, patients: ArrayLike) -> tuple[Floats, Numbers, Labels]:
-    """Rows brought together by patient, and each row's patient as a number from 0."""
-    names = np.asarray(patients)
-    if names.shape != (len(values),):
-        raise ValueError(f"needs one patient per image: got {names.shape} for {len(values)} images")
-    code = np.unique(names, return_inverse=True)[1].reshape(-1)
-    rows = np.argsort(code, kind="stable")
-    return values[rows], truth[rows], code[rows]
 
 
 def checked_columns(scores: ArrayLike, present: ArrayLike) -> tuple[Floats, Numbers]:

@@ -25,8 +25,10 @@ def average_precision(scores: ArrayLike, present: ArrayLike) -> float:
     Source: doi:10.1145/1143844.1143874.
     """
     values, truth = checked(scores, present)
-    once = Resamples(np.arange(len(values)), np.ones((len(values), 1), np.uint8))
-    return float(average_precision_replicates(values, truth, once)[0])
+    order = ascending(values)[::-1]
+    last = np.append(group_starts(values[order])[1:], len(order)) - 1  # of each group of tied scores
+    hits = np.cumsum(truth[order])[last]
+    return float(np.diff(hits, prepend=0) @ (hits / (last + 1)) / hits[-1])
 
 
 def average_precision_replicates(scores: ArrayLike, present: ArrayLike, resamples: Resamples) -> Numbers:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cxrbench.stats import student
 from cxrbench.stats.clustered import MIN_PATIENTS
-from cxrbench.stats.clusters import ClusterSizes, residual_moments
+from cxrbench.stats.clusters import ClusterSizes, numbered, residual_moments
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,16 @@ def clustered_proportion(
     Source: doi:10.1515/ijb-2015-0024.
     """
     counted = np.asarray(among, dtype=bool)
-    code = np.unique(np.asarray(patients)[counted], return_inverse=True)[1].reshape(-1)
+    code, _ = numbered(np.asarray(patients)[counted])
     values = np.asarray(hits, dtype=np.float64)[counted]
-    images, n_patients = len(values), len(np.unique(code))
+    counts = np.bincount(code)
+    images, n_patients = len(values), int(np.count_nonzero(counts))
     share = float(values.mean()) if images else np.nan
     blank = Proportion(share, images, n_patients)
     if n_patients < MIN_PATIENTS:
         return replace(blank, reason=f"{n_patients} patients; an interval needs {MIN_PATIENTS}")
     deviations = np.bincount(code, weights=values - share)
     variance = float((deviations**2).sum() / images**2 * n_patients / (n_patients - 1))
-    counts = np.bincount(code)
     effective = n_patients if variance == 0 else min(share * (1 - share) / variance, images)
     half = float(student.half_width(confidence, _df(counts)))
     lower, upper = _wilson(share, float(effective), half)
