@@ -22,6 +22,9 @@ PAPER_WIDTH = 64
 
 HUB, STAND_IN = "hub", "stand-in"
 
+LOCAL_CLUSTER = "ray"
+"""The address that stands for a cluster of this machine alone, as long as a study takes."""
+
 Feature = Literal["age", "sex", "view"]
 
 
@@ -187,6 +190,26 @@ class SplitPlan(Settings):
         return self
 
 
+class ClusterSettings(Settings):
+    """Where the runs are made, and what each gets there; no part of a run's identity."""
+
+    address: str | None = Field(
+        None, description=f"{LOCAL_CLUSTER!r}, 'auto', host:port or ray://host:port of a Ray cluster; null: no cluster"
+    )
+    cpus: int = Field(1, ge=1, description="cores of each run, and its threads")
+    gpus: float | None = Field(
+        None, ge=0, description="GPUs of each run, or a fraction of one; null: one where there are any"
+    )
+    memory_gb: float | None = Field(None, gt=0, description="memory of each run; null: not counted")
+    attempts: int = Field(4, ge=1, description="times that a run is begun whose node or process is lost")
+
+    @model_validator(mode="after")
+    def _gpus_are_whole_or_shared(self) -> Self:
+        if self.gpus is not None and self.gpus > 1 and self.gpus % 1:
+            raise ValueError(f"gpus is a fraction of one GPU, or whole GPUs; got {self.gpus}")
+        return self
+
+
 class StudySettings(Settings):
     """Approaches x splits of one archive."""
 
@@ -202,7 +225,10 @@ class StudySettings(Settings):
     profile: str = "paper"
     weights: str = Field(HUB, description=f"{HUB!r} (timm's hub), {STAND_IN!r}, or a file of ImageNet weights")
     recipe: RecipeChange = RecipeChange()
-    workers: int | None = Field(None, ge=1, description="processes at a time; null: one per core decodes, one run")
+    workers: int | None = Field(
+        None, ge=1, description="runs at a time; null: one, and on a cluster as many as it has room for"
+    )
+    cluster: ClusterSettings = ClusterSettings()
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:

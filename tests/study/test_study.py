@@ -16,7 +16,7 @@ from cxrbench.errors import DataError, StudyError, TrainingError, WeightsError
 from cxrbench.files import partial_of
 from cxrbench.runs import FAILURE_FILE, RunName, finished_runs, predictions_file
 from cxrbench.study import carry_out, describe_plan, make_plan, prepare_study
-from cxrbench.study import engine as engine_module
+from cxrbench.study import performing as performing_module
 from cxrbench.study.preparation import locked
 
 
@@ -48,7 +48,7 @@ def quick_fit(monkeypatch):
         (folder / "config.json").write_text(json.dumps({"hash": config.hash} | config.model_dump(mode="json")))
         (folder / "environment.json").write_text(json.dumps({"training_seconds": 60.0}))
 
-    monkeypatch.setattr(engine_module, "fit_run", fit)
+    monkeypatch.setattr(performing_module, "fit_run", fit)
     return made
 
 
@@ -67,28 +67,29 @@ def test_what_is_done_is_not_done_again(films, tmp_path, quick_fit):
     assert [task.name.split for task in plan.to_do] == ["resample-2", "resample-2"]
     assert len(plan.done) == 2
     assert "2 done, 2 to do" in describe_plan(plan, study.out)
-    assert "about 2 min" in describe_plan(plan, study.out)
+    assert "about 2 min, one run at a time" in describe_plan(plan, study.out)
+    assert "about 1 min, 4 runs at a time" in describe_plan(plan, study.out, workers=4)
     list(carry_out(plan))
     assert quick_fit == [(a, s) for s in ("resample-1", "resample-2") for a in study.approaches]
     assert len(finished_runs(study.out)) == 4
 
 
 def test_a_failed_run_is_told_and_the_others_are_made(films, tmp_path, quick_fit, monkeypatch):
-    quick = engine_module.fit_run
+    quick = performing_module.fit_run
 
     def failing(config, folder, **materials):
         if config.approach.name == "1channel":
             raise TrainingError("training loss is nan in epoch 3, batch 7")
         quick(config, folder, **materials)
 
-    monkeypatch.setattr(engine_module, "fit_run", failing)
+    monkeypatch.setattr(performing_module, "fit_run", failing)
     study = settings(films, tmp_path / "study", splits={"resamples": 1})
     outcomes = list(carry_out(make_plan(prepare_study(study))))
     assert [outcome.failure for outcome in outcomes] == ["training loss is nan in epoch 3, batch 7", None]
     failed = partial_of(RunName("1channel", "resample-1", 0).folder(study.out))
     assert json.loads((failed / FAILURE_FILE).read_text())["type"] == "TrainingError"
 
-    monkeypatch.setattr(engine_module, "fit_run", quick)
+    monkeypatch.setattr(performing_module, "fit_run", quick)
     plan = make_plan(prepare_study(study))
     assert [task.name.approach for task in plan.to_do] == ["1channel"]
     assert [outcome.failure for outcome in carry_out(plan)] == [None]
@@ -141,6 +142,15 @@ def test_a_damaged_run_is_named(films, tmp_path, quick_fit):
     (RunName("1channel", "resample-1", 0).folder(study.out) / "config.json").write_text("{")
     with pytest.raises(StudyError, match=r"1channel/resample-1/seed-0/config.json: cannot be read"):
         make_plan(prepare_study(study))
+
+
+def test_a_damaged_record_of_the_hardware_does_not_end_a_study(films, tmp_path, quick_fit):
+    study = settings(films, tmp_path / "study")
+    list(carry_out(make_plan(prepare_study(study), only_splits=["resample-1"])))
+    plan = make_plan(prepare_study(study))
+    for name, damage in zip(plan.done, ("{", "[]"), strict=True):
+        (name.folder(study.out) / "environment.json").write_text(damage)
+    assert "time: known after the first run" in describe_plan(plan, study.out)
 
 
 def test_other_splits_in_the_same_folder_are_refused(films, tmp_path):
@@ -235,7 +245,8 @@ def wait_for(pattern, out, process):
 
 @pytest.mark.slow
 def test_a_killed_study_goes_on_to_the_same_predictions(films, tmp_path):
-    for out, moments in ((tmp_path / "calm", []), (tmp_path / "killed", ["store*", "runs/*/*/*.partial/state.pt"])):
+    in_training = "runs/*/*/*.partial/attempt-*/state.pt"
+    for out, moments in ((tmp_path / "calm", []), (tmp_path / "killed", ["store*", in_training])):
         for moment in moments:
             process = start(films, out)
             wait_for(moment, out, process)

@@ -1,55 +1,48 @@
-"""Making the runs of a plan; where a cluster plugs in, it replaces ``run_here``."""
+"""Making the runs of a plan: one by one, in processes side by side, or on a cluster."""
 
 import multiprocessing
 import threading
-import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
-from pathlib import Path
 
-import polars as pl
 import torch
-from safetensors.torch import load_file
 
+from cxrbench.config import ClusterSettings
 from cxrbench.data.decoding import follow_parent
-from cxrbench.data.store import open_store
 from cxrbench.environment import usable_cores
-from cxrbench.errors import CxrbenchError
-from cxrbench.files import atomic_folder, partial_of, write_json
-from cxrbench.runs import FAILURE_FILE, SPLITS_FOLDER, TABLE_FILE, RunName
-from cxrbench.splits import check_covers, read_split
+from cxrbench.study.cluster import carry_out_on
+from cxrbench.study.performing import Outcome, note_failure, perform
 from cxrbench.study.plan import Plan, RunTask
-from cxrbench.training import ReportStep, fit_run, ignore_steps
+from cxrbench.training import ReportStep, ignore_steps
 
 Begin = Callable[[RunTask], ReportStep]
 """Told of each run that begins; gives what is told of its steps."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one run ended."""
-
-    name: RunName
-    seconds: float
-    failure: str | None = None
 
 
 def _begin_silently(_task: RunTask) -> ReportStep:
     return ignore_steps
 
 
-def carry_out(plan: Plan, *, workers: int = 1, begin: Begin = _begin_silently) -> Iterator[Outcome]:
+def carry_out(
+    plan: Plan,
+    *,
+    workers: int | None = None,
+    cluster: ClusterSettings | None = None,
+    begin: Begin = _begin_silently,
+) -> Iterator[Outcome]:
     """Make the runs of a plan; a failed run does not end the study.
 
     Args:
         plan: The runs to do.
-        workers: Runs at a time, each in a process of its own with an equal share of the cores.
-        begin: Told of each run that begins; only where one is made at a time.
+        workers: Runs at a time, each in a process of its own with an equal share of the cores; None: one,
+            on a cluster as many as it has room for.
+        cluster: Where to make them; None, or without an address: here.
+        begin: Told of each run that begins; only where one is made at a time, here.
     """
-    if workers > 1:
+    if cluster is not None and cluster.address is not None:
+        return carry_out_on(cluster, plan, at_most=workers)
+    if workers is not None and workers > 1:
         return _side_by_side(plan.to_do, workers)
     return (perform(task, report=begin(task)) for task in plan.to_do)
 
@@ -72,8 +65,7 @@ def _in_a_process(task: RunTask, threads: int) -> Outcome:
         try:
             return pool.submit(perform, task).result()
         except BrokenProcessPool as error:
-            reason = "its process was killed, perhaps for want of memory"
-            _note_failure(partial_of(task.name.folder(task.study)) / FAILURE_FILE, reason, error)
+            reason = note_failure(task, "its process was killed, perhaps for want of memory", error)
             return Outcome(task.name, 0.0, failure=reason)
 
 
@@ -81,50 +73,3 @@ def _start_process(threads: int) -> None:
     """Take a share of the cores, and end when the parent was killed."""
     torch.set_num_threads(threads)
     threading.Thread(target=follow_parent, daemon=True).start()
-
-
-def perform(task: RunTask, *, report: ReportStep = ignore_steps) -> Outcome:
-    """Make one run from what is on disk; its folder appears when all of it is there.
-
-    A failure is written beside the unfinished work, which the next attempt takes up.
-    """
-    started = time.perf_counter()
-    folder = task.name.folder(task.study)
-    failure_file = partial_of(folder) / FAILURE_FILE
-    failure_file.unlink(missing_ok=True)
-    for litter in partial_of(folder).glob(".*.partial"):  # of a process that was killed while it wrote
-        litter.unlink()
-    try:
-        with atomic_folder(folder, keep_on_error=True) as scratch:
-            _fit(task, scratch, report)
-    except Exception as error:  # noqa: BLE001 - whatever ends one run, the others go on and the reason is kept
-        reason = str(error) if isinstance(error, CxrbenchError) else f"{type(error).__name__}: {error}"
-        reason = " ".join(reason.split())
-        _note_failure(failure_file, reason, error)
-        return Outcome(task.name, time.perf_counter() - started, failure=reason)
-    return Outcome(task.name, time.perf_counter() - started)
-
-
-def _fit(task: RunTask, scratch: Path, report: ReportStep) -> None:
-    table = pl.read_parquet(task.study / TABLE_FILE)
-    split = read_split(task.study / SPLITS_FOLDER / f"{task.config.split}.json")
-    check_covers(split, table)
-    fit_run(
-        task.config,
-        scratch,
-        table=table,
-        store=open_store(task.store),
-        split=split,
-        weights=None if task.weights is None else load_file(task.weights),
-        report=report,
-    )
-
-
-def _note_failure(path: Path, reason: str, error: Exception) -> None:
-    """Write why a run failed, if the disk still takes it."""
-    failure = {"reason": reason, "type": type(error).__name__, "traceback": traceback.format_exception(error)}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, failure)
-    except OSError:
-        return  # the outcome still carries the reason

@@ -106,26 +106,46 @@ def _differences(old: dict[str, object], new: dict[str, object], prefix: str = "
     return ", ".join(differing[:4])
 
 
-def estimate_seconds(plan: Plan, study: Path) -> float | None:
-    """Seconds that the runs to do may take on one device, from the finished ones; None when there are none."""
+def estimate_seconds(plan: Plan, study: Path, *, workers: int = 1) -> float | None:
+    """Seconds that the runs to do may take, from the finished ones; None when these do not tell.
+
+    Args:
+        plan: What is done and what is to do.
+        study: Folder of the study.
+        workers: Runs at a time, on shares of the same machine as the finished ones.
+    """
     spent: dict[str, list[float]] = {}
     for name in plan.done:
-        record = json.loads((name.folder(study) / ENVIRONMENT_FILE).read_text(encoding="utf-8"))
-        spent.setdefault(name.approach, []).append(float(record["training_seconds"]))
-    if not spent:
+        if (seconds := _seconds_spent(name.folder(study) / ENVIRONMENT_FILE)) is not None:
+            spent.setdefault(name.approach, []).append(seconds)
+    if not spent or not plan.to_do:
         return None
     typical = {approach: mean(seconds) for approach, seconds in spent.items()}
     overall = mean(typical.values())
-    return sum(typical.get(task.name.approach, overall) for task in plan.to_do)
+    each = [typical.get(task.name.approach, overall) for task in plan.to_do]
+    return max(sum(each) / workers, *each)
 
 
-def describe_plan(plan: Plan, study: Path) -> str:
+def _seconds_spent(path: Path) -> float | None:
+    """How long a finished run was trained; None when its record does not tell."""
+    try:
+        return float(json.loads(path.read_text(encoding="utf-8"))["training_seconds"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def describe_plan(plan: Plan, study: Path, *, workers: int = 1) -> str:
     """The plan in words: what is done, what is to do, and how long it may take where earlier runs tell."""
     splits = sorted({task.name.split for task in plan.to_do})
     approaches = list(dict.fromkeys(task.name.approach for task in plan.to_do))
     lines = [f"runs: {len(plan.done)} done, {len(plan.to_do)} to do"]
     if plan.to_do:
         lines += [f"  approaches: {', '.join(approaches)}", f"  splits: {', '.join(splits)}"]
-        seconds = estimate_seconds(plan, study)
-        lines.append("  time: " + ("known after the first run" if seconds is None else f"about {seconds / 60:.0f} min"))
+        lines.append("  time: " + _duration(estimate_seconds(plan, study, workers=workers), workers))
     return "\n".join(lines)
+
+
+def _duration(seconds: float | None, workers: int) -> str:
+    if seconds is None:
+        return "known after the first run"
+    return f"about {seconds / 60:.0f} min, " + ("one run" if workers == 1 else f"{workers} runs") + " at a time"

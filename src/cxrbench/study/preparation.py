@@ -29,6 +29,8 @@ WEIGHTS_FOLDER = "weights"
 LOCK_FILE = ".lock"
 PHANTOM_TRUTH = "truth.parquet"
 SHOWN = 5
+FILMS_PER_DECODER = 250
+"""Films below which another decoding process takes longer to start than it saves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +205,7 @@ def _prepare_store(settings: StudySettings, archive: Archive, approaches: Sequen
         archive,
         settings.store or settings.out / "store",
         sizes=sizes,
-        workers=settings.workers or usable_cores(),
+        workers=min(usable_cores(), 1 + archive.table.height // FILMS_PER_DECODER),
         allow_missing=settings.allow_missing,
         track=track,
     )

@@ -4,8 +4,9 @@ Order and augmentation of the batches are a pure function of seed and epoch, and
 state of the fit is on disk, so a run that was stopped goes on as if it had not been.
 """
 
+from cxrbench.training.fit import STATE_FILE
 from cxrbench.training.identity import RunConfig, WeightsRecord
 from cxrbench.training.run import fit_run
 from cxrbench.training.state import ReportStep, Step, ignore_steps
 
-__all__ = ["ReportStep", "RunConfig", "Step", "WeightsRecord", "fit_run", "ignore_steps"]
+__all__ = ["STATE_FILE", "ReportStep", "RunConfig", "Step", "WeightsRecord", "fit_run", "ignore_steps"]

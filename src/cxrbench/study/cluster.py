@@ -1,0 +1,234 @@
+"""The runs of a plan as tasks of a Ray cluster; the only room for Ray (extra ``cluster``).
+
+Study and store lie on storage that every node sees at the same path: nothing but names, settings and outcomes goes
+through Ray. Ray's own retries are off, as it would begin a run again that takes each of its nodes down.
+"""
+
+import importlib
+import logging
+import os
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import torch
+
+from cxrbench import __version__
+from cxrbench.config import LOCAL_CLUSTER, ClusterSettings
+from cxrbench.environment import usable_cores
+from cxrbench.errors import StudyError
+from cxrbench.runs import RunName
+from cxrbench.study.performing import Outcome, note_failure, perform
+from cxrbench.study.plan import Plan, RunTask
+
+OBJECT_STORE_BYTES = 80 * 2**20
+"""The least that Ray accepts."""
+LOOK_SECONDS = 120
+"""Within which a node must say whether it sees the study; its process has to start first."""
+
+
+def carry_out_on(cluster: ClusterSettings, plan: Plan, *, at_most: int | None = None) -> Iterator[Outcome]:
+    """Make the runs of a plan on a cluster, each as a task with its share; those of a lost node go on elsewhere.
+
+    Args:
+        cluster: Where, and what each run gets.
+        plan: The runs to do.
+        at_most: Runs at a time; None: as many as there is room for.
+
+    Raises:
+        StudyError: Ray is not installed, no cluster answers, or its nodes cannot make these runs.
+    """
+    if not plan.to_do:
+        return
+    tasks = [_absolute(task) for task in plan.to_do]
+    ray = import_ray()
+    with _connected(ray, str(cluster.address)):
+        share = _share(ray, cluster)
+        _check_nodes(ray, share, tasks[0])
+        yield from _make(ray, tasks, share, cluster=cluster, at_most=at_most or len(tasks))
+
+
+def import_ray() -> Any:
+    """The package.
+
+    Raises:
+        StudyError: It is not installed.
+    """
+    # Ray asks for statistics of its use otherwise.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        return importlib.import_module("ray")
+    except ImportError:
+        raise StudyError("a study on a cluster needs Ray: pip install 'cxrbench[cluster]'") from None
+
+
+def _absolute(task: RunTask) -> RunTask:
+    """The task with paths that mean the same in every working directory."""
+    weights = None if task.weights is None else task.weights.absolute()
+    return replace(task, study=task.study.absolute(), store=task.store.absolute(), weights=weights)
+
+
+@contextmanager
+def _connected(ray: Any, address: str) -> Iterator[None]:
+    """Be a client of the cluster, or have one on this machine as long as the block takes."""
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    own = {"num_cpus": usable_cores(), "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
+    try:
+        if address == LOCAL_CLUSTER:
+            ray.init(address="local", **own, **quiet)
+        else:
+            ray.init(address=address, **quiet)
+    except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise StudyError(
+            f"no Ray cluster answers at {address!r} ({reason:.200}); --on {LOCAL_CLUSTER} makes one on this machine"
+        ) from None
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _share(ray: Any, cluster: ClusterSettings) -> dict[str, float]:
+    """What each run gets, in Ray's words; a whole GPU unless the settings say otherwise, where there are any."""
+    gpus = cluster.gpus
+    if gpus is None:
+        gpus = 1.0 if ray.cluster_resources().get("GPU") else 0.0
+    share = {"CPU": float(cluster.cpus), "GPU": gpus, "memory": (cluster.memory_gb or 0) * 1e9}
+    return {name: amount for name, amount in share.items() if amount}
+
+
+def _check_nodes(ray: Any, share: Mapping[str, float], task: RunTask) -> None:
+    """See that a run has room somewhere, and that every node that has it sees the study.
+
+    Raises:
+        StudyError: One line that names the node.
+    """
+    nodes = [node for node in ray.nodes() if node["Alive"] and _has_room(node, share)]
+    if not nodes:
+        wanted = ", ".join(f"{name} {amount:g}" for name, amount in share.items())
+        raise StudyError(f"no node of the cluster has room for a run ({wanted}); ask for less, or add nodes")
+    with _token(task.study) as token:
+        looks = {_look_from(ray, node["NodeID"], token, task.store): node for node in nodes}
+        for look, node in looks.items():
+            if problem := _seen(ray, look):
+                raise StudyError(f"node {node['NodeManagerAddress']}: {problem}")
+
+
+def _has_room(node: Mapping[str, Any], share: Mapping[str, float]) -> bool:
+    return all(node["Resources"].get(name, 0) >= amount for name, amount in share.items())
+
+
+@contextmanager
+def _token(study: Path) -> Iterator[Path]:
+    """A file that proves that a node sees this folder, and not its own of the same name."""
+    path = study / f".seen-{uuid4().hex}"
+    path.touch()
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _look_from(ray: Any, node_id: str, token: Path, store: Path) -> Any:
+    here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node_id, soft=False)
+    look = ray.remote(_look).options(num_cpus=0, max_retries=0, scheduling_strategy=here)
+    return look.remote(token, store, __version__)
+
+
+def _look(token: Path, store: Path, version: str) -> str | None:
+    """Why runs cannot be made on this node, if so."""
+    if version != __version__:
+        return f"has cxrbench {__version__}, this machine {version}; install the same on all"
+    for path in (token, store):
+        if not path.exists():
+            return f"does not see {path.parent}; study and store must lie on storage that all nodes share"
+    try:
+        reply = token.with_name(f"{token.name}-{uuid4().hex}")
+        reply.touch()
+        reply.unlink()
+    except OSError as error:
+        return f"cannot write to {token.parent} ({error.strerror})"
+    return None
+
+
+def _seen(ray: Any, look: Any) -> str | None:
+    """What a node said; a node that was lost meanwhile is no problem of the others."""
+    try:
+        answer: str | None = ray.get(look, timeout=LOOK_SECONDS)
+    except ray.exceptions.GetTimeoutError:
+        return f"does not answer within {LOOK_SECONDS} s"
+    except (ray.exceptions.RayTaskError, ray.exceptions.RuntimeEnvSetupError) as error:
+        return f"cannot run cxrbench ({_last_line(error)}); install the same version on all nodes"
+    except ray.exceptions.RayError:
+        return None
+    return answer
+
+
+def _last_line(error: Exception) -> str:
+    """What an error from another node comes down to."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+def _make(
+    ray: Any, tasks: list[RunTask], share: Mapping[str, float], *, cluster: ClusterSettings, at_most: int
+) -> Iterator[Outcome]:
+    """Keep the cluster busy; give each run's outcome as it ends."""
+    there = _remote(ray, share, threads=cluster.cpus)
+    waiting, begun = deque(tasks), Counter[RunName]()
+    running: dict[Any, RunTask] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < at_most:
+                task = waiting.popleft()
+                begun[task.name] += 1
+                running[there.remote(task, cluster.cpus)] = task
+            (ended,), _ = ray.wait(list(running), num_returns=1)
+            task = running.pop(ended)
+            outcome = _outcome(ray, ended, task, is_last=begun[task.name] == cluster.attempts)
+            if outcome is None:
+                waiting.appendleft(task)
+            else:
+                yield outcome
+    finally:
+        for run in running:
+            ray.cancel(run, force=True)
+
+
+def _remote(ray: Any, share: Mapping[str, float], *, threads: int) -> Any:
+    """``perform`` on a node: in a fresh process, whose memory goes with it."""
+    # Spinning threads starve other runs on the same node.
+    variables = {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": str(threads)}
+    return ray.remote(
+        num_cpus=share["CPU"],
+        num_gpus=share.get("GPU", 0),
+        memory=share.get("memory"),
+        max_retries=0,
+        max_calls=1,
+        runtime_env={"env_vars": variables},
+    )(_perform_there)
+
+
+def _perform_there(task: RunTask, threads: int) -> Outcome:
+    """Make a run on a node of the cluster, on its share of the cores."""
+    torch.set_num_threads(threads)
+    return perform(task)
+
+
+def _outcome(ray: Any, ended: Any, task: RunTask, *, is_last: bool) -> Outcome | None:
+    """How a run ended; None when its node or process was lost and it may be begun again."""
+    try:
+        outcome: Outcome = ray.get(ended)
+    except (ray.exceptions.RayTaskError, ray.exceptions.RuntimeEnvSetupError) as error:
+        return Outcome(task.name, 0.0, failure=note_failure(task, _last_line(error), error))
+    except ray.exceptions.RayError as error:
+        if not is_last:
+            return None
+        reason = f"its node or process was lost each time, last: {str(error).splitlines()[0]}"
+        return Outcome(task.name, 0.0, failure=note_failure(task, reason, error))
+    return outcome
