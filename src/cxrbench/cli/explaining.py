@@ -1,0 +1,127 @@
+"""Subcommands about what a network looks at, and what is not the image."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cxrbench.cli.options import Study
+
+Approaches = Annotated[list[str] | None, typer.Option("--approach", help="Only this approach; may be repeated.")]
+Splits = Annotated[list[str] | None, typer.Option("--split", help="Only this split; may be repeated.")]
+Seeds = Annotated[list[int] | None, typer.Option("--seed", help="Only runs from this seed; may be repeated.")]
+Methods = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--method", help="cam, grad-cam, layer-cam, hires-cam or occlusion; may be repeated (cam, layer-cam)."
+    ),
+]
+Stage = Annotated[
+    int | None,
+    typer.Option(min=1, max=4, help="Stage that grad-cam, layer-cam and hires-cam read (default: each own)."),
+]
+
+
+def explain(
+    study: Study,
+    images: Annotated[list[str], typer.Argument(help="Names of images of the study, or image files.")],
+    approach: Annotated[str | None, typer.Option(help="Whose answer (default: the study's only one).")] = None,
+    split: Annotated[str | None, typer.Option(help="Of which split (default: the first it is finished on).")] = None,
+    seed: Annotated[int, typer.Option(help="Of the run.")] = 0,
+    finding: Annotated[list[str] | None, typer.Option(help="May be repeated (default: the three likeliest).")] = None,
+    method: Methods = None,
+    stage: Stage = None,
+    boxes: Annotated[Path | None, typer.Option(help="List of known boxes; drawn where the film has one.")] = None,
+    age: Annotated[float | None, typer.Option(min=0, max=120, help="Years; in place of the table's.")] = None,
+    sex: Annotated[str | None, typer.Option(help="F or M; in place of the table's.")] = None,
+    view: Annotated[str | None, typer.Option(help="PA or AP; in place of the table's.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder (default: explanations in the study).")] = None,
+) -> None:
+    """Heat maps of single films, and how far age, sex and view moved the answer."""
+    from cxrbench.explain.boxes import film_boxes
+    from cxrbench.explain.explaining import EXPLANATIONS_FOLDER, Explaining, explain_film
+    from cxrbench.explain.films import Patient, find_film
+    from cxrbench.explain.maps import checked_methods
+    from cxrbench.explain.trained import load_trained, one_run, open_study
+    from cxrbench.terminal import show_table
+
+    how = Explaining(tuple(finding or ()), checked_methods(method), stage)
+    opened = open_study(study)
+    run = load_trained(opened, one_run(study, approach=approach, split=split, seed=seed))
+    known = None if boxes is None else film_boxes(boxes, opened)
+    for image in images:
+        film = find_film(image, opened, run, Patient(age, sex, view))
+        folder = (out or study / EXPLANATIONS_FOLDER) / run.name.approach / film.name
+        answers = explain_film(opened, run, film, folder, how=how, boxes=known)
+        if (part := run.part_name(film.row["patient_id"][0])) in {"train", "val"}:
+            print(f"note: {run.name} was made with this patient ({part} part): its answer is no test of it")
+        print(f"{film.name}: {folder}")
+        show_table(answers.sort("logit", descending=True).head(5))
+
+
+def localise(
+    study: Study,
+    boxes: Annotated[Path, typer.Option(help="BBox_List_2017.csv, or lesions.parquet of generated films.")],
+    approach: Approaches = None,
+    split: Splits = None,
+    seed: Seeds = None,
+    method: Methods = None,
+    stage: Stage = None,
+    sanity_films: Annotated[
+        int, typer.Option(min=0, help="Boxed findings per run for the check with random weights.")
+    ] = 100,
+    random_seed: Annotated[int, typer.Option(min=0, help="Of random maps and random weights.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder (default: localisation in the study).")] = None,
+) -> None:
+    """Score heat maps against known boxes, each run on its own test films only."""
+    import polars as pl
+
+    from cxrbench.explain.localisations import ALL, ENERGY, POINTING
+    from cxrbench.explain.maps import checked_methods
+    from cxrbench.explain.scoring import LOCALISATION_FOLDER, Localising, localise_study
+    from cxrbench.explain.trained import chosen_runs
+    from cxrbench.terminal import show_table, shown_progress
+
+    names = chosen_runs(study, approaches=approach or (), splits=split or (), seeds=seed or ())
+    how = Localising(checked_methods(method), stage, sanity_films, random_seed)
+    folder = out or study / LOCALISATION_FOLDER
+    with shown_progress() as track:
+        result = localise_study(study, boxes, folder, names=names, how=how, track=track)
+    for name in result.left_out:
+        print(f"note: {name}: none of the boxes is on its test films")
+    print(f"localisation: {folder}")
+    told = result.table.filter(pl.col("finding") == ALL, pl.col("measure").is_in([POINTING, ENERGY]))
+    show_table(
+        told.select("approach", "split", "method", "measure", "images", "estimate", "lower", "upper", "over_centre")
+    )
+
+
+def nonimage(
+    study: Study,
+    approach: Approaches = None,
+    split: Splits = None,
+    probe_films: Annotated[
+        int, typer.Option(min=0, help="Training films at most that the probes learn from; 0: no probes.")
+    ] = 5000,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of the models of age, sex and view, and of the choice of films.")
+    ] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder (default: nonimage in the study).")] = None,
+) -> None:
+    """What age, sex and view are worth: alone, beside the image, and how far the image shows them itself."""
+    from cxrbench.explain.nonimage import NONIMAGE_FOLDER, Asking, nonimage_study
+    from cxrbench.explain.trained import chosen_runs
+    from cxrbench.terminal import show_table, shown_progress
+
+    names = chosen_runs(study, approaches=approach or (), splits=split or ())
+    folder = out or study / NONIMAGE_FOLDER
+    with shown_progress() as track:
+        result = nonimage_study(study, folder, names=names, asking=Asking(probe_films, seed), track=track)
+    print(f"non-image features: {folder}")
+    show_table(result.means)
+    show_table(
+        result.probes.select("approach", "split", "target", "measure", "images", "estimate", "lower", "upper", "untold")
+    )
+
+
+COMMANDS = (explain, localise, nonimage)

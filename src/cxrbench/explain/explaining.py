@@ -1,0 +1,119 @@
+"""One film explained: overlays and arrays per finding, and what age, sex and view moved."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from cxrbench.data.delivery import EvaluationBatches
+from cxrbench.errors import StudyError
+from cxrbench.evaluate.writing import replaced_folder
+from cxrbench.explain import maps
+from cxrbench.explain.contributions import age_response, answer_of, feature_effects
+from cxrbench.explain.curves import age_figure
+from cxrbench.explain.films import Film
+from cxrbench.explain.maps import USUAL, Asked, Method
+from cxrbench.explain.overlay import Captioned, overlay, write_picture
+from cxrbench.explain.trained import OpenStudy, Trained
+from cxrbench.files import atomic_file, write_text
+from cxrbench.findings import NO_FINDING, canonical
+
+LIKELIEST = 3
+"""Pathologies that are explained where none is asked for."""
+EXPLANATIONS_FOLDER = "explanations"
+ANSWERS_FILE, FEATURES_FILE, AGES_FILE, AGES_FIGURE = "answers.csv", "features.csv", "ages.csv", "ages.svg"
+
+
+@dataclass(frozen=True)
+class Explaining:
+    """What is asked of a film.
+
+    Attributes:
+        findings: To explain; empty: the likeliest pathologies.
+        methods: Of heat maps.
+        stage: Of the backbone, for methods that read one; None: each method's own.
+    """
+
+    findings: tuple[str, ...] = ()
+    methods: tuple[Method, ...] = USUAL
+    stage: int | None = None
+
+
+def explain_film(
+    study: OpenStudy, run: Trained, film: Film, out: Path, *, how: Explaining, boxes: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Write a film's maps, and for -meta approaches what each feature moved, into ``out``; an earlier one is replaced.
+
+    Args:
+        study: Whose run is asked.
+        run: Which is asked.
+        film: Of the study or not.
+        out: Gets ``<finding>-<method>.png`` and ``.npy`` (float32, raw, in the film's pixels, NaN where the network saw
+            nothing), ``answers.csv`` and, for -meta approaches, ``features.csv``, ``ages.csv`` and ``ages.svg``.
+        how: What is asked.
+        boxes: Known boxes, as ``film_boxes`` gives them.
+
+    Returns:
+        The answers: one row per finding, ``finding, logit, probability``; probabilities are not calibrated.
+
+    Raises:
+        StudyError: An unknown finding.
+    """
+    answer = answer_of(run, film.part)
+    logits = answer(film.part.features)[0]  # (L,)
+    answers = pl.DataFrame({"finding": run.findings, "logit": logits, "probability": expit(logits)})
+    asked = asked_findings(how.findings, answers)
+    with replaced_folder(out) as scratch:
+        answers.write_csv(scratch / ANSWERS_FILE)
+        for row in answers.filter(pl.col("finding").is_in(asked)).iter_rows(named=True):
+            caption = Captioned(f"{row['finding']} {row['probability']:.2f}", _boxes_of(boxes, film, row["finding"]))
+            _write_maps(run, film, caption, scratch / row["finding"], how=how)
+        if run.scaling.features:
+            population = study.table[run.split.rows(study.table, "train")]
+            feature_effects(run, answer, film.row, population).write_csv(scratch / FEATURES_FILE)
+        if "age" in run.scaling.features:
+            ages = age_response(run, answer, film.row)
+            ages.write_csv(scratch / AGES_FILE)
+            figure = age_figure(ages, asked, age_years=film.row["age_years"][0])
+            write_text(scratch / AGES_FIGURE, figure.document)
+    return answers
+
+
+def asked_findings(findings: Sequence[str], answers: pl.DataFrame) -> list[str]:
+    """The findings in the vocabulary's spelling; where none is asked for, the likeliest pathologies.
+
+    Raises:
+        StudyError: An unknown finding.
+    """
+    known = tuple(answers["finding"])
+    if not findings:
+        pathologies = answers.filter(pl.col("finding") != NO_FINDING)
+        return list(pathologies.sort("logit", descending=True)["finding"].head(LIKELIEST))
+    asked = {name: canonical(name, known) for name in findings}
+    if unknown := [name for name, own in asked.items() if own is None]:
+        raise StudyError(f"unknown finding {unknown[0]!r}; this study has: {', '.join(known)}")
+    return [own for own in asked.values() if own]
+
+
+def _boxes_of(boxes: pl.DataFrame | None, film: Film, finding: str) -> NDArray[np.float64]:
+    """Known boxes (K, 4) of a finding on a film."""
+    if boxes is None:
+        return np.empty((0, 4))
+    own = boxes.filter(pl.col("image_id") == film.row["image_id"][0], pl.col("finding") == finding)
+    return own.select("x", "y", "width", "height").to_numpy()
+
+
+def _write_maps(run: Trained, film: Film, caption: Captioned, stem: Path, *, how: Explaining) -> None:
+    """Write one finding's maps as arrays and pictures."""
+    image, features, _ = next(iter(EvaluationBatches(part=film.part, batch_size=1)))
+    asked = Asked(image, features, run.findings.index(stem.name))
+    for method in how.methods:
+        heat = film.frame.to_film(maps.heat_maps(run.classifier, asked, method, stage=how.stage)[0])
+        with atomic_file(stem.with_name(f"{stem.name}-{method}.npy")) as scratch, scratch.open("wb") as stream:
+            np.save(stream, heat)
+        picture = overlay(film.pixels, heat, replace(caption, text=f"{caption.text}  {method}"))
+        write_picture(stem.with_name(f"{stem.name}-{method}.png"), picture)

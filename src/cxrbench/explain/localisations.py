@@ -1,0 +1,82 @@
+"""From the scores of single maps to means with intervals for new patients."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from cxrbench.evaluate.discrimination import known
+from cxrbench.explain.localising import CENTRE
+from cxrbench.stats.localisation import IOU_THRESHOLDS, MeanEstimate, clustered_mean
+from cxrbench.stats.proportions import Proportion, clustered_proportion
+
+ALL = "all"
+"""Stands for a finding: every boxed finding on every film."""
+RUN = ("approach", "split", "seed")
+POINTING, IOU, ENERGY = "pointing", "iou>", "energy"
+"""Measures; that of the intersection over union ends in its threshold."""
+
+
+def localisation_table(scores: pl.DataFrame) -> pl.DataFrame:
+    """Means over the films of each run, finding and method, with intervals for new patients.
+
+    Args:
+        scores: Rows of ``score_rows``.
+
+    Returns:
+        One row per run, finding (or ``all``), method or baseline, and measure: ``pointing`` (share of hits), ``iou``
+        over thresholds (share of films above), ``energy`` (mean); ``over_centre`` is what it is more than the centre
+        map on the same films.
+    """
+    rows = [
+        {**dict(zip(RUN, run, strict=True)), "finding": finding, "method": method, **row}
+        for run, of_run in _groups(scores, *RUN)
+        for (finding,), of_finding in [*_groups(of_run, "finding"), ((ALL,), of_run)]
+        for (method,), own in _groups(of_finding, "method")
+        for row in _measures(own, of_finding.filter(pl.col("method") == CENTRE))
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _groups(table: pl.DataFrame, *keys: str) -> list[tuple[tuple[Any, ...], pl.DataFrame]]:
+    """Rows with equal keys, in order of appearance."""
+    return list(table.partition_by(keys, as_dict=True, maintain_order=True).items())
+
+
+def _measures(own: pl.DataFrame, centre: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    """Every measure of one method on one finding; the centre map's rows are of the same films, in the same order."""
+    patients = own["patient_id"].to_numpy()
+    for name in (POINTING, *(f"{IOU}{threshold:g}" for threshold in IOU_THRESHOLDS), ENERGY):
+        ours, theirs = _values(own, name), _values(centre, name)
+        more = clustered_mean(ours - theirs, patients)
+        yield {
+            "measure": name,
+            **estimate_columns(_estimate(ours, patients, is_share=name != ENERGY)),
+            "over_centre": more.estimate,
+            "over_centre_lower": known(more.lower),
+            "over_centre_upper": known(more.upper),
+        }
+
+
+def _values(own: pl.DataFrame, measure: str) -> np.ndarray:
+    """(N,) of one measure, one per film."""
+    if measure == POINTING:
+        return own["is_hit"].cast(pl.Float64).to_numpy()
+    if measure == ENERGY:
+        return own["energy"].to_numpy()
+    return (own["iou"] > float(measure.removeprefix(IOU))).cast(pl.Float64).to_numpy()
+
+
+def _estimate(values: np.ndarray, patients: np.ndarray, *, is_share: bool) -> MeanEstimate | Proportion:
+    """Mean of one measure; that of zeros and ones has Wilson's interval."""
+    if is_share:
+        return clustered_proportion(values == 1, np.ones(len(values), bool), patients)
+    return clustered_mean(values, patients)
+
+
+def estimate_columns(estimate: MeanEstimate | Proportion) -> dict[str, Any]:
+    """An estimate as columns; what is not known is null."""
+    values = asdict(estimate)
+    return {name: known(value) if isinstance(value, float) else value for name, value in values.items()}

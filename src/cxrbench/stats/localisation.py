@@ -1,0 +1,165 @@
+"""Does a heat map lie where the finding is: scores of one map against boxes, and means over images.
+
+A map is (H, W) in pixels of the film: higher means more evidence, NaN where it has nothing to say. A box is
+``x, y, width, height`` in the same pixels, ``x, y`` its upper left corner. Only what is above zero is evidence for a
+finding; a map without any points nowhere and scores zero everywhere.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from cxrbench.stats import student
+from cxrbench.stats.clustered import MIN_PATIENTS
+from cxrbench.stats.clusters import ClusterSizes, residual_moments
+
+IOU_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+"""Those of the release's paper, doi:10.1109/CVPR.2017.369."""
+PEAK_LEVEL = 0.5
+"""The region that a map marks holds its maximum and what is connected to it at this share of the maximum or more."""
+FLAT = 1e-6
+"""Values that differ by this share are equal: what rounding leaves of a flat top."""
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class MapScores:
+    """One map against the boxes of one finding on one film.
+
+    Attributes:
+        is_hit: The maximum lies in a box (the pointing game, without tolerance around the box).
+        iou: Intersection over union of the marked region's box and the box it fits best.
+        energy: Share of the evidence that lies in the boxes.
+    """
+
+    is_hit: bool
+    iou: float
+    energy: float
+
+
+@dataclass(frozen=True)
+class MeanEstimate:
+    """A mean over images, on new patients; NaN where there is none or no interval is offered.
+
+    Attributes:
+        estimate: The mean.
+        images: How many entered it.
+        patients: Whom they show.
+        std_error: Clustered standard error.
+        lower: Lower end of the interval.
+        upper: Upper end.
+        reason: Why there is no interval, or None.
+    """
+
+    estimate: float
+    images: int
+    patients: int
+    std_error: float = np.nan
+    lower: float = np.nan
+    upper: float = np.nan
+    reason: str | None = None
+
+
+def score_map(heat: ArrayLike, boxes: ArrayLike) -> MapScores:
+    """Score a map (H, W) against boxes (K, 4) of one finding.
+
+    Raises:
+        ValueError: No box, or shapes that do not fit.
+
+    Source: pointing game doi:10.1007/s11263-017-1059-x; energy doi:10.1109/CVPRW50498.2020.00020.
+    """
+    evidence, known = _evidence(heat), np.asarray(boxes, dtype=np.float64)
+    if known.ndim != 2 or known.shape[1:] != (4,) or not len(known):
+        raise ValueError(f"needs boxes (K, 4) with K of at least 1; got {known.shape}")
+    total = float(evidence.sum(dtype=np.float64))
+    if total == 0:
+        return MapScores(is_hit=False, iou=0.0, energy=0.0)
+    inside = _inside(evidence.shape, known)
+    return MapScores(
+        is_hit=bool(inside[peak(evidence)]),
+        iou=float(box_ious(peak_box(evidence), known).max()),
+        energy=float(evidence[inside].sum(dtype=np.float64)) / total,
+    )
+
+
+def peak(heat: ArrayLike) -> tuple[int, int]:
+    """Row and column of the maximum of a map (H, W); of equal ones, the nearest to the middle of the map.
+
+    Coarse maps are flat beyond the centres of their outermost cells; so the centre of the cell counts, not the rim.
+    """
+    evidence = _evidence(heat)
+    highest = np.argwhere(evidence >= evidence.max() * (1 - FLAT))
+    middle = (np.array(evidence.shape) - 1) / 2
+    row, column = highest[((highest - middle) ** 2).sum(axis=1).argmin()]
+    return int(row), int(column)
+
+
+def peak_box(heat: ArrayLike, *, level: float = PEAK_LEVEL) -> Numbers:
+    """Box (4,) around the region that holds the maximum of a map (H, W).
+
+    Raises:
+        ValueError: The map has no evidence.
+    """
+    evidence = _evidence(heat)
+    if not evidence.any():
+        raise ValueError("a map without a value above 0 marks no region")
+    regions, _ = ndimage.label(evidence >= level * evidence.max())
+    rows, columns = ndimage.find_objects(regions)[regions[peak(evidence)] - 1]
+    return np.array([columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start], np.float64)
+
+
+def box_ious(box: ArrayLike, boxes: ArrayLike) -> Numbers:
+    """Intersection over union (K,) of one box (4,) with each of ``boxes`` (K, 4)."""
+    one, others = np.asarray(box, np.float64), np.asarray(boxes, np.float64)
+    low = np.maximum(one[:2], others[:, :2])
+    high = np.minimum(one[:2] + one[2:], others[:, :2] + others[:, 2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=1)
+    return np.asarray(shared / (np.prod(one[2:]) + np.prod(others[:, 2:], axis=1) - shared))
+
+
+def clustered_mean(values: ArrayLike, patients: ArrayLike, *, confidence: float = 0.95) -> MeanEstimate:
+    """Mean over images with Student's interval, its variance that of a ratio of patient sums.
+
+    Args:
+        values: (N,) in any unit.
+        patients: (N,) who each image shows.
+        confidence: Of the interval.
+
+    Raises:
+        ValueError: Shapes do not fit.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    names = np.asarray(patients)
+    if numbers.ndim != 1 or names.shape != numbers.shape:
+        raise ValueError(f"needs one patient per value: got {names.shape} for {numbers.shape}")
+    code = np.unique(names, return_inverse=True)[1].reshape(-1)
+    counts = np.bincount(code)
+    blank = MeanEstimate(float(numbers.mean()) if len(numbers) else np.nan, len(numbers), len(counts))
+    if len(counts) < MIN_PATIENTS:
+        return replace(blank, reason=f"{len(counts)} patients; an interval needs {MIN_PATIENTS}")
+    deviations = np.bincount(code, weights=numbers - blank.estimate)
+    moments = residual_moments(ClusterSizes.of(counts[:, None]), 0, 0.5)
+    std_error = float(np.sqrt((deviations**2).sum() * len(counts) / (len(counts) - 1)) / len(numbers))
+    half = float(student.half_width(confidence, moments.df)) * std_error
+    return replace(blank, std_error=std_error, lower=blank.estimate - half, upper=blank.estimate + half)
+
+
+def _evidence(heat: ArrayLike) -> Numbers:
+    """What speaks for the finding (H, W): negative and unknown pixels are zero."""
+    values = np.asarray(heat)
+    if values.ndim != 2:
+        raise ValueError(f"needs a map (H, W); got {values.shape}")
+    return np.asarray(np.fmax(values, 0))  # NaN becomes 0 too
+
+
+def _inside(shape: tuple[int, ...], boxes: Numbers) -> NDArray[np.bool_]:
+    """Pixels (H, W) whose centre lies in one of the boxes."""
+    y, x = (np.arange(side) + 0.5 for side in shape)
+    inside = np.zeros(shape, bool)
+    for left, top, width, height in boxes:
+        rows, columns = (top <= y) & (y < top + height), (left <= x) & (x < left + width)
+        inside |= rows[:, None] & columns
+    return inside
