@@ -59,6 +59,10 @@ class Bundle:
         """SHA-256 (hex) that names this bundle: of its description, hence of its weights."""
         return digest_json(self.record.model_dump(mode="json"))
 
+    def is_calibrated(self, finding: str) -> bool:
+        """Whether every member's outputs for a finding could be calibrated."""
+        return all(member.calibrations[finding].is_fitted for member in self.members)
+
     def weights_of(self, member: Member) -> Path:
         """Where a member's weights lie."""
         return self.folder / member.weights.file

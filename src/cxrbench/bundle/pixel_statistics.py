@@ -2,8 +2,8 @@
 
 Each miniature is standardised to mean 0 and SD 1, so that exposure does not matter. *Likeness* is its correlation
 with the mean miniature of the training films: an inverted film has a negative one. *Strangeness* is the share of its
-variance that the training films' mean and principal components do not explain: another picture has a large one. The
-components come from every other training film, the limits from the films between.
+variance that the training films' mean and principal components do not explain: another picture has a large one. Limits
+are those of films that the components have not seen: each half of the training films is measured by the other's.
 """
 
 from typing import Self
@@ -17,7 +17,7 @@ from cxrbench.config import Settings
 
 SIDE = 16
 COMPONENTS = 16
-SHARE_BEYOND = 0.005
+SHARE_BEYOND = 0.01
 """Share of the training films that lies beyond each limit."""
 FILMS = 4000
 """At most so many training films are looked at, evenly spread."""
@@ -40,10 +40,10 @@ class PixelStatistics(Settings):
     def fit(cls, miniatures: NDArray[np.uint8]) -> Self:
         """Learn from the (N, 16, 16) miniatures of training films."""
         standard = _standardised(miniatures)
-        drawn, held_back = standard[::2], standard[1::2]
-        mean = drawn.mean(axis=0)
-        components = np.linalg.svd(drawn - mean, full_matrices=False)[2][:COMPONENTS]
-        likeness, strangeness = _measured(held_back if len(held_back) else drawn, mean, components)
+        halves = (standard[::2], standard[1::2]) if len(standard) > 1 else (standard, standard)
+        crossed = [_measured(seen, *_learnt(learnt)) for seen, learnt in (halves, halves[::-1])]
+        likeness, strangeness = np.concatenate(crossed, axis=1)
+        mean, components = _learnt(standard)
         return cls(
             films=len(miniatures),
             mean=tuple(mean.tolist()),
@@ -96,6 +96,12 @@ def _standardised(miniatures: NDArray[np.uint8]) -> Numbers:
     flat = miniatures.reshape(len(miniatures), -1).astype(np.float64)
     centred = flat - flat.mean(axis=1, keepdims=True)
     return np.asarray(centred / np.maximum(flat.std(axis=1, keepdims=True), FLAT))
+
+
+def _learnt(standard: Numbers) -> tuple[Numbers, Numbers]:
+    """Mean (256,) and principal components (16, 256), fewer where there are fewer films."""
+    mean = standard.mean(axis=0)
+    return mean, np.linalg.svd(standard - mean, full_matrices=False)[2][:COMPONENTS]
 
 
 def _measured(standard: Numbers, mean: Numbers, components: Numbers) -> tuple[Numbers, Numbers]:

@@ -10,6 +10,7 @@ from cxrbench.data.images.pixels import Unreadable
 from cxrbench.errors import DataError
 
 DICOM_START, DICOM_OFFSET = b"DICM", 128
+STARTS = (png.START, jpeg.START, *tiff.STARTS)
 
 
 def read_grey(path: Path) -> NDArray[np.uint8]:
@@ -43,6 +44,16 @@ def load_grey(path: Path) -> NDArray[np.uint8]:
 def is_dicom(content: bytes) -> bool:
     """Whether a file's content is DICOM, by its preamble."""
     return content.startswith(DICOM_START, DICOM_OFFSET)
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file's first bytes are those of an image that can be decoded; False where it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(DICOM_OFFSET + len(DICOM_START))
+    except OSError:
+        return False
+    return start.startswith(STARTS) or is_dicom(start)
 
 
 def decode(content: bytes) -> NDArray[np.uint8]:

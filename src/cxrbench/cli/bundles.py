@@ -1,0 +1,128 @@
+"""Subcommands about bundles: make one, check one, use one."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cxrbench.cli.options import Study
+
+if TYPE_CHECKING:
+    from cxrbench.bundle import Bundle as LoadedBundle
+    from cxrbench.predict import Prediction
+
+BundleFolder = Annotated[Path, typer.Argument(help="Folder of a bundle.")]
+SHOWN = 10
+
+
+def bundle(
+    study: Study,
+    out: Annotated[Path, typer.Option(help="Folder of the bundle.")],
+    approach: Annotated[
+        list[str] | None, typer.Option(help="Whose run; several make an ensemble (default: the study's only one).")
+    ] = None,
+    split: Annotated[
+        list[str] | None, typer.Option(help="On which split; several make an ensemble (default: the first).")
+    ] = None,
+    seed: Annotated[
+        list[int] | None, typer.Option(help="From which seed; several make an ensemble (default: the first).")
+    ] = None,
+) -> None:
+    """Make a folder with all that is needed to use a study's trained model: weights, calibration, thresholds, card."""
+    from cxrbench.bundle import choose_runs
+    from cxrbench.bundle.making import make_bundle
+
+    runs = choose_runs(study, approaches=approach or (), splits=split or (), seeds=seed or ())
+    made = make_bundle(study, runs, out)
+    print(f"bundle: {out}: {', '.join(map(str, runs))}")
+    _say_notices(made)
+
+
+def check(folder: BundleFolder) -> None:
+    """See that a bundle is unaltered and gives its reference answer on this machine."""
+    from cxrbench.bundle import load_bundle
+    from cxrbench.predict import Predictor
+
+    opened = load_bundle(folder)
+    difference = Predictor(opened).largest_difference
+    members = len(opened.members)
+    print(f"{folder}: unaltered; {members} member{'s' if members > 1 else ''}, SHA-256 {opened.digest[:12]}")
+    print(f"reference film: largest difference of a logit {difference:.1e}")
+    _say_notices(opened)
+
+
+def predict(
+    folder: BundleFolder,
+    paths: Annotated[list[str], typer.Argument(help="Films, folders, patterns, or a CSV list of films.")],
+    out: Annotated[Path, typer.Option(help="File of the predictions: .parquet, .csv or .json.")],
+    age: Annotated[float | None, typer.Option(min=0, max=120, help="Age in years, over header and list.")] = None,
+    sex: Annotated[str | None, typer.Option(help="F or M, over header and list.")] = None,
+    view: Annotated[str | None, typer.Option(help="View position (PA, AP), over header and list.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Films that the networks see together.")] = 16,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that decode (default: every core; 0: none of its own).")
+    ] = None,
+    mirror: Annotated[
+        bool, typer.Option("--mirror", help="Test-time augmentation: the mean of the film's answer and its mirror's.")
+    ] = False,
+    backend: Annotated[str, typer.Option(help="What computes: torch.")] = "torch",
+) -> None:
+    """Answer about films: calibrated probability, decision and percentile of every finding, with warnings."""
+    from cxrbench.bundle import load_bundle
+    from cxrbench.environment import usable_cores
+    from cxrbench.predict import Predictor
+    from cxrbench.predict.gathering import gather
+    from cxrbench.predict.writing import check_format, write_predictions
+    from cxrbench.terminal import shown_progress
+
+    check_format(out)
+    requests = gather(paths, age_years=age, sex=_sex(sex), view=view and view.upper())
+    opened = load_bundle(folder)
+    predictor = Predictor(opened, backend=backend, has_mirror=mirror)
+    workers = usable_cores() if workers is None else workers
+    started = time.perf_counter()
+    with shown_progress() as track:
+        predictions = list(
+            predictor.predict_files(requests, batch_size=batch_size, workers=min(workers, len(requests)), track=track)
+        )
+    seconds = time.perf_counter() - started
+    write_predictions(out, opened, predictions)
+    _summarise(predictions)
+    print(f"predictions: {out}: {len(predictions):,} files in {seconds:.1f} s, {len(predictions) / seconds:.1f}/s")
+    _say_notices(opened)
+
+
+def _sex(given: str | None) -> str | None:
+    if given is None or given.upper() in {"F", "M"}:
+        return given and given.upper()
+    from cxrbench.errors import ConfigError
+
+    raise ConfigError(f"--sex {given}: valid are F and M; leave it out when it is not known")
+
+
+def _summarise(predictions: Sequence["Prediction"]) -> None:
+    """Which files could not be read, and how many had warnings."""
+    failed = [one for one in predictions if one.error]
+    for one in failed[:SHOWN]:
+        print(f"not read: {one.path}: {one.error}", file=sys.stderr)
+    if len(failed) > SHOWN:
+        print(f"not read: {len(failed) - SHOWN:,} more; see the column error", file=sys.stderr)
+    warned = Counter(len(one.answer.warnings) > 0 for one in predictions if one.answer)
+    print(f"{warned.total():,} answered, {warned[True]:,} of them with warnings; {len(failed):,} not read")
+
+
+def _say_notices(opened: "LoadedBundle") -> None:
+    """What must be said of a bundle, and which findings' numbers are not what they seem."""
+    for notice in opened.record.banners:
+        print(f"note: {notice}")
+    if raw := [finding for finding in opened.findings if not opened.is_calibrated(finding)]:
+        print(f"note: not calibrated, the network's own outputs are given: {', '.join(raw)}")
+    if blind := [name for name, decision in opened.record.decisions.items() if decision.threshold is None]:
+        print(f"note: without threshold: {', '.join(blind)}")
+
+
+COMMANDS = (bundle, check, predict)

@@ -1,0 +1,106 @@
+"""Files, folders, patterns and lists -> requests."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+
+from cxrbench.data.images.reading import is_image
+from cxrbench.data.tables.cells import parse_ages, parse_sexes, parse_views
+from cxrbench.data.tables.sheets import LINE, read_sheet
+from cxrbench.errors import DataError
+from cxrbench.evaluate.columns import image_column
+from cxrbench.predict.preparation import Request
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm", ".dicom"}
+DIRECTORY = "DICOMDIR"
+"""The index of a DICOM medium, a DICOM file itself."""
+LIST = ".csv"
+KNOWN = {"age": ("age", "patient age", "age_years"), "sex": ("sex", "patient sex", "patient gender"),
+         "view": ("view", "view position")}  # fmt: skip
+
+
+def gather(
+    paths: Sequence[str], *, age_years: float | None = None, sex: str | None = None, view: str | None = None
+) -> tuple[Request, ...]:
+    """Requests for files, folders (with all below them), patterns (``*``, ``**``) and CSV lists, each file once.
+
+    In a folder, files with the suffix of an image count, and others whose content is one.
+
+    Args:
+        paths: As the user gave them.
+        age_years: Of all films, over list and header.
+        sex: Likewise.
+        view: Likewise.
+
+    Raises:
+        DataError: A path leads to nothing, or a list cannot be used.
+    """
+    found = {request.path: request for path in paths for request in _under(path)}
+    return tuple(
+        replace(
+            request,
+            age_years=request.age_years if age_years is None else age_years,
+            sex=sex or request.sex,
+            view=view or request.view,
+        )
+        for request in found.values()
+    )
+
+
+def _under(given: str) -> Iterator[Request]:
+    """Requests of one argument."""
+    path = Path(given).expanduser()
+    if path.is_dir():
+        yield from _in_folder(path)
+    elif path.suffix.lower() == LIST and path.is_file():
+        yield from _listed(path)
+    elif path.exists():
+        yield Request(path=path)
+    else:
+        yield from _matching(given)
+
+
+def _in_folder(folder: Path) -> Iterator[Request]:
+    films = [path for path in sorted(folder.rglob("*")) if _is_film(path)]
+    if not films:
+        raise DataError(f"{folder}: no image in it or below; expected PNG, JPEG, TIFF or DICOM files")
+    yield from (Request(path=path) for path in films)
+
+
+def _is_film(path: Path) -> bool:
+    """Whether a file of a folder is meant to be answered."""
+    if path.name.startswith(".") or path.name.upper() == DIRECTORY or not path.is_file():
+        return False
+    return path.suffix.lower() in SUFFIXES or is_image(path)
+
+
+def _matching(pattern: str) -> Iterator[Request]:
+    path = Path(pattern).expanduser()
+    films = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
+    if not films:
+        raise DataError(f"{pattern}: no such file or folder, and no file matches it")
+    yield from (Request(path=path) for path in films if path.is_file())
+
+
+def _listed(path: Path) -> Iterator[Request]:
+    """Requests of a CSV: a column of file names, relative to the CSV; age, sex and view position where it has them."""
+    sheet = read_sheet(path)
+    names = sheet[image_column(sheet, path)].str.strip_chars()
+    if (blank := names.is_null() | (names == "")).any():
+        raise DataError(f"{path}, line {sheet[LINE].filter(blank)[0]}: the file name is blank")
+    ages = parse_ages(_column(sheet, "age")).values
+    sexes = parse_sexes(_column(sheet, "sex"), words={}).values
+    views = parse_views(_column(sheet, "view"), words={}).values
+    for name, age, sex, view in zip(names, ages, sexes, views, strict=True):
+        yield Request(path=path.parent / name, age_years=age, sex=sex, view=view)
+
+
+def _column(sheet: pl.DataFrame, what: str) -> pl.Series:
+    """The cells of an optional column; nulls where the list has none."""
+    by_folded = {" ".join(name.lower().replace("_", " ").split()): name for name in sheet.columns}
+    for name in KNOWN[what]:
+        if name.replace("_", " ") in by_folded:
+            return sheet[by_folded[name.replace("_", " ")]].cast(pl.String)
+    return pl.Series(what, [None] * sheet.height, dtype=pl.String)
