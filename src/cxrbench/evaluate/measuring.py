@@ -1,7 +1,7 @@
 """Everything that is measured of the runs of one split."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,16 +9,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 from scipy.special import expit
-from threadpoolctl import threadpool_limits
 
 from cxrbench.evaluate import comparison, curves, discrimination, ensembles, gaps, operation, probabilities, ranking
 from cxrbench.evaluate.calibrations import AS_THEY_ARE, PLATT, calibrated, fit_calibrations
 from cxrbench.evaluate.groups import group_rows
 from cxrbench.evaluate.reading import Scores, SplitRuns
 from cxrbench.stats.bootstrap import Resamples, resample_patients
-
-CORES = 2
-"""Runs that are measured at a time; each needs about 0.3 GiB for 25,000 images."""
 
 Tables = dict[str, pl.DataFrame]
 
@@ -33,7 +29,13 @@ class Measured:
 
 
 def measure_split(
-    own: SplitRuns, pairs: Sequence[tuple[str, str]], *, is_alone: bool, replicates: int, seed: int
+    own: SplitRuns,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    is_alone: bool,
+    replicates: int,
+    seed: int,
+    pool: Executor,
 ) -> Measured:
     """Measure all runs of one split; only their scores are in memory at a time.
 
@@ -44,14 +46,12 @@ def measure_split(
             of probabilities have intervals for new patients.
         replicates: Of the patient bootstrap.
         seed: Of the patient bootstrap.
+        pool: Threads that measure the runs; NumPy lets go of the interpreter while it sorts and adds.
     """
     resamples = resample_patients(own.test.codes, replicates=replicates, seed=seed) if is_alone and replicates else None
     masks = group_rows(own.test.images)
     shared = Shared(own, masks, discrimination.count_table(own.test, masks), tuple(pairs), resamples)
-    # NumPy lets go of the interpreter while it sorts and adds. One thread each for matrix products: more would only
-    # fight for the cores, and sums would depend on their number.
-    with threadpool_limits(1), ThreadPoolExecutor(max_workers=CORES) as pool:
-        by_run = list(pool.map(partial(_measure_run, shared), own.scores))
+    by_run = list(pool.map(partial(_measure_run, shared), own.scores))
     together = {
         "curves": curves.roc_table(own.test, own.scores),
         "ranks": ranking.rank_table(own.test, own.scores),

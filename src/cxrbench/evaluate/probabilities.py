@@ -15,6 +15,7 @@ from cxrbench.stats.bootstrap import BootstrapInterval, Resamples
 from cxrbench.stats.calibration import ProbabilityMeasures, probability_measures
 from cxrbench.stats.decision import net_benefit
 from cxrbench.stats.precision import average_precision
+from cxrbench.stats.sorting import ascending
 
 MEASURES = ("average_precision", "brier_skill", "slope", "intercept", "calibration_error")
 THRESHOLDS = np.geomspace(0.005, 0.5, 25)
@@ -61,10 +62,11 @@ def probability_tables(
     measures: list[dict[str, Any]] = []
     reliability: list[dict[str, Any]] = []
     benefit: list[dict[str, Any]] = []
+    in_order = _rows_in_order(truth, next(iter(probabilities.values())))
     for way, values in probabilities.items():
         for column, finding in enumerate(truth.findings):
             head = {"finding": finding, "calibration": way}
-            rows = stated_rows(truth, column)
+            rows = in_order[column]
             chances, present = values[rows, column], truth.labels[rows, column] == 1
             if reason := no_auc_reason(present) or ("not calibrated" if np.isnan(chances).any() else None):
                 measures.append({**head, "reason": reason})
@@ -79,6 +81,12 @@ def probability_tables(
         "reliability": _frame(reliability, named, RELIABILITY_SCHEMA),
         "net_benefit": _frame(benefit, named, NET_BENEFIT_SCHEMA),
     }
+
+
+def _rows_in_order(truth: HeldOut, values: np.ndarray) -> list[np.ndarray]:
+    """Each finding's stated images by rising value, so that whatever sorts them again has little to do."""
+    stated = [stated_rows(truth, column) for column in range(len(truth.findings))]
+    return [rows[ascending(values[rows, column])] for column, rows in enumerate(stated)]
 
 
 def _frame(rows: list[dict[str, Any]], named: Mapping[str, Any], schema: Mapping[str, Any]) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from scipy.special import logit
 
 from cxrbench.stats.bootstrap import BootstrapInterval, Numbers, Resamples, bootstrap_interval, sum_replicates
 from cxrbench.stats.clustered import MIN_PATIENTS
+from cxrbench.stats.clusters import numbered
 from cxrbench.stats.logistic import fit_intercept, fit_line, refit
 from cxrbench.stats.precision import average_precision, average_precision_replicates
 from cxrbench.stats.roc import Truth, checked
@@ -158,12 +159,12 @@ def calibration_error_if_perfect(
     error that is common to the bin.
     """
     values, truth = checked_probabilities(probabilities, present)
-    place, (_, code) = _bin(values, bins), np.unique(np.asarray(patients), return_inverse=True)
+    place, (code, n_patients) = _bin(values, bins), numbered(patients)
     sizes = np.bincount(place, minlength=bins)
     common = np.bincount(place, weights=truth - values, minlength=bins) / np.maximum(sizes, 1)
-    of_patient = np.zeros((int(code.max()) + 1, bins))
-    np.add.at(of_patient, (code.reshape(-1), place), truth - values - common[place])
-    return float(np.sqrt(2 / np.pi) * np.sqrt((of_patient**2).sum(axis=0)).sum() / len(values))
+    of_patient = np.bincount(code * bins + place, weights=truth - values - common[place], minlength=n_patients * bins)
+    variances = (of_patient.reshape(n_patients, bins) ** 2).sum(axis=0)
+    return float(np.sqrt(2 / np.pi) * np.sqrt(variances).sum() / len(values))
 
 
 def reliability(

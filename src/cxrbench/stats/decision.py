@@ -45,7 +45,8 @@ def net_benefit(probabilities: ArrayLike, present: ArrayLike, thresholds: ArrayL
     values, truth = checked_probabilities(probabilities, present)
     cuts = _checked_thresholds(thresholds)
     hits, alarms = (
-        len(of_class) - np.searchsorted(np.sort(of_class), cuts) for of_class in (values[truth], values[~truth])
+        len(of_class) - np.searchsorted(np.sort(of_class, kind="stable"), cuts)
+        for of_class in (values[truth], values[~truth])
     )
     return np.asarray((hits - alarms * cuts / (1 - cuts)) / len(values))
 
