@@ -30,7 +30,7 @@ class ClusterSizes:
         patients = np.stack([np.bincount(column, minlength=len(sizes)) for column in counts.T])  # (L, sizes)
         powers = sizes ** np.arange(6)[:, None]
         powers[0, 0] = 0
-        return cls(powers @ patients.T)
+        return cls(np.asarray(powers @ patients.T, dtype=np.float64))
 
     @property
     def patients(self) -> NDArray[np.intp]:

@@ -147,7 +147,8 @@ def _images_per_patient(rows: NDArray[np.bool_], code: Labels, n_patients: int) 
 
 def _root_factor(units: NDArray[np.intp]) -> Numbers:
     """Root of Obuchowski's factor I / (I - 1); NaN where there are fewer than two units."""
-    return np.sqrt(np.divide(units, units - 1, out=np.full(np.shape(units), np.nan), where=units > 1))
+    factor = np.divide(units, units - 1, out=np.full(np.shape(units), np.nan), where=units > 1)
+    return np.asarray(np.sqrt(factor))
 
 
 def _products(rows: Numbers) -> Numbers:

@@ -36,7 +36,7 @@ def fit_slope(logits: Numbers, targets: Numbers) -> float:
     return float(_newton(logits[None], np.zeros_like(logits), targets, start=(1.0,))[0])
 
 
-def refit(design: Numbers, logits: Numbers, targets: NDArray[np.generic], resamples: Resamples) -> Numbers:
+def refit(design: Numbers, logits: Numbers, targets: NDArray[np.float64 | np.bool_], resamples: Resamples) -> Numbers:
     """What each replicate changes in coefficients fitted to the whole sample, (B, F); NaN where it does not say.
 
     Two Newton steps, the second from the curvature's own change; all that enters them are sums over images. The rest
@@ -69,16 +69,16 @@ def _solved(matrices: Numbers, right: Numbers) -> Numbers:
 
 def _newton(design: Numbers, offset: Numbers, targets: Numbers, *, start: tuple[float, ...]) -> Numbers:
     """Coefficients (F,) of the rows of ``design`` (F, N) by Newton's method, halving steps that lose likelihood."""
-    beta = np.array(start)
+    beta: Numbers = np.array(start)
     for _ in range(MAX_STEPS):
         eta = offset + beta @ design
         fitted = _expit(eta)
         hessian = (design * (fitted * (1 - fitted))) @ design.T
         if np.linalg.cond(hessian) > 1 / np.finfo(float).eps:
             break
-        step = np.linalg.solve(hessian, design @ (targets - fitted))
-        step = step * _share_that_gains(step @ design, eta, targets)
-        beta = beta + step
+        step: Numbers = np.linalg.solve(hessian, design @ (targets - fitted))
+        step *= _share_that_gains(step @ design, eta, targets)
+        beta += step
         if np.abs(step).max() < TOLERANCE * (1 + np.abs(beta).max()):
             return beta
     return np.full(len(design), np.nan)
