@@ -76,7 +76,7 @@ def _newton(design: Numbers, offset: Numbers, targets: Numbers, *, start: tuple[
         hessian = (design * (fitted * (1 - fitted))) @ design.T
         if np.linalg.cond(hessian) > 1 / np.finfo(float).eps:
             break
-        step: Numbers = np.linalg.solve(hessian, design @ (targets - fitted))
+        step = np.asarray(np.linalg.solve(hessian, design @ (targets - fitted)), dtype=np.float64)
         step *= _share_that_gains(step @ design, eta, targets)
         beta += step
         if np.abs(step).max() < TOLERANCE * (1 + np.abs(beta).max()):
