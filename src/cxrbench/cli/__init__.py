@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cxrbench import __version__
-from cxrbench.cli import archives, bundles, explaining, measures, studies
+from cxrbench.cli import archives, bundles, explaining, measures, plans, studies
 from cxrbench.errors import CxrbenchError
 
 BAD_INPUT = 2
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for commands in (studies, archives, measures, bundles, explaining):
+for commands in (studies, plans, archives, measures, bundles, explaining):
     for command in commands.COMMANDS:
         app.command()(command)
 

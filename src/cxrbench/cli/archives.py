@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cxrbench.cli.options import AllowMissing, Format, Labels, Workers
+from cxrbench.cli.options import AllowMissing, Format, Labels, Processes
 
 
 def prepare(
@@ -15,7 +15,7 @@ def prepare(
     table_format: Format = None,
     size: Annotated[list[int] | None, typer.Option(min=32, help="Side in pixels; may be repeated.")] = None,
     allow_missing: AllowMissing = False,
-    workers: Workers = None,
+    workers: Processes = None,
 ) -> None:
     """Decode and shrink an archive's images once; `run` does it by itself where the store is absent."""
     from cxrbench.data.store import prepare_store
@@ -51,7 +51,7 @@ def phantom(
     ] = None,
     label_noise: Annotated[float, typer.Option(min=0, max=1, help="Share of labels that are wrong.")] = 0.0,
     prevalence_scale: Annotated[float, typer.Option(min=0, max=10, help="Multiplies NIH's prevalences.")] = 1.0,
-    workers: Workers = None,
+    workers: Processes = None,
 ) -> None:
     """Generate chest radiographs with known truth, in the layout of the NIH release."""
     from cxrbench.data.phantom import PhantomSettings, generate_release

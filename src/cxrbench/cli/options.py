@@ -12,7 +12,13 @@ Format = Annotated[
 AllowMissing = Annotated[
     bool, typer.Option("--allow-missing", help="Go on with the images that are there and readable.")
 ]
-Workers = Annotated[
-    int | None, typer.Option(min=1, help="Processes at a time (default: every core decodes, one run is made).")
+Processes = Annotated[int | None, typer.Option("--workers", min=1, help="Processes (default: one per core).")]
+RunsAtATime = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Runs at a time (default: one; on a cluster as many as it has room for)."),
+]
+On = Annotated[
+    str | None,
+    typer.Option(help="Ray cluster to train on: ray (one of this machine alone), auto, host:port, ray://host:port."),
 ]
 Study = Annotated[Path, typer.Argument(help="Folder of a study.")]

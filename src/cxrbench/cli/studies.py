@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cxrbench.cli.options import AllowMissing, Format, Labels, Study, Workers
+from cxrbench.cli.options import AllowMissing, Format, Labels, On, RunsAtATime, Study
 from cxrbench.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -38,7 +38,14 @@ def run(
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs at most, for all approaches.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=2, help="Batch size, for all approaches.")] = None,
     allow_missing: AllowMissing = False,
-    workers: Workers = None,
+    workers: RunsAtATime = None,
+    on: On = None,
+    cpus: Annotated[int | None, typer.Option(min=1, help="Cores of each run on a cluster (default: 1).")] = None,
+    gpus: Annotated[
+        float | None,
+        typer.Option(min=0, help="GPUs of each run on a cluster, or a fraction of one (default: 1 if any)."),
+    ] = None,
+    memory_gb: Annotated[float | None, typer.Option(min=0, help="Memory of each run on a cluster.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
 ) -> None:
     """Train approaches x splits, evaluate, compare and report; started again, it goes on where it stopped."""
@@ -49,6 +56,7 @@ def run(
         profile=profile, weights=weights, workers=workers, allow_missing=allow_missing or None,
         splits=_given(resamples=resamples, folds=folds, official=official, seed=split_seed),
         recipe=_given(epochs=epochs, batch_size=batch_size),
+        cluster=_given(address=on, cpus=cpus, gpus=gpus, memory_gb=memory_gb),
     )  # fmt: skip
     if study_file is not None:
         settings = config.load_study(study_file, changes)
@@ -73,13 +81,15 @@ def _run_study(settings: "StudySettings", *, only_splits: list[str], is_dry: boo
         for note in materials.notes:
             print(f"note: {note}")
         plan = study.make_plan(materials, only_splits=only_splits)
-        print(study.describe_plan(plan, settings.out))
+        print(study.describe_plan(plan, settings.out, workers=settings.workers or 1))
         if is_dry:
             return
         with StudyBars(plan) as bars:
             outcomes = [
                 bars.finished(outcome)
-                for outcome in study.carry_out(plan, workers=settings.workers or 1, begin=bars.begin)
+                for outcome in study.carry_out(
+                    plan, workers=settings.workers, cluster=settings.cluster, begin=bars.begin
+                )
             ]
         failures = [outcome for outcome in outcomes if outcome.failure]
         if plan.done or len(failures) < len(outcomes):
@@ -112,16 +122,19 @@ def _write_report(folder: Path) -> None:
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for films, study and report.")] = Path("cxrbench-demo"),
-    workers: Workers = None,
+    workers: RunsAtATime = None,
+    on: On = None,
 ) -> None:
     """The main job on generated films, within minutes on two cores; it claims no accuracy."""
+    from cxrbench.config import ClusterSettings
     from cxrbench.demo import demo_settings, generate_films
     from cxrbench.environment import usable_cores
     from cxrbench.terminal import shown_progress
 
     with shown_progress() as track:
-        generate_films(out, workers=workers or usable_cores(), track=track)
-    _run_study(demo_settings(out), only_splits=[])
+        generate_films(out, workers=usable_cores(), track=track)
+    engine = {"workers": workers, "cluster": ClusterSettings(address=on)}
+    _run_study(demo_settings(out).model_copy(update=engine), only_splits=[])
 
 
 def report(study: Study) -> None:

@@ -43,9 +43,7 @@ def make_plan(materials: Materials, *, only_splits: Sequence[str] = ()) -> Plan:
     Raises:
         StudyError: A finished run was made with other settings, or a split to narrow to does not exist.
     """
-    names = [split.name for split in materials.splits]
-    if unknown := sorted(set(only_splits) - set(names)):
-        raise StudyError(f"unknown split {unknown[0]!r}; this study has: {', '.join(names)}")
+    require_splits(only_splits, [split.name for split in materials.splits])
     tasks = [
         _task(materials, approach, split, seed)
         for split in materials.splits
@@ -58,6 +56,16 @@ def make_plan(materials: Materials, *, only_splits: Sequence[str] = ()) -> Plan:
         to_do=tuple(task for task, done in zip(tasks, is_done, strict=True) if not done),
         done=tuple(task.name for task, done in zip(tasks, is_done, strict=True) if done),
     )
+
+
+def require_splits(names: Sequence[str], there: Sequence[str]) -> None:
+    """Refuse names of splits that a study does not have.
+
+    Raises:
+        StudyError: The first name that is unknown, and those it has.
+    """
+    if unknown := sorted(set(names) - set(there)):
+        raise StudyError(f"unknown split {unknown[0]!r}; this study has: {', '.join(there)}")
 
 
 def _task(materials: Materials, approach: Approach, split: Split, seed: int) -> RunTask:
