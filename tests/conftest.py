@@ -66,3 +66,37 @@ def make_archive() -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real study on generated films, profile small, one epoch: three approaches on two re-samples."""
+    from cxrbench.config import RecipeChange, SplitPlan, StudySettings  # noqa: PLC0415 - most tests need no torch
+    from cxrbench.data.phantom import PhantomSettings, generate_release  # noqa: PLC0415
+    from cxrbench.study import carry_out, make_plan, prepare_study  # noqa: PLC0415
+
+    folder = tmp_path_factory.mktemp("small")
+    films = PhantomSettings(patients=30, seed=3, size_px=96, detail_px=64, prevalence_scale=3.0)
+    generate_release(folder / "films", films, workers=1)
+    settings = StudySettings(
+        data=folder / "films",
+        out=folder / "study",
+        approaches=("1channel", "1channel-meta", "large-meta"),
+        splits=SplitPlan(resamples=2),
+        profile="small",
+        recipe=RecipeChange(epochs=1),
+        workers=1,
+    )
+    outcomes = list(carry_out(make_plan(prepare_study(settings))))
+    assert not [outcome.failure for outcome in outcomes if outcome.failure]
+    return folder / "study"
+
+
+@pytest.fixture(scope="session")
+def small_bundle(small_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of the small study's ``1channel-meta`` on the first re-sample; a test that spoils it copies it."""
+    from cxrbench.bundle import choose_runs  # noqa: PLC0415
+    from cxrbench.bundle.making import make_bundle  # noqa: PLC0415
+
+    out = tmp_path_factory.mktemp("bundle") / "bundle"
+    return make_bundle(small_study, choose_runs(small_study, approaches=["1channel-meta"]), out).folder

@@ -54,7 +54,9 @@ def _spread(requests: Iterable[Request], sizes: tuple[int, ...], workers: int) -
     with _pool(workers) as pool:
         while True:
             room = workers * AHEAD - len(waiting)
-            waiting.extend((request, pool.submit(_limited, request, sizes)) for request in islice(to_come, room))
+            waiting.extend(
+                (request, pool.submit(_limited, request, sizes, SECONDS)) for request in islice(to_come, room)
+            )
             if not waiting:
                 return
             request, future = waiting.popleft()
@@ -65,7 +67,7 @@ def _alone(request: Request, sizes: tuple[int, ...]) -> Prepared | str:
     """Decode one file in a process that it may take down."""
     try:
         with _pool(1) as pool:
-            return pool.submit(_limited, request, sizes).result()
+            return pool.submit(_limited, request, sizes, SECONDS).result()
     except BrokenProcessPool:
         return KILLED
 
@@ -91,11 +93,11 @@ def _start() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
 
 
-def _limited(request: Request, sizes: tuple[int, ...]) -> Prepared | str:
+def _limited(request: Request, sizes: tuple[int, ...], seconds: int) -> Prepared | str:
     """Decode one file under an alarm, which ends this process: a decoder in C listens to nothing else."""
     if not hasattr(signal, "alarm"):
         return prepare_file(request, sizes)
-    signal.alarm(SECONDS)
+    signal.alarm(seconds)
     try:
         return prepare_file(request, sizes)
     finally:

@@ -1,0 +1,79 @@
+"""Commands bundle, check and predict, as a user calls them."""
+
+import os
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+
+from cxrbench import cli
+from cxrbench.cli import main
+
+
+@pytest.fixture
+def cxrbench(monkeypatch, capsys):
+    """Call the command in this process; gives its exit code and what it printed."""
+    monkeypatch.setattr(cli.os, "environ", dict(os.environ))
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["cxrbench", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return call
+
+
+def test_from_a_study_to_answers(cxrbench, small_study, tmp_path):
+    folder = tmp_path / "bundle"
+    code, out, _ = cxrbench("bundle", small_study, "--approach", "1channel", "--out", folder)
+    assert code == 0
+    assert "1channel / resample-1 / seed 0" in out
+    assert "note: Research use only; not a medical device." in out
+    code, out, _ = cxrbench("check", folder)
+    assert code == 0
+    assert "unaltered; 1 member," in out
+    films = small_study.parent / "films" / "images"
+    (tmp_path / "broken.dcm").write_bytes(b"")
+    answers = tmp_path / "answers.csv"
+    code, out, err = cxrbench("predict", folder, films, tmp_path / "broken.dcm", "--out", answers, "--workers", "0")
+    assert code == 0
+    assert "broken.dcm: the file is empty" in err
+    table = pl.read_csv(answers, infer_schema_length=None)
+    assert table.height == len(list(films.iterdir())) + 1
+    assert f"{table.height - 1} answered" in out
+    assert table["Effusion"].null_count() == 1
+
+
+def test_what_cannot_be_used_is_one_line(cxrbench, small_study, small_bundle, tmp_path):
+    for arguments, said in (
+        (
+            ("bundle", small_study, "--out", tmp_path / "b"),
+            "choose with --approach: 1channel, 1channel-meta, large-meta",
+        ),
+        (("check", small_study), "is not a bundle"),
+        (("predict", small_bundle, tmp_path / "none", "--out", tmp_path / "a.csv"), "no such file or folder"),
+        (("predict", small_bundle, tmp_path, "--out", tmp_path / "a.xls"), "unknown format '.xls'"),
+        (("predict", small_bundle, tmp_path, "--out", tmp_path / "a.csv", "--sex", "W"), "--sex W: valid are F and M"),
+    ):
+        code, _, err = cxrbench(*arguments)
+        assert code == 2
+        lines = [line for line in err.splitlines() if line.startswith("error: ")]
+        assert len(lines) == 1
+        assert said in lines[0]
+        assert "Traceback" not in err
+
+
+def test_reading_a_bundle_needs_no_torch(small_bundle):
+    """Neither do the processes that decode."""
+    script = (
+        "import sys; from pathlib import Path; import cxrbench.predict; from cxrbench.bundle import load_bundle;"
+        f"load_bundle(Path({str(small_bundle)!r})); print([m for m in ('torch', 'lightning') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

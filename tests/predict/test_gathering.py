@@ -1,0 +1,90 @@
+"""What the user meant: files, folders, patterns, lists."""
+
+import pytest
+
+from cxrbench.errors import DataError
+from cxrbench.predict.gathering import gather
+
+PNG, DICOM = b"\x89PNG\r\n\x1a\n", bytes(128) + b"DICM"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, content in (
+        ("a.png", PNG), ("b/film", DICOM), ("b/c.dcm", b""), ("notes.txt", b"notes"), (".hidden.png", PNG),
+        ("DICOMDIR", DICOM), ("b/[odd] name.jpeg", b"\xff\xd8\xff"), ("empty", b""),
+    ):  # fmt: skip
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+def names(requests, folder):
+    return [request.path.relative_to(folder).as_posix() for request in requests]
+
+
+def test_a_folder_and_all_below(folder):
+    """Broken images are among them: they shall be told, not left out."""
+    assert names(gather([str(folder)]), folder) == ["a.png", "b/[odd] name.jpeg", "b/c.dcm", "b/film"]
+
+
+def test_a_file_is_taken_whatever_it_is(folder):
+    assert names(gather([str(folder / "notes.txt")]), folder) == ["notes.txt"]
+    assert names(gather([str(folder / "b" / "[odd] name.jpeg")]), folder) == ["b/[odd] name.jpeg"]
+
+
+def test_patterns(folder):
+    assert names(gather([str(folder / "*.png")]), folder) == [".hidden.png", "a.png"]
+    assert names(gather([str(folder / "**" / "*.dcm")]), folder) == ["b/c.dcm"]
+
+
+def test_a_relative_pattern(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert [str(request.path) for request in gather(["b/*.dcm"])] == ["b/c.dcm"]
+
+
+def test_each_file_once(folder):
+    assert names(gather([str(folder / "a.png"), str(folder)]), folder)[0] == "a.png"
+    assert len(gather([str(folder / "a.png"), str(folder)])) == 4
+
+
+@pytest.mark.parametrize("given", ["absent.png", "*.gif", "b/absent"])
+def test_what_leads_to_nothing_is_refused(folder, given):
+    with pytest.raises(DataError, match="no such file or folder, and no file matches it"):
+        gather([str(folder / given)])
+
+
+def test_a_folder_without_images(tmp_path):
+    with pytest.raises(DataError, match="no image in it or below; expected PNG, JPEG, TIFF or DICOM"):
+        gather([str(tmp_path)])
+
+
+def test_a_list_with_what_is_known(folder):
+    sheet = folder / "list.csv"
+    sheet.write_text(
+        "Image Index,Patient Age,Patient Gender,View Position\na.png,062Y,F,pa\nb/film,,,\ngone.png,18M,x,LL\n"
+    )
+    first, second, third = gather([str(sheet)])
+    assert (first.path, first.age_years, first.sex, first.view) == (folder / "a.png", 62, "F", "PA")
+    assert (second.age_years, second.sex, second.view) == (None, None, None)
+    assert (third.age_years, third.sex, third.view) == (1.5, None, "LL")
+
+
+def test_a_list_of_names_only(folder):
+    (folder / "list.csv").write_text("path\na.png\n")
+    assert names(gather([str(folder / "list.csv")]), folder) == ["a.png"]
+
+
+def test_a_list_without_names_is_refused(folder):
+    (folder / "list.csv").write_text("age\n50\n")
+    with pytest.raises(DataError, match=r"list\.csv has no column of image names"):
+        gather([str(folder / "list.csv")])
+    (folder / "list.csv").write_text("path,age\na.png,50\n,60\n")
+    with pytest.raises(DataError, match=r"list\.csv, line 3: the file name is blank"):
+        gather([str(folder / "list.csv")])
+
+
+def test_what_is_given_counts_more_than_the_list(folder):
+    (folder / "list.csv").write_text("path,age,sex\na.png,50,F\n")
+    request = gather([str(folder / "list.csv")], age_years=0, view="AP")[0]
+    assert (request.age_years, request.sex, request.view) == (0, "F", "AP")
