@@ -27,7 +27,9 @@ from cxrbench.study.plan import Plan, RunTask
 
 OBJECT_STORE_BYTES = 80 * 2**20
 """The least that Ray accepts."""
-LOOK_SECONDS = 120
+BUSY_MACHINE = {"worker_niceness": 0, "worker_register_timeout_seconds": 300}
+"""Ray gives its processes what others leave and a minute to start; beside other work they would never come up."""
+LOOK_SECONDS = 300
 """Within which a node must say whether it sees the study; its process has to start first."""
 
 
@@ -76,7 +78,12 @@ def _absolute(task: RunTask) -> RunTask:
 def _connected(ray: Any, address: str) -> Iterator[None]:
     """Be a client of the cluster, or have one on this machine as long as the block takes."""
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    own = {"num_cpus": usable_cores(), "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
+    own = {
+        "num_cpus": usable_cores(),
+        "object_store_memory": OBJECT_STORE_BYTES,
+        "include_dashboard": False,
+        "_system_config": BUSY_MACHINE,
+    }
     try:
         if address == LOCAL_CLUSTER:
             ray.init(address="local", **own, **quiet)
