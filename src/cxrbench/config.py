@@ -189,6 +189,13 @@ class SplitPlan(Settings):
             raise ValueError("fractions of train, val and test must be above 0 and add up to 1")
         return self
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the splits are called: known before the archive is read."""
+        drawn = [f"resample-{number + 1}" for number in range(self.resamples)]
+        drawn += [f"fold-{number + 1}" for number in range(self.folds)]
+        return (*drawn, *(["official"] if self.official else []))
+
 
 class ClusterSettings(Settings):
     """Where the runs are made, and what each gets there; no part of a run's identity."""

@@ -1,6 +1,5 @@
 """The command line: one line, exit code 2, nothing half-written."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,26 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cxrbench import cli
-from cxrbench.cli import main
-
-
-@pytest.fixture
-def cxrbench(monkeypatch, capsys):
-    """Call the command in this process; gives its exit code and what it printed."""
-    monkeypatch.setattr(cli.os, "environ", dict(os.environ))
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["cxrbench", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return call
+from cxrbench import study
 
 
 @pytest.fixture
@@ -201,3 +181,21 @@ def test_phantom_writes_an_archive_that_can_be_read(cxrbench, tmp_path):
     code, out, _ = run(cxrbench, tmp_path / "films", tmp_path / "study", "--dry-run", "--workers", 1)
     assert code == 0
     assert "5 to do" in out
+
+
+def test_ctrl_c_stops_and_says_how_to_go_on(cxrbench, films, tmp_path, monkeypatch):
+    def interrupted(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(study, "carry_out", interrupted)
+    code, _, err = run(cxrbench, films, tmp_path / "study")
+    assert code == 130
+    assert "stopped; the same command goes on from here" in err
+    assert "Traceback" not in err
+
+
+def test_an_unknown_split_is_named_before_anything_is_decoded(cxrbench, films, tmp_path):
+    said = refused(run(cxrbench, films, tmp_path / "study", "--split", "resample-9"))
+    assert "'resample-9'" in said
+    assert "resample-1" in said
+    assert not (tmp_path / "study").exists()

@@ -308,3 +308,22 @@ def test_counts_of_the_archive(study):
     assert count["all images", "any", "any"]["images"] == table.height
     assert count["Mass", "any", "PA"]["images"] == table.filter(pl.col("view") == "PA")["Mass"].sum()
     assert result(study, "ages.csv")["images"].sum() == table.height
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"), [("profile", "paper", "another profile"), ("store_digest", "00" * 32, "another store")]
+)
+def test_runs_of_two_studies_are_not_compared(tmp_path, key, value, said):
+    study = write_fake_study(tmp_path / "study", patients=40, resamples=1, approaches=["ft", "large"])
+    path = RunName("large", "resample-1", 0).folder(study) / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(
+        StudyError, match=f"ft / resample-1 / seed 0 and large / resample-1 / seed 0 were made with {said}"
+    ):
+        evaluate_study(study)
+    assert not (study / "results").exists()
+
+
+def test_a_run_without_pretrained_weights_stands_beside_one_with(tmp_path):
+    study = write_fake_study(tmp_path / "study", patients=40, resamples=1, approaches=["ft", "large"])
+    assert evaluate_study(study).exists()

@@ -75,6 +75,7 @@ def _run_study(settings: "StudySettings", *, only_splits: list[str], is_dry: boo
     from cxrbench.study.preparation import locked
     from cxrbench.terminal import StudyBars, shown_progress
 
+    study.require_splits(only_splits, settings.splits.names)
     with _stoppable(), locked(settings.out):
         with shown_progress() as track:
             materials = study.prepare_study(settings, track=track)

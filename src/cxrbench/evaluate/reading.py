@@ -121,6 +121,34 @@ def read_config(study: Path, run: RunName) -> dict[str, Any]:
     return config
 
 
+SHARED = {
+    "profile": "profile",
+    "table_digest": "table",
+    "store_digest": "store",
+    "findings": "list of findings",
+    "weights": "pre-trained weights",
+}
+"""What all runs of a study have in common, and its name; weights only those that start from any."""
+
+
+def require_one_study(study: Path, names: Sequence[RunName]) -> None:
+    """Refuse to compare runs that differ in more than their approach, split and seed.
+
+    Raises:
+        StudyError: Two runs were made at another size, from other images, labels or pre-trained weights.
+    """
+    first: dict[str, tuple[RunName, Any]] = {}
+    for run in names:
+        config = read_config(study, run)
+        for key in (key for key in SHARED if config.get(key) is not None):
+            earlier, value = first.setdefault(key, (run, config[key]))
+            if value != config[key]:
+                raise StudyError(
+                    f"{study}: {earlier} and {run} were made with another {SHARED[key]}; "
+                    "runs of one study share it: move one of them to a study of its own"
+                )
+
+
 def read_split_runs(study: Path, table: pl.DataFrame, split: Split, names: Sequence[RunName]) -> SplitRuns:
     """Predictions of all runs of one split, and the truth they are measured against.
 

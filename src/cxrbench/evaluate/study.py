@@ -15,7 +15,7 @@ from cxrbench.errors import StudyError
 from cxrbench.evaluate import archive, comparison, curves, discrimination, ranking, standing, training
 from cxrbench.evaluate.gaps import group_pairs
 from cxrbench.evaluate.measuring import Measured, measure_split
-from cxrbench.evaluate.reading import read_split_runs, read_splits, read_table
+from cxrbench.evaluate.reading import read_split_runs, read_splits, read_table, require_one_study
 from cxrbench.evaluate.writing import replaced_folder
 from cxrbench.progress import Track, silent
 from cxrbench.runs import RunName
@@ -40,11 +40,13 @@ def evaluate_study(study: Path, *, seed: int = 0, replicates: int = REPLICATES, 
         The folder of the result tables; docs/results.md describes their columns.
 
     Raises:
-        StudyError: There is no finished run, or predictions do not belong to the study's splits and table.
+        StudyError: There is no finished run, runs are not of one study, or predictions do not belong to its splits
+            and table.
     """
     names = runs.finished_runs(study)
     if not names:
         raise StudyError(f"{study / runs.RUNS_FOLDER} has no finished run; train one with `cxrbench run`")
+    require_one_study(study, names)
     table = read_table(study)
     by_split = {name: list(of) for name, of in groupby(sorted(names, key=attrgetter("split")), attrgetter("split"))}
     splits = read_splits(study, by_split)
