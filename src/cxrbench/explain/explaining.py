@@ -17,7 +17,7 @@ from cxrbench.explain.contributions import age_response, answer_of, feature_effe
 from cxrbench.explain.curves import age_figure
 from cxrbench.explain.films import Film
 from cxrbench.explain.maps import USUAL, Asked, Method
-from cxrbench.explain.overlay import Captioned, overlay, write_picture
+from cxrbench.explain.overlay import Captioned, overlay, said, write_picture
 from cxrbench.explain.trained import OpenStudy, Trained
 from cxrbench.files import atomic_file, write_text
 from cxrbench.findings import NO_FINDING, canonical
@@ -70,7 +70,7 @@ def explain_film(
     with replaced_folder(out) as scratch:
         answers.write_csv(scratch / ANSWERS_FILE)
         for row in answers.filter(pl.col("finding").is_in(asked)).iter_rows(named=True):
-            caption = Captioned(f"{row['finding']} {row['probability']:.2f}", _boxes_of(boxes, film, row["finding"]))
+            caption = Captioned(said(row["finding"], row["probability"]), _boxes_of(boxes, film, row["finding"]))
             _write_maps(run, film, caption, scratch / row["finding"], how=how)
         if run.scaling.features:
             population = study.table[run.split.rows(study.table, "train")]

@@ -8,19 +8,29 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxrbench.data.delivery import Part
+from cxrbench.data.features import CODES
 from cxrbench.data.images import read_grey
-from cxrbench.errors import DataError, StudyError
+from cxrbench.errors import ConfigError, DataError, StudyError
 from cxrbench.explain.framing import Frame
 from cxrbench.explain.trained import OpenStudy, Trained
 
 
 @dataclass(frozen=True)
 class Patient:
-    """What is known of whom a film shows; None is unknown."""
+    """What is known of whom a film shows; None is unknown.
+
+    Raises:
+        ConfigError: A sex or view that no network knows.
+    """
 
     age_years: float | None = None
     sex: str | None = None
     view: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, codes in CODES.items():
+            if (given := getattr(self, name)) is not None and given not in codes:
+                raise ConfigError(f"{name} {given!r} is neither {' nor '.join(codes)}")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """From the scores of single maps to means with intervals for new patients."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -70,10 +70,11 @@ def _values(own: pl.DataFrame, measure: str) -> np.ndarray:
 
 
 def _estimate(values: np.ndarray, patients: np.ndarray, *, is_share: bool) -> MeanEstimate | Proportion:
-    """Mean of one measure; that of zeros and ones has Wilson's interval."""
+    """Mean of one measure; that of zeros and ones has Wilson's interval, no share leaves 0 to 1."""
     if is_share:
         return clustered_proportion(values == 1, np.ones(len(values), bool), patients)
-    return clustered_mean(values, patients)
+    mean = clustered_mean(values, patients)
+    return replace(mean, lower=float(np.clip(mean.lower, 0, 1)), upper=float(np.clip(mean.upper, 0, 1)))
 
 
 def estimate_columns(estimate: MeanEstimate | Proportion) -> dict[str, Any]:

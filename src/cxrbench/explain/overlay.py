@@ -38,6 +38,12 @@ class Captioned:
     boxes: NDArray[np.float64]
 
 
+def said(finding: str, probability: float) -> str:
+    """A finding and its probability in two decimals, never rounded to certainty."""
+    shown = "<0.01" if probability < 0.01 else ">0.99" if probability > 0.99 else f"{probability:.2f}"
+    return f"{finding} {shown}"
+
+
 def normalised(heat: NDArray[np.floating]) -> NDArray[np.floating]:
     """A map (H, W) in 0..1 for the eye: what is negative or unknown is 0, the map's own maximum 1.
 

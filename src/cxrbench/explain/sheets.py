@@ -7,7 +7,7 @@ from scipy.special import expit
 
 from cxrbench.explain.localising import Mapped
 from cxrbench.explain.maps import Method
-from cxrbench.explain.overlay import Captioned, Picture, contact_sheet, overlay
+from cxrbench.explain.overlay import Captioned, Picture, contact_sheet, overlay, said
 from cxrbench.explain.trained import OpenStudy, Trained
 
 COLUMNS = 5
@@ -39,6 +39,6 @@ def _spread(answers: Sequence[Mapped]) -> list[Mapped]:
 def _picture(answer: Mapped, square: Picture, method: Method) -> Picture:
     """One film from the store under its map."""
     boxed = answer.boxed
-    text = f"{boxed.finding} {expit(answer.logit):.2f}"
+    text = said(boxed.finding, float(expit(answer.logit)))
     film = boxed.frame.restore(square)
     return overlay(film, boxed.frame.to_film(answer.cells[method]), Captioned(text, boxed.boxes), width=WIDTH)

@@ -1,0 +1,110 @@
+"""The commands that look into networks, from the outside."""
+
+import os
+import sys
+
+import numpy as np
+import polars as pl
+import pytest
+
+from cxrbench import cli
+from cxrbench.config import StudySettings
+from cxrbench.study import carry_out, make_plan, prepare_study
+
+
+@pytest.fixture(scope="module")
+def study(make_archive, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("explaining")
+    settings = StudySettings(
+        data=make_archive(folder / "films", patients=20),
+        out=folder / "study",
+        approaches=("1channel-meta",),
+        profile="small",
+        splits={"resamples": 1},
+        recipe={"epochs": 1, "batch_size": 16},
+        workers=1,
+    )
+    list(carry_out(make_plan(prepare_study(settings))))
+    return folder / "study"
+
+
+@pytest.fixture
+def cxrbench(monkeypatch, capsys):
+    monkeypatch.setattr(cli.os, "environ", dict(os.environ))
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["cxrbench", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        return code, *capsys.readouterr()
+
+    return call
+
+
+def test_explain_writes_maps_and_what_the_features_moved(cxrbench, study, tmp_path):
+    image = pl.read_parquet(study / "table.parquet")["image_id"][0]
+    code, out, err = cxrbench("explain", study, image, "--finding", "effusion", "--method", "cam", "--out", tmp_path)
+    assert code == 0, err
+    folder = tmp_path / "1channel-meta" / image.removesuffix(".png")
+    names = {"Effusion-cam.png", "Effusion-cam.npy", "answers.csv", "features.csv", "ages.csv", "ages.svg"}
+    assert {path.name for path in folder.iterdir()} == names
+    heat = np.load(folder / "Effusion-cam.npy")
+    assert (heat.shape, heat.dtype) == ((80, 80), np.float32)
+    assert np.isnan(heat[0]).all()
+    assert np.isfinite(heat[40, 40])
+    assert str(folder) in out
+
+
+def test_explain_takes_any_file_and_what_is_known_of_it(cxrbench, study, tmp_path):
+    film = next((study.parent / "films" / "images").iterdir())
+    film.with_name("mine.png").write_bytes(film.read_bytes())
+    given = ("--age", "61", "--sex", "F", "--view", "AP", "--out", tmp_path)
+    code, _, err = cxrbench("explain", study, film.with_name("mine.png"), *given)
+    assert code == 0, err
+    effects = pl.read_csv(tmp_path / "1channel-meta" / "mine" / "features.csv")
+    assert effects.select("feature", "value").unique(maintain_order=True).rows() == [
+        ("age", "61.0"),
+        ("sex", "F"),
+        ("view", "AP"),
+        ("together", None),
+    ]
+
+
+def test_explain_says_when_a_film_was_trained_on(cxrbench, study, tmp_path):
+    split = pl.read_json(study / "splits" / "resample-1.json")
+    patient = split["patients"][0]["train"][0]
+    image = pl.read_parquet(study / "table.parquet").filter(patient_id=patient)["image_id"][0]
+    _, out, _ = cxrbench("explain", study, image, "--method", "cam", "--out", tmp_path)
+    assert "(train part): its answer is no test of it" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nothing.png",), "'nothing.png' is neither an image of"),
+        (("{image}", "--finding", "Flu"), "unknown finding 'Flu'; this study has: Atelectasis"),
+        (("{image}", "--method", "gradcam"), "unknown method 'gradcam'; valid names: cam"),
+        (("{image}", "--sex", "X"), "sex 'X' is neither F nor M"),
+    ],
+)
+def test_explain_refuses_what_it_does_not_know(cxrbench, study, tmp_path, arguments, said):
+    image = pl.read_parquet(study / "table.parquet")["image_id"][0]
+    code, _, err = cxrbench("explain", study, *(part.format(image=image) for part in arguments), "--out", tmp_path)
+    assert code == 2
+    assert said in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_localise_and_nonimage_print_where_they_wrote(cxrbench, study, tmp_path):
+    rows = [f"{name},Mass,0,0,512,512,,," for name in pl.read_parquet(study / "table.parquet")["image_id"]]
+    (tmp_path / "boxes.csv").write_text("Image Index,Finding Label,Bbox [x,y,w,h],,,\n" + "\n".join(rows) + "\n")
+    options = ("--boxes", tmp_path / "boxes.csv", "--method", "cam", "--sanity-films", "2", "--out", tmp_path / "maps")
+    code, out, err = cxrbench("localise", study, *options)
+    assert code == 0, err
+    assert f"localisation: {tmp_path / 'maps'}" in out
+    code, out, err = cxrbench("nonimage", study, "--probe-films", "30", "--out", tmp_path / "features")
+    assert code == 0, err
+    assert f"non-image features: {tmp_path / 'features'}" in out
