@@ -1,22 +1,10 @@
-"""A film -> what a member's network sees; the same code as the study's store and batches."""
-
-from collections.abc import Iterable, Mapping
+"""A film's square -> what a member's network sees; the same code as the study's batches."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cxrbench.bundle.record import Member
 from cxrbench.data.augment import centre_affine, warp
-from cxrbench.data.geometry import pad_to_square, resize_square
-
-Squares = Mapping[int, NDArray[np.uint8]]
-"""Store size -> (S, S) film."""
-
-
-def shrink(pixels: NDArray[np.uint8], sizes: Iterable[int]) -> dict[int, NDArray[np.uint8]]:
-    """A film (H, W) as the store keeps it: padded to a square, at each size."""
-    square = pad_to_square(pixels)
-    return {size: resize_square(square, size) for size in sizes}
 
 
 def network_input(squares: NDArray[np.uint8], member: Member) -> NDArray[np.float32]:

@@ -11,8 +11,9 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from cxrbench.bundle.inputs import network_input, shrink
+from cxrbench.bundle.inputs import network_input
 from cxrbench.bundle.record import Member
+from cxrbench.bundle.squares import shrink
 from cxrbench.config import Settings
 from cxrbench.errors import BundleError
 

@@ -7,6 +7,7 @@ C.7.5.1.1.2 (pixel padding).
 import io
 import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from pydicom.pixels.processing import apply_modality_lut, apply_voi
 from pydicom.pixels.utils import pixel_array
 
+from cxrbench.data.images.bombs import check_compressed, check_inflated
 from cxrbench.data.images.pixels import Unreadable, check_size, stretch
 
 GREY_OR_COLOUR = ("MONOCHROME", "RGB", "YBR")
@@ -23,7 +25,7 @@ GREY_OR_COLOUR = ("MONOCHROME", "RGB", "YBR")
 # What pydicom raises for a file that is cut short, lacks an element, or needs a decoder that is not installed.
 PROBLEMS = (
     AttributeError, KeyError, IndexError, TypeError, ValueError, ArithmeticError, RuntimeError, OSError, MemoryError,
-    struct.error,
+    struct.error, zlib.error,
 )  # fmt: skip
 
 
@@ -52,6 +54,7 @@ def opened(content: bytes) -> Iterator[pydicom.Dataset]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pydicom's, about what it can read nevertheless
+            check_inflated(content)
             dataset = pydicom.dcmread(io.BytesIO(content))
             _check_header(dataset)
             yield dataset
@@ -66,6 +69,7 @@ def _check_header(dataset: pydicom.Dataset) -> None:
     if not str(dataset.PhotometricInterpretation).startswith(GREY_OR_COLOUR):
         raise Unreadable(f"photometric interpretation {dataset.PhotometricInterpretation} is no radiograph's")
     check_size(int(dataset.Rows), int(dataset.Columns), frames=int(dataset.get("NumberOfFrames") or 1))
+    check_compressed(dataset)
 
 
 def render(dataset: pydicom.Dataset) -> NDArray[np.uint8]:
