@@ -37,7 +37,7 @@ def test_it_survives_its_file(population):
 
 @pytest.mark.parametrize(
     ("age", "said"),
-    [(16.9, "a child, age 17 is outside"), (71, "age 71 is outside the training ages (17 to 70)")],
+    [(16.9, "a child, younger than those"), (71, "a patient, older than those of the training films (17 to 70 years)")],
 )
 def test_an_age_outside_is_told(population, age, said):
     assert population.age_warnings(age)[0].startswith(said)

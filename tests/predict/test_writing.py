@@ -61,8 +61,12 @@ def test_nothing_of_the_patient_but_the_path(answered, tmp_path):
     bundle, predictions = answered
     for name in ("out.csv", "out.json"):
         write_predictions(tmp_path / name, bundle, predictions)
-        assert "66" not in (tmp_path / name).read_text().split("warnings")[0]
-    assert not {"age", "sex", "view", "age_years"} & set(pl.read_csv(tmp_path / "out.csv").columns)
+    columns = set(pl.read_csv(tmp_path / "out.csv").columns)
+    assert {name.removesuffix(" present").removesuffix(" percentile") for name in columns} == {
+        "path", "error", "warnings", *bundle.findings,
+    }  # fmt: skip
+    first = json.loads((tmp_path / "out.json").read_text())["predictions"][0]
+    assert set(first) == {"path", "warnings", "findings"}
 
 
 def test_another_format_is_refused(tmp_path):

@@ -51,14 +51,15 @@ class Population(Settings):
         return self.positives[finding] / stated if stated else None
 
     def age_warnings(self, age_years: float | None) -> tuple[str, ...]:
-        """What to say about a patient's age."""
+        """What to say about a patient's age, without saying it."""
         if age_years is None or not self.age_quantiles:
             return ()
         youngest, oldest = self.age_quantiles[0], self.age_quantiles[100]
         if youngest <= age_years <= oldest:
             return ()
-        child = "a child, " if age_years < ADULT_FROM else ""
-        return (f"{child}age {age_years:.0f} is outside the training ages ({youngest:.0f} to {oldest:.0f})",)
+        who = "a child" if age_years < ADULT_FROM else "a patient"
+        than = "younger" if age_years < youngest else "older"
+        return (f"{who}, {than} than those of the training films ({youngest:.0f} to {oldest:.0f} years)",)
 
     def view_warnings(self, view: str | None) -> tuple[str, ...]:
         """What to say about a film's view position."""

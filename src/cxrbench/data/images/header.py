@@ -56,7 +56,7 @@ def _age_years(dataset: pydicom.Dataset) -> tuple[float | None, str | None]:
         return _age_from_dates(dataset)
     found = AGE.fullmatch(stated)
     if found is None:
-        return None, f"the age {stated[:16]!r} cannot be read and counts as unknown"
+        return None, "the age in the header cannot be read and counts as unknown"
     return _possible(int(found[1]) * DAYS[found[2]] / 365.25)
 
 
@@ -78,7 +78,7 @@ def _possible(age: float) -> tuple[float | None, str | None]:
     """An age out of 0 to 120 is none."""
     if 0 <= age <= OLDEST:
         return age, None
-    return None, f"an age of {age:.0f} years is impossible and counts as unknown"
+    return None, f"the age in the header is not within 0 to {OLDEST} years and counts as unknown"
 
 
 def _spacing(dataset: pydicom.Dataset) -> tuple[float, float] | None:
