@@ -35,7 +35,15 @@ SANITY_SCHEMA = {
     "upper": pl.Float64,
     "reason": pl.String,
 }
-CASCADE = ("head", "backbone.layer4", "backbone.layer3", "backbone.layer2", "backbone.layer1", "backbone.conv1")
+CASCADE = (
+    "head",
+    "backbone.layer4",
+    "backbone.layer3",
+    "backbone.layer2",
+    "backbone.layer1",
+    "backbone.bn1",
+    "backbone.conv1",
+)
 """Parts of the network in the order in which they are made random; each stays random after."""
 
 
