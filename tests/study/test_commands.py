@@ -14,7 +14,7 @@ from cxrbench.files import partial_of
 from cxrbench.runs import FAILURE_FILE, RunName, finished_runs
 from cxrbench.study import make_plan, prepare_study
 from cxrbench.study import performing as performing_module
-from cxrbench.study.commands import read_task, run_states, split_names, study_settings, write_plan
+from cxrbench.study.commands import read_task, run_states, study_settings, write_plan
 
 STUDY = """
 data: films
@@ -83,6 +83,8 @@ def test_a_study_that_is_not_prepared_says_how(cxrbench, study_file):
     code, out, err = cxrbench("plan", study_file, "--commands")
     assert (code, out) == (2, "")
     assert "study: not prepared for single runs; `cxrbench plan" in err
+    code, _, err = cxrbench("plan", study_file, "--split", "resample-9")
+    assert (code, "study.yaml: no run of this study is of the approaches and splits" in err) == (2, True)
     cxrbench("plan", study_file, "--prepare", "--approach", "1channel")
     study_file.write_text(STUDY.replace("resamples: 2", "resamples: 3"))
     code, out, err = cxrbench("plan", study_file, "--commands")
@@ -138,12 +140,6 @@ def test_a_damaged_plan_is_named(study_file):
         read_task(study, RunName("1channel", "resample-1", 0))
     with pytest.raises(StudyError, match=r"study\.json: cannot be read; is .*study the folder of a study"):
         study_settings(study)
-
-
-def test_names_of_splits_are_those_that_are_drawn(study_file):
-    splits = SplitPlan(resamples=1, folds=2, official=True)
-    settings = study_settings(study_file).model_copy(update={"splits": splits})
-    assert split_names(splits) == [split.name for split in prepare_study(settings).splits]
 
 
 def test_begun_runs_are_shown(tmp_path):

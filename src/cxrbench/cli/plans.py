@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cxrbench.cli.options import Study
+from cxrbench.errors import StudyError
 
 if TYPE_CHECKING:
     from cxrbench.config import StudySettings
@@ -37,6 +38,8 @@ def plan(
         for state in planning.run_states(settings)
         if (not approach or state.name.approach in approach) and (not split or state.name.split in split)
     ]
+    if not states:
+        raise StudyError(f"{study}: no run of this study is of the approaches and splits that are asked for")
     if commands:
         for line in planning.commands([state.name for state in states if not state.is_done], settings.out):
             print(line)

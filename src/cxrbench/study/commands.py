@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from cxrbench.config import Settings, SplitPlan, StudySettings, load_approach, load_study, parse_settings
+from cxrbench.config import Settings, StudySettings, load_approach, load_study, parse_settings
 from cxrbench.errors import StudyError
 from cxrbench.files import partial_of, write_json
 from cxrbench.runs import FAILURE_FILE, STUDY_FILE, RunName
@@ -66,18 +66,11 @@ def run_states(settings: StudySettings) -> list[RunState]:
     approaches = [load_approach(name).name for name in settings.approaches]
     names = [
         RunName(approach, split, seed)
-        for split in split_names(settings.splits)
+        for split in settings.splits.names
         for seed in settings.seeds
         for approach in approaches
     ]
     return [_state(name, settings.out) for name in names]
-
-
-def split_names(plan: SplitPlan) -> list[str]:
-    """Names of the splits that a study asks for."""
-    resamples = [f"resample-{number}" for number in range(1, plan.resamples + 1)]
-    folds = [f"fold-{number}" for number in range(1, plan.folds + 1)]
-    return [*resamples, *folds, *(["official"] if plan.official else [])]
 
 
 def _state(name: RunName, study: Path) -> RunState:
