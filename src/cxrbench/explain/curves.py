@@ -30,13 +30,13 @@ def age_figure(ages: pl.DataFrame, findings: Sequence[str], *, age_years: float 
         if age_years is not None:
             axes.axvline(age_years, color=FAINT, linewidth=0.8)
             axes.annotate("this film", (age_years, 1), xycoords=("data", "axes fraction"), color=INK, ha="center")
-        axes.set(xlabel="Age, years", ylabel="Probability (not calibrated)", ylim=(0, None))
+        axes.set(xlabel="Age, years", ylabel="Probability (not calibrated)", ylim=(0, 1))
         return drawing(
             figure, "ages", alt=f"Probability of {', '.join(findings)} over age, film and the rest as they are"
         )
 
 
-ROW, TOP = 24.0, 36.0
+ROW, TOP, WIDE = 24.0, 36.0, 760.0
 MARKERS = {"non-image": ("s", FAMILY_COLOURS[4]), "image": ("o", FAMILY_COLOURS[0]), "both": ("D", FAMILY_COLOURS[1])}
 """Marker and colour per kind of input."""
 
@@ -53,7 +53,7 @@ def nonimage_figure(table: pl.DataFrame) -> Drawing:
     best = means.join(chosen, on=["given", "model"]).drop_nulls("auc").select("finding", "given", "model", "auc")
     names = dict(chosen.iter_rows())
     findings = table["finding"].unique(maintain_order=True).to_list()
-    with sheet(WIDTH, TOP + 50 + ROW * len(findings), Margins(left=room_for(findings), top=TOP)) as figure:
+    with sheet(WIDE, TOP + 50 + ROW * len(findings), Margins(left=room_for(findings), top=TOP)) as figure:
         axes = figure.subplots()
         for given, (marker, colour) in MARKERS.items():
             own = best.filter(pl.col("given") == given)
@@ -64,7 +64,7 @@ def nonimage_figure(table: pl.DataFrame) -> Drawing:
         axes.axvline(0.5, color=FAINT, linewidth=0.8)
         axes.set_yticks(range(len(findings)), findings)
         axes.set(ylim=(len(findings) - 0.5, -0.5), xlabel="AUC on test films")
-        axes.legend(ncols=3, frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
+        axes.legend(ncols=3, frameon=False, columnspacing=1.2, handletextpad=0.2, loc="lower left", bbox_to_anchor=(0, 1))
         axes.grid(axis="x")
         listed = "; ".join(f"{finding}, {model}: {auc:.2f}" for finding, _, model, auc in best.iter_rows())
         return drawing(figure, "nonimage", alt=f"AUC of age, sex and view alone, of the image, of both. {listed}.")
