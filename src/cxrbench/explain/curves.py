@@ -64,7 +64,9 @@ def nonimage_figure(table: pl.DataFrame) -> Drawing:
         axes.axvline(0.5, color=FAINT, linewidth=0.8)
         axes.set_yticks(range(len(findings)), findings)
         axes.set(ylim=(len(findings) - 0.5, -0.5), xlabel="AUC on test films")
-        axes.legend(ncols=3, frameon=False, columnspacing=1.2, handletextpad=0.2, loc="lower left", bbox_to_anchor=(0, 1))
+        axes.legend(
+            ncols=3, frameon=False, columnspacing=1.2, handletextpad=0.2, loc="lower left", bbox_to_anchor=(0, 1)
+        )
         axes.grid(axis="x")
         listed = "; ".join(f"{finding}, {model}: {auc:.2f}" for finding, _, model, auc in best.iter_rows())
         return drawing(figure, "nonimage", alt=f"AUC of age, sex and view alone, of the image, of both. {listed}.")
