@@ -4,6 +4,7 @@ import io
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 from pydicom.encaps import get_frame
@@ -68,3 +69,21 @@ def test_a_deflated_data_set_that_is_cut_is_refused():
     assert decode(whole).shape == (512, 512)
     with pytest.raises(Unreadable, match="truncated or unreadable DICOM: Error -"):
         decode(whole[:3000])
+
+
+@pytest.mark.parametrize("name", ["MR_small_jp2klossless", "MR_small_jpeg_ls_lossless", "MR_small_RLE", "MR_small"])
+def test_damaged_files_give_an_answer_or_a_refusal(name):
+    whole = (SHIPPED / f"{name}.dcm").read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(40):
+        damaged = bytearray(whole)
+        for place in rng.integers(132, len(whole), size=rng.integers(1, 30)):
+            damaged[place] = rng.integers(256)
+        try:
+            image = decode(bytes(damaged))
+        except Unreadable:
+            refused += 1
+        else:
+            assert image.dtype == np.uint8
+    assert refused > 0

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
+from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_modality_lut, apply_voi
 from pydicom.pixels.utils import pixel_array
 
@@ -22,10 +24,13 @@ from cxrbench.data.images.pixels import Unreadable, check_size, stretch
 
 GREY_OR_COLOUR = ("MONOCHROME", "RGB", "YBR")
 
+DECODERS = ("pydicom", "pylibjpeg", "pyjpegls", "pillow", "gdcm")
+"""In the order of preference; GDCM last, as it ends the process on some damaged files. It alone reads JPEG lossless."""
+
 # What pydicom raises for a file that is cut short, lacks an element, or needs a decoder that is not installed.
 PROBLEMS = (
     AttributeError, KeyError, IndexError, TypeError, ValueError, ArithmeticError, RuntimeError, OSError, MemoryError,
-    struct.error, zlib.error,
+    struct.error, zlib.error, BytesLengthException, InvalidDicomError,
 )  # fmt: skip
 
 
@@ -74,7 +79,7 @@ def _check_header(dataset: pydicom.Dataset) -> None:
 
 def render(dataset: pydicom.Dataset) -> NDArray[np.uint8]:
     """Grey values (H, W) uint8 of a data set that holds one frame; overlays (60xx) are left out."""
-    stored = pixel_array(dataset)
+    stored = pixel_array(dataset, decoding_plugin=_decoder(dataset))
     if stored.ndim == 3:  # (H, W, 3) RGB
         return _luma(stored)
     is_padding = _padding(stored, dataset)
@@ -82,6 +87,13 @@ def render(dataset: pydicom.Dataset) -> NDArray[np.uint8]:
     if _is_inverted(dataset):
         grey = 255 - grey
     return np.where(is_padding, np.uint8(0), grey)
+
+
+def _decoder(dataset: pydicom.Dataset) -> str:
+    """The decoder to use; none in particular for uncompressed pixels."""
+    syntax = dataset.file_meta.TransferSyntaxUID
+    available = get_decoder(syntax).available_plugins if syntax.is_encapsulated else ()
+    return next((name for name in DECODERS if name in available), "")
 
 
 def _is_inverted(dataset: pydicom.Dataset) -> bool:
