@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -19,6 +20,25 @@ def describe_environment(*, device: str, threads: int) -> dict[str, object]:
         "device": device,
         "versions": {name: metadata.version(name) for name in PACKAGES},
     }
+
+
+def make_torchvision_importable() -> None:
+    """Let timm and Lightning import a torchvision whose compiled operators do not fit the installed PyTorch.
+
+    So it is with a PyTorch for CPUs only beside a torchvision built for CUDA. Nothing here uses its operators, but it
+    stops where it describes two that it does not find; they are declared, without a body.
+    """
+    import torch  # noqa: PLC0415 - reports are made without it
+
+    try:
+        import torchvision  # type: ignore[import-untyped] # noqa: F401, PLC0415
+    except ImportError:
+        return  # what needs it will say so
+    except RuntimeError:
+        for name in ("nms", "qnms"):
+            torch.library.define(f"torchvision::{name}", "(Tensor boxes) -> Tensor")
+        for module in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+            del sys.modules[module]
 
 
 def usable_cores() -> int:

@@ -4,9 +4,13 @@ Order and augmentation of the batches are a pure function of seed and epoch, and
 state of the fit is on disk, so a run that was stopped goes on as if it had not been.
 """
 
-from cxrbench.training.fit import STATE_FILE
-from cxrbench.training.identity import RunConfig, WeightsRecord
-from cxrbench.training.run import fit_run
-from cxrbench.training.state import ReportStep, Step, ignore_steps
+from cxrbench.environment import make_torchvision_importable
+
+make_torchvision_importable()  # before Lightning is imported
+
+from cxrbench.training.fit import STATE_FILE  # noqa: E402
+from cxrbench.training.identity import RunConfig, WeightsRecord  # noqa: E402
+from cxrbench.training.run import fit_run  # noqa: E402
+from cxrbench.training.state import ReportStep, Step, ignore_steps  # noqa: E402
 
 __all__ = ["STATE_FILE", "ReportStep", "RunConfig", "Step", "WeightsRecord", "fit_run", "ignore_steps"]
