@@ -65,7 +65,7 @@ def show_table(table: "pl.DataFrame") -> None:
     """Print a table, numbers rounded to four decimals."""
     shown = Table(box=None)
     for position, name in enumerate(table.columns):
-        shown.add_column(name.replace("_", " "), no_wrap=position == 0)
+        shown.add_column(name.replace("_", " "), no_wrap=position < 2)
     for row in table.iter_rows():
         shown.add_row(*(_cell(value) for value in row))
     Console().print(shown)

@@ -81,8 +81,42 @@ def test_the_better_model_is_found(labels, good, poor, tmp_path):
     assert row["lower"] > 0.05
     assert row["p_value"] <= row["p_adjusted"] < 0.05
     assert set(result.tables) == {
-        "auc", "gaps", "probabilities", "reliability", "net_benefit", "comparison", "rank_correlation",
+        "auc", "auc_summary", "gaps", "probabilities", "reliability", "net_benefit", "roc", "standing", "comparison",
+        "rank_correlation",
     }  # fmt: skip
+
+
+def test_adjustments_differ_in_how_strict_they_are(labels, good, poor, tmp_path):
+    def single(adjustment):
+        result = compare_files([good, poor], labels, tmp_path / adjustment, adjustment=adjustment, replicates=0)
+        assert json.loads((tmp_path / adjustment / "evaluation.json").read_text())["adjustment"] == adjustment
+        return result.tables["comparison"].filter(pl.col("finding") != "mean").drop_nulls("p_value")
+
+    by = {name: single(name) for name in ("holm", "bh", "max-t")}
+    p, holm, bh, max_t = by["holm"]["p_value"], *(table["p_adjusted"] for table in by.values())
+    assert (p <= bh + 1e-12).all()
+    assert (bh <= holm).all()
+    assert (p <= max_t + 1e-3).all()
+    assert (max_t <= len(p) * p + 1e-2).all()  # never stricter than Bonferroni, but for the simulation
+    assert single("max-t")["p_adjusted"].equals(max_t)
+
+
+def test_max_t_of_one_comparison_changes_nothing(labels, good, poor, tmp_path):
+    table = compare_files([good, poor], labels, tmp_path / "out", adjustment="max-t", replicates=0).tables["comparison"]
+    mean = table.filter(pl.col("finding") == "mean").row(0, named=True)
+    assert mean["p_adjusted"] == pytest.approx(mean["p_value"], abs=5e-3)
+
+
+def test_max_t_of_a_model_and_its_copy(labels, good, tmp_path):
+    copy = tmp_path / "copy.csv"
+    copy.write_bytes(good.read_bytes())
+    table = compare_files([good, copy], labels, tmp_path / "out", adjustment="max-t", replicates=0).tables["comparison"]
+    assert set(table["p_adjusted"].drop_nulls()) == {1.0}
+
+
+def test_an_unknown_adjustment(labels, good, poor, tmp_path):
+    with pytest.raises(DataError, match="unknown adjustment 'tukey'; valid: holm, bh, max-t"):
+        compare_files([good, poor], labels, tmp_path / "out", adjustment="tukey")
 
 
 def test_only_images_and_findings_of_all_models_count(table, labels, good, poor, tmp_path):

@@ -10,7 +10,15 @@ from cxrbench.evaluate.shown import shown_tables
 
 def evaluation(**tables: pl.DataFrame) -> Evaluation:
     return Evaluation(
-        folder=Path("out"), matched={}, ignored={}, dropped={}, images=9, patients=5, findings=("Mass",), tables=tables
+        folder=Path("out"),
+        matched={},
+        ignored={},
+        dropped={},
+        images=9,
+        patients=5,
+        findings=("Mass",),
+        tables=tables,
+        adjustment="max-t",
     )
 
 
@@ -44,4 +52,5 @@ def test_comparisons():
         {"approach_a": ["a"], "approach_b": ["b"], "finding": ["Mass"], **{name: [0.0123] for name in names}}
     )
     shown = shown_tables(evaluation(auc=AUC, comparison=comparison))["Differences of AUC, paired by patient"]
+    assert "p, max-t" in shown.columns
     assert shown.rows() == [("a - b", "Mass", "0.012", "0.012 to 0.012", "0.012", "0.012", "0.012")]

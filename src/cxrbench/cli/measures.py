@@ -36,11 +36,12 @@ def compare(
     out: Results,
     table_format: Format = None,
     trained_on: TrainedOn = None,
+    adjust: Annotated[str, typer.Option(help="How p-values allow for their number: holm, bh or max-t.")] = "holm",
 ) -> None:
     """Compare models pair by pair on the images that all of them have, patients kept together."""
     from cxrbench.evaluate.predictions import compare_files
 
-    _show(compare_files(predictions, labels, out, table_format=table_format, trained_on=trained_on))
+    _show(compare_files(predictions, labels, out, table_format=table_format, trained_on=trained_on, adjustment=adjust))
 
 
 def power(
@@ -58,9 +59,12 @@ def power(
 
 
 def _show(result: "Evaluation") -> None:
-    """What was matched, what was left out, the first of the tables, where the rest is."""
+    """What was matched, what was left out, the main tables, where the rest is; and draw it."""
+    from cxrbench.evaluate.shown import shown_tables
+    from cxrbench.report.predictions import PAGE_FILE, write_predictions_report
     from cxrbench.terminal import show_table
 
+    write_predictions_report(result)
     for model, columns in result.matched.items():
         renamed = {column: finding for column, finding in columns.items() if column != finding}
         print(f"{model}: {len(columns)} columns matched" + "".join(f"; {a} -> {b}" for a, b in renamed.items()))
@@ -70,9 +74,10 @@ def _show(result: "Evaluation") -> None:
         if images:
             print(f"{model}: {images:,} images left out, which another model lacks")
     print(f"{result.images:,} images of {result.patients:,} patients")
-    for name, table in result.tables.items():
-        print(f"{result.folder / name}: {table.height:,} rows")
-    show_table(next(iter(result.tables.values())).head(15))
+    for title, table in shown_tables(result).items():
+        print(f"\n{title}")
+        show_table(table)
+    print(f"\n{result.folder}: {len(result.tables)} tables as CSV, figures, and {PAGE_FILE}")
 
 
 COMMANDS = (evaluate, compare, power)

@@ -1,26 +1,36 @@
 """Which of two approaches is better, and how sure that is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import polars as pl
+from scipy.special import ndtri
 
 from cxrbench.evaluate.discrimination import MEAN, known, pathologies
 from cxrbench.evaluate.groups import ALL
 from cxrbench.evaluate.reading import NOT_STATED, HeldOut, Scores
 from cxrbench.runs import RunName
 from cxrbench.splits import Split
-from cxrbench.stats.clustered import AucDifference, auc_difference, smallest_detectable
+from cxrbench.stats.clustered import AucDifference, auc_difference, difference_covariance, smallest_detectable
 from cxrbench.stats.comparison import corrected_resampled
-from cxrbench.stats.joint import joint_aucs
-from cxrbench.stats.multiplicity import holm
+from cxrbench.stats.joint import JointAucs, joint_aucs
+from cxrbench.stats.multiplicity import benjamini_hochberg, holm, max_t
 
 NEW_TRAINING_SETS = "this recipe on new training sets"
 NEW_PATIENTS = "this model on new patients"
 CORRECTED = "corrected re-sampled t (Nadeau and Bengio)"
 PAIRED = "paired, clustered by patient (Obuchowski)"
+
+HOLM, MAX_T = "holm", "max-t"
+ADJUSTMENTS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {HOLM: holm, "bh": benjamini_hochberg}
+"""Ways to allow for many comparisons that need their p-values alone; ``max-t`` needs their joint covariance too."""
+SEED = 0
+"""Of the simulation behind ``max-t``."""
+
+Columns = tuple[list[int], list[int]]
+"""Of the joint covariance, on either side of a difference."""
 
 COMPARISON_SCHEMA = {
     "kind": pl.String,
@@ -100,7 +110,7 @@ def _test_to_train(split: Split) -> float:
     return len(split.patients["test"]) / len(split.patients["train"])
 
 
-def paired_comparisons(truth: HeldOut, scores: Sequence[Scores]) -> pl.DataFrame:
+def paired_comparisons(truth: HeldOut, scores: Sequence[Scores], *, adjustment: str = HOLM) -> pl.DataFrame:
     """All pairs of approaches on one test set, paired by patient; an approach's AUC is averaged over its seeds.
 
     Says which trained models are better on new patients; what another training set would give it cannot say.
@@ -108,25 +118,66 @@ def paired_comparisons(truth: HeldOut, scores: Sequence[Scores]) -> pl.DataFrame
     Args:
         truth: The test images.
         scores: The runs on this split.
+        adjustment: How p-values allow for their number: ``holm``, ``bh`` or ``max-t``.
     """
     if not scores:
         return pl.DataFrame(schema=COMPARISON_SCHEMA)
     labels = np.where(truth.labels == NOT_STATED, np.nan, truth.labels)
     joint = joint_aucs(np.concatenate([run.logits for run in scores], axis=1), labels, truth.codes)
     approaches = sorted({run.run.approach for run in scores})
-    head = {"kind": truth.kind, "question": NEW_PATIENTS, "method": PAIRED, "splits": 1}
-    rows = [
-        {**head, "approach_a": a, "approach_b": b, "finding": finding, **_as_row(auc_difference(joint, *columns))}
+    compared = {
+        (finding, a, b): columns
         for finding in (*truth.findings, MEAN)
         for a, b in combinations(approaches, 2)
         if (columns := _paired_columns(truth, scores, (a, b), finding))
+    }
+    differences = [auc_difference(joint, *columns) for columns in compared.values()]
+    head = {"kind": truth.kind, "question": NEW_PATIENTS, "method": PAIRED, "splits": 1}
+    rows = [
+        {**head, "approach_a": a, "approach_b": b, "finding": finding, **_as_row(difference)}
+        for (finding, a, b), difference in zip(compared, differences, strict=True)
     ]
-    return adjusted(pl.DataFrame(rows, schema=COMPARISON_SCHEMA))
+    table = pl.DataFrame(rows, schema=COMPARISON_SCHEMA)
+    if adjustment == MAX_T:
+        is_mean = np.array([finding == MEAN for finding, _, _ in compared])
+        return table.with_columns(p_adjusted=_by_max_t(joint, list(compared.values()), differences, is_mean))
+    return adjusted(table, adjustment)
 
 
-def _paired_columns(
-    truth: HeldOut, scores: Sequence[Scores], pair: tuple[str, str], finding: str
-) -> tuple[list[int], list[int]] | None:
+def _by_max_t(
+    joint: JointAucs, columns: Sequence[Columns], differences: Sequence[AucDifference], is_mean: np.ndarray
+) -> pl.Series:
+    """Adjusted p-values, null where there is none; means and single findings are two families, as in ``adjusted``.
+
+    Each statistic counts as the normal one of equal p-value, so that a rare finding with few degrees of freedom does
+    not blunt the others.
+    """
+    values: list[float | None] = [known(difference.p_value) for difference in differences]
+    varies = np.array([difference.std_error > 0 for difference in differences])  # not where two models are one
+    for family in (is_mean, ~is_mean):
+        rows = np.flatnonzero(family & varies & np.array([value is not None for value in values])).tolist()
+        own = [differences[row] for row in rows]
+        if not own:
+            continue
+        adjusted_values = max_t(
+            -ndtri([one.p_value / 2 for one in own]),
+            difference_covariance(joint, [_measured(joint, columns[row]) for row in rows]),
+            df=np.inf,
+            seed=SEED,
+        )
+        for row, value in zip(rows, adjusted_values, strict=True):
+            values[row] = float(value)
+    return pl.Series(values, dtype=pl.Float64)
+
+
+def _measured(joint: JointAucs, columns: Columns) -> Columns:
+    """Columns on both sides less those where either lacks a class, as ``auc_difference`` leaves them out."""
+    pairs = [(a, b) for a, b in zip(*columns, strict=True) if not np.isnan(joint.auc[[a, b]]).any()]
+    first, second = zip(*pairs, strict=True)
+    return list(first), list(second)
+
+
+def _paired_columns(truth: HeldOut, scores: Sequence[Scores], pair: tuple[str, str], finding: str) -> Columns | None:
     """Columns of the joint covariance on either side: every seed that both have, and every finding of a mean."""
     place = {run.run: row for row, run in enumerate(scores)}
     seeds = [sorted(run.seed for run in place if run.approach == approach) for approach in pair]
@@ -152,11 +203,13 @@ def _as_row(difference: AucDifference) -> dict[str, Any]:
     }
 
 
-def adjusted(rows: pl.DataFrame) -> pl.DataFrame:
-    """Holm's p-values: one family is the mean AUC of all pairs on a kind of split, another all single findings.
+def adjusted(rows: pl.DataFrame, adjustment: str = HOLM) -> pl.DataFrame:
+    """Adjusted p-values: one family is the mean AUC of all pairs on a kind of split, another all single findings.
 
     The mean is what approaches are compared by first; findings are looked at after.
     """
-    family = pl.struct("kind", pl.col("finding") == MEAN)
-    holm_of = pl.col("p_value").map_batches(lambda values: pl.Series(holm(values.to_numpy())), return_dtype=pl.Float64)
-    return rows.with_columns(holm_of.over(family).fill_nan(None).alias("p_adjusted"))
+    family, adjust = pl.struct("kind", pl.col("finding") == MEAN), ADJUSTMENTS[adjustment]
+    of_family = pl.col("p_value").map_batches(
+        lambda values: pl.Series(adjust(values.to_numpy())), return_dtype=pl.Float64
+    )
+    return rows.with_columns(of_family.over(family).fill_nan(None).alias("p_adjusted"))

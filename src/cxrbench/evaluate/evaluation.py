@@ -31,6 +31,8 @@ class Evaluation:
     findings: tuple[str, ...]
     tables: dict[str, pl.DataFrame]
     """By name, as written."""
+    adjustment: str
+    """How p-values allow for their number."""
 
 
 def require_ours(out: Path) -> None:
@@ -63,6 +65,7 @@ def write_evaluation(result: Evaluation, labels: Path) -> None:
         "images": result.images,
         "patients": result.patients,
         "findings": list(result.findings),
+        "adjustment": result.adjustment,
         "models": {
             name: {"matched": matched, "ignored": list(result.ignored[name]), "images_dropped": result.dropped[name]}
             for name, matched in result.matched.items()

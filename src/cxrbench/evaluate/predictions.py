@@ -7,7 +7,7 @@ import polars as pl
 
 from cxrbench import findings as vocabulary
 from cxrbench.errors import DataError
-from cxrbench.evaluate import comparison, discrimination, gaps, ranking
+from cxrbench.evaluate import comparison, curves, discrimination, gaps, ranking
 from cxrbench.evaluate.calibrations import AS_THEY_ARE
 from cxrbench.evaluate.evaluation import Evaluation, require_ours, write_evaluation
 from cxrbench.evaluate.gaps import group_pairs
@@ -15,6 +15,7 @@ from cxrbench.evaluate.groups import group_rows
 from cxrbench.evaluate.matching import Predictions, named_apart, read_predictions
 from cxrbench.evaluate.probabilities import probability_tables
 from cxrbench.evaluate.reading import HeldOut, Scores
+from cxrbench.evaluate.standing import standing_table
 from cxrbench.evaluate.truth import (
     GIVEN,
     Labels,
@@ -69,7 +70,7 @@ def evaluate_files(
     )
 
 
-def compare_files(
+def compare_files(  # noqa: PLR0913 - the options of one command
     predictions: Sequence[Path],
     labels: Path,
     out: Path,
@@ -77,6 +78,7 @@ def compare_files(
     table_format: Path | None = None,
     trained_on: Path | None = None,
     findings: Sequence[str] = vocabulary.NIH,
+    adjustment: str = comparison.HOLM,
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> Evaluation:
@@ -89,12 +91,16 @@ def compare_files(
         table_format: As for ``evaluate_files``.
         trained_on: As for ``evaluate_files``.
         findings: Vocabulary of a label file; a ``table.parquet`` has its own.
+        adjustment: How p-values allow for the number of comparisons: ``holm``, ``bh`` (Benjamini and Hochberg) or
+            ``max-t`` (from the joint covariance).
         replicates: Of the patient bootstrap for measures of the probabilities; 0 for no intervals of these.
         seed: Of the patient bootstrap.
 
     Raises:
-        DataError: As for ``evaluate_files``; or the models share no image or no finding.
+        DataError: As for ``evaluate_files``; or the models share no image or no finding, or the adjustment is unknown.
     """
+    if adjustment not in (valid := (*comparison.ADJUSTMENTS, comparison.MAX_T)):
+        raise DataError(f"unknown adjustment {adjustment!r}; valid: {', '.join(valid)}")
     require_ours(out)
     truth_file = read_labels(labels, table_format=table_format, findings=findings)
     models = named_apart([read_predictions(path, findings=truth_file.findings) for path in predictions])
@@ -112,7 +118,8 @@ def compare_files(
         images=truth.images.height,
         patients=truth.images["patient_id"].n_unique(),
         findings=truth.findings,
-        tables=_tables(truth, in_order, resamples),
+        tables=_tables(truth, in_order, resamples, adjustment),
+        adjustment=adjustment,
     )
     write_evaluation(result, labels)
     return result
@@ -142,7 +149,9 @@ def _in_order(frame: pl.DataFrame, name: str, truth: HeldOut) -> Scores:
     return Scores(RunName(name, GIVEN, 0), rows.select(truth.findings).to_numpy())
 
 
-def _tables(truth: HeldOut, scores: Sequence[Scores], resamples: Resamples | None) -> dict[str, pl.DataFrame]:
+def _tables(
+    truth: HeldOut, scores: Sequence[Scores], resamples: Resamples | None, adjustment: str
+) -> dict[str, pl.DataFrame]:
     """Result tables; columns as for a study."""
     masks = group_rows(truth.images)
     counts = discrimination.count_table(truth, masks)
@@ -157,7 +166,10 @@ def _tables(truth: HeldOut, scores: Sequence[Scores], resamples: Resamples | Non
         for aucs in [discrimination.grouped_aucs(truth, one, masks)]
     ]
     tables = {key: pl.concat(own[key] for own in by_model) for key in by_model[0]}
+    tables["auc_summary"] = discrimination.auc_summary(tables["auc"])
+    tables["roc"] = curves.mean_curves(curves.roc_table(truth, scores))
+    tables["standing"] = standing_table(tables["auc"])
     if len(scores) > 1:
-        tables["comparison"] = comparison.paired_comparisons(truth, scores)
+        tables["comparison"] = comparison.paired_comparisons(truth, scores, adjustment=adjustment)
         tables["rank_correlation"] = ranking.mean_ranks(ranking.rank_table(truth, scores))
     return tables

@@ -12,7 +12,7 @@ def shown_tables(result: Evaluation) -> dict[str, pl.DataFrame]:
     """AUCs and comparisons to print, as text, by title."""
     shown = {"AUC on all images, 95 % interval for new patients": _aucs(result.tables["auc"])}
     if "comparison" in result.tables:
-        shown["Differences of AUC, paired by patient"] = _comparisons(result.tables["comparison"])
+        shown["Differences of AUC, paired by patient"] = _comparisons(result.tables["comparison"], result.adjustment)
     return shown
 
 
@@ -28,14 +28,14 @@ def _aucs(auc: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _comparisons(comparison: pl.DataFrame) -> pl.DataFrame:
+def _comparisons(comparison: pl.DataFrame, adjustment: str) -> pl.DataFrame:
     return comparison.select(
         pl.format("{} - {}", "approach_a", "approach_b").alias("models"),
         "finding",
         _number("difference"),
         _interval().alias("95 % interval"),
         _p("p_value").alias("p"),
-        _p("p_adjusted").alias("p, Holm"),
+        _p("p_adjusted").alias(f"p, {adjustment}"),
         _number("smallest_detectable").alias("detectable"),
     )
 

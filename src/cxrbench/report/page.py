@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -67,6 +68,21 @@ def make_page(study: Study) -> Page:
 
 def render_page(page: Page) -> str:
     """The page as HTML, with everything it needs inside."""
+    return render(
+        "page.html.j2",
+        page=page,
+        study=page.study,
+        archive_name=provenance.archive_name(page.study),
+        facts=provenance.facts(page.study),
+        machines=provenance.machines(page.study),
+        cautions=cautions(page.study),
+        why_not=why_not_comparable(page.study),
+        published_beside=published_beside,
+    )
+
+
+def render(template: str, **values: Any) -> str:
+    """A template filled in; style and script go into the page."""
     environment = Environment(
         loader=PackageLoader("cxrbench.report"),
         autoescape=True,
@@ -76,19 +92,8 @@ def render_page(page: Page) -> str:
     )
     environment.filters["svg"] = lambda drawing: Markup(drawing.svg)  # noqa: S704 - our own figures
     environment.tests["block"] = lambda block, name: type(block).__name__ == name
-    return environment.get_template("page.html.j2").render(
-        page=page,
-        study=page.study,
-        words=words,
-        archive_name=provenance.archive_name(page.study),
-        facts=provenance.facts(page.study),
-        machines=provenance.machines(page.study),
-        cautions=cautions(page.study),
-        why_not=why_not_comparable(page.study),
-        published_beside=published_beside,
-        style=Markup(_packaged("style.css")),  # noqa: S704 - our own file
-        script=Markup(_packaged("page.js")),  # noqa: S704 - our own file
-    )
+    own = {name: Markup(_packaged(file)) for name, file in (("style", "style.css"), ("script", "page.js"))}  # noqa: S704
+    return environment.get_template(template).render(words=words, **own, **values)
 
 
 def cautions(study: Study) -> list[tuple[str, str]]:

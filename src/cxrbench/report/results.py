@@ -6,6 +6,7 @@ from functools import cached_property
 
 import polars as pl
 
+from cxrbench.evaluate.calibrations import PLATT
 from cxrbench.evaluate.discrimination import MEAN
 from cxrbench.evaluate.groups import ALL
 from cxrbench.findings import NO_FINDING
@@ -25,6 +26,8 @@ class Results:
     approaches: tuple[str, ...]
     findings: tuple[str, ...]
     looks: Mapping[str, Look]
+    calibration: str = PLATT
+    """Way of calibration whose probabilities are drawn."""
 
     @property
     def title(self) -> str:

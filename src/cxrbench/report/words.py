@@ -85,6 +85,7 @@ def kind_title(kind: str) -> str:
         "resample": "Re-samples by patient",
         "fold": "Cross-validation by patient",
         "official": "Official split",
+        "given": "Predictions as given",
     }.get(kind, kind)
 
 

@@ -47,7 +47,7 @@ def max_t(statistics: ArrayLike, covariance: ArrayLike, *, df: float, seed: int,
     Args:
         statistics: (H,) estimates over their standard errors.
         covariance: (H, H) of the estimates; only its correlations matter.
-        df: Degrees of freedom, shared by all; the smallest is on the safe side.
+        df: Degrees of freedom, shared by all; infinite for normal statistics.
         seed: Of the simulation.
         draws: Its size; a p-value near 0.05 is off by about 0.0007 at 100,000.
 
@@ -75,7 +75,7 @@ def _largest(covariance: Numbers, df: float, rng: np.random.Generator, draws: in
         np.abs(rng.standard_normal((len(chunk), len(root))) @ root.T).max(axis=1)
         for chunk in np.array_split(np.arange(draws), max(1, draws // 10_000))
     ])  # fmt: skip
-    return np.asarray(normal / np.sqrt(rng.chisquare(df, draws) / df))
+    return normal if np.isinf(df) else np.asarray(normal / np.sqrt(rng.chisquare(df, draws) / df))
 
 
 def _ranked(p_values: ArrayLike) -> tuple[Numbers, NDArray[np.intp]]:

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from cxrbench.evaluate.calibrations import PLATT
 from cxrbench.report.drawing import Drawing, Margins, drawing, sheet
 from cxrbench.report.figures.panel import Curve, draw_curves
 from cxrbench.report.palette import FAINT
@@ -12,7 +13,7 @@ WIDTH, HEIGHT = 460.0, 440.0
 
 
 def calibration_panel(finding: str, reliability: pl.DataFrame, results: Results) -> Drawing:
-    """Share of images with the finding against its mean calibrated probability, in bins of equally many images.
+    """Share of images with the finding against its mean probability, in bins of equally many images.
 
     Args:
         finding: Its name.
@@ -32,6 +33,7 @@ def calibration_panel(finding: str, reliability: pl.DataFrame, results: Results)
         axes.plot([0, highest], [0, highest], color=FAINT, linewidth=0.7, linestyle=(0, (1, 2)))
         marks = draw_curves(axes, curves, results.looks)
         axes.set(xlim=(0, highest), ylim=(0, highest), title=f"{title_of(finding)}: calibration")
-        axes.set(xlabel="Probability, calibrated on validation images", ylabel="Share of images with the finding")
+        how = "calibrated on validation images" if results.calibration == PLATT else "as given"
+        axes.set(xlabel=f"Probability, {how}", ylabel="Share of images with the finding")
         alt = f"Calibration curves of {title_of(finding)} by approach; on the diagonal, probabilities are right."
         return drawing(figure, f"calibration-{results.kind}-{slug(finding)}", alt=alt, marks=marks)

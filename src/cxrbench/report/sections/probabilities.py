@@ -2,7 +2,6 @@
 
 import polars as pl
 
-from cxrbench.evaluate.calibrations import PLATT
 from cxrbench.findings import NO_FINDING
 from cxrbench.report.blocks import Block, Choice, Choices, Legend, Note, Section, Shown
 from cxrbench.report.figures.calibration import calibration_panel
@@ -25,9 +24,9 @@ ENOUGH = 20
 
 def probability_section(results: Results) -> Section | None:
     """Calibration curves, decision curves, and their numbers for the best approach."""
-    is_calibrated = pl.col("calibration") == PLATT
-    reliability = results.tables.reliability.filter(is_calibrated)
-    benefit = results.tables.net_benefit.filter(is_calibrated)
+    is_drawn = pl.col("calibration") == results.calibration
+    reliability = results.tables.reliability.filter(is_drawn)
+    benefit = results.tables.net_benefit.filter(is_drawn)
     findings = _findings(results)
     if not findings or not results.ranked:
         return None
@@ -46,6 +45,7 @@ def probability_section(results: Results) -> Section | None:
     points = tuple(
         Shown(operation_table(results, rule), unfold=f"Operating points of {results.ranked[0]} at {named}")
         for rule, (named, _) in RULES.items()
+        if results.tables.operation.height  # files of predictions have no validation images to choose thresholds on
     )
     return Section("What the probabilities are worth", (*blocks, *numbers, *points))
 

@@ -20,8 +20,7 @@ def probability_table(results: Results) -> Table:
     averaged = "" if results.splits == 1 else ", mean over the splits"
     return Table(
         name=f"probabilities-{results.kind}",
-        caption=f"Probabilities of {best}{averaged}; below each value, after calibration on validation images. "
-        f"{results.title}.",
+        caption=f"Probabilities of {best}{averaged}{_below(results)}. {results.title}.",
         columns=(
             "Finding",
             "Prevalence",
@@ -36,6 +35,11 @@ def probability_table(results: Results) -> Table:
         "Intercept: above 0 the finding is commoner than they say. Calibration error: in brackets, what a perfectly "
         "calibrated model would show on as many images. Average precision does not change with calibration.",
     )
+
+
+def _below(results: Results) -> str:
+    """What stands in small print."""
+    return "; below each value, after calibration on validation images" if results.calibration == PLATT else ""
 
 
 def _row(finding: str, own: pl.DataFrame) -> Row:
