@@ -106,8 +106,8 @@ def peak_box(heat: ArrayLike, *, level: float = PEAK_LEVEL) -> Numbers:
     evidence = _evidence(heat)
     if not evidence.any():
         raise ValueError("a map without a value above 0 marks no region")
-    regions, _ = ndimage.label(evidence >= level * evidence.max())
-    rows, columns = ndimage.find_objects(regions)[regions[peak(evidence)] - 1]
+    regions, _ = ndimage.label(evidence >= level * evidence.max())  # type: ignore[attr-defined]
+    rows, columns = ndimage.find_objects(regions)[regions[peak(evidence)] - 1]  # type: ignore[attr-defined]
     return np.array([columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start], np.float64)
 
 
