@@ -20,7 +20,9 @@ from cxrbench.environment import describe_environment, usable_cores
 from cxrbench.runs import RunName
 
 HERE = Path(__file__).parent
-FILMS = PhantomSettings(patients=1200, seed=20, size_px=256, detail_px=128, prevalence_scale=2.0, context=2.0)
+FILMS = PhantomSettings(
+    patients=1200, seed=20, size_px=256, detail_px=128, prevalence_scale=2.0, context=1.5, invisible=0.1
+)
 QUESTIONS = (
     ("1channel-meta", "1channel", "mean"),
     ("large-meta", "large", "mean"),

@@ -6,10 +6,10 @@ from cxrbench.data.phantom.scene import Instance, Scene
 from cxrbench.data.phantom.shapes import bell, chord
 from cxrbench.data.phantom.tissue import SOFT_PER_CM, Tissue
 
-NODULE_PX = (1.6, 2.2)
-"""Diameters in pixels of the smallest input that shows them: at half of it they fall between the pixels."""
-NODULE_DEPTH = 1.6
-"""Optical depth of the plainest: calcified, denser than soft tissue of that size."""
+NODULE_PX = (1.7, 2.4)
+"""Diameters in pixels of the smallest input that shows them: at half of it they are about one."""
+NODULE_DEPTH = 2.2
+"""Optical depth of the plainest: calcified, and still denser than any so small, for networks must find them."""
 HALO_RADIUS, HALO_SHARE = 1.8, 1.0
 """Radius of the over-inflated lung round a nodule, relative to the nodule's, and the share of its shadow that this ring
 takes away: what blurs the two into one, as halving the resolution does, leaves little of either."""
