@@ -33,14 +33,14 @@ def patches():
             draw_film(Film(patient, 0, 50, sex, view, signs, (), ()), SETTINGS)
             for signs in ((Sign("Nodule", 0.7),), ())
         )
-        for size in RADIUS:
+        for size, radius in RADIUS.items():
             with_nodules, without = shrunk(shown, size), shrunk(healthy, size)
             for lesion in shown.lesions:
                 x, y = lesion.x + lesion.width / 2, lesion.y + lesion.height / 2
                 signals[size].append(patch(with_nodules - without, x, y, size).ravel())
                 for dx, dy in rng.uniform(-0.07, 0.07, (40, 2)):
                     lung = patch(without, x + dx, y + dy, size)
-                    if lung.size == (2 * RADIUS[size] + 1) ** 2:  # not over the film's edge
+                    if lung.size == (2 * radius + 1) ** 2:  # not over the film's edge
                         lungs[size].append(lung.ravel())
     return {size: (np.array(signals[size]), np.array(lungs[size])) for size in RADIUS}
 

@@ -16,7 +16,7 @@ class PhantomSettings(BaseModel, frozen=True, extra="forbid"):
     detail_px: int = Field(
         448,
         ge=32,
-        description="side of the smallest input that shows small nodules; at half of it a third of their signal is left",
+        description="side of the smallest input that shows small nodules; half of it leaves a third of their signal",
     )
     label_noise: Share = Field(
         0.0, description="share of present findings left unlabelled, and of labels that are false"
