@@ -65,7 +65,12 @@ def film_digest() -> str:
 
 
 def check_reference(
-    reference: Reference, members: Sequence[Member], networks: Sequence[Network], findings: tuple[str, ...]
+    reference: Reference,
+    members: Sequence[Member],
+    networks: Sequence[Network],
+    findings: tuple[str, ...],
+    *,
+    tolerance: float = TOLERANCE,
 ) -> float:
     """Compare this installation's outputs with those that the bundle was made with.
 
@@ -73,14 +78,14 @@ def check_reference(
         The largest difference of a logit, relative where the logit is above 1.
 
     Raises:
-        BundleError: One is beyond ``TOLERANCE``; the message names the finding and both logits.
+        BundleError: One is beyond ``tolerance``; the message names the finding and both logits.
     """
     if film_digest() != reference.pixels_sha256:
         raise BundleError("the reference film differs from the one the bundle was made with; use the same version")
     found, expected = reference_logits(members, networks), np.array(reference.logits)
     difference = np.abs(found - expected) / np.maximum(np.abs(expected), 1)
     member, column = np.unravel_index(np.argmax(np.where(np.isnan(difference), np.inf, difference)), difference.shape)
-    if not difference[member, column] <= TOLERANCE:
+    if not difference[member, column] <= tolerance:
         raise BundleError(
             f"the reference film gives another answer than when the bundle was made: {findings[int(column)]} of member "
             f"{int(member) + 1} has logit {found[member, column]:.6f}, expected {expected[member, column]:.6f}; "

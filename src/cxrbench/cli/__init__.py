@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cxrbench import __version__
-from cxrbench.cli import archives, bundles, explaining, measures, plans, studies
+from cxrbench.cli import archives, bundles, explaining, exporting, measures, plans, studies
 from cxrbench.errors import CxrbenchError
 
 BAD_INPUT = 2
@@ -19,8 +19,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    rich_markup_mode=None,  # help without boxes, in half the time
 )
-for commands in (studies, plans, archives, measures, bundles, explaining):
+for commands in (studies, plans, archives, measures, bundles, exporting, explaining):
     for command in commands.COMMANDS:
         app.command()(command)
 

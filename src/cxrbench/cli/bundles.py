@@ -69,7 +69,7 @@ def predict(
     mirror: Annotated[
         bool, typer.Option("--mirror", help="Test-time augmentation: the mean of the film's answer and its mirror's.")
     ] = False,
-    backend: Annotated[str, typer.Option(help="What computes: torch.")] = "torch",
+    backend: Annotated[str, typer.Option(help="What computes: torch, or an export: onnx, openvino.")] = "torch",
 ) -> None:
     """Answer about films: calibrated probability, decision and percentile of every finding, with warnings."""
     from cxrbench.bundle import load_bundle

@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxrbench.bundle import Bundle, Member
+from cxrbench.bundle.reference import TOLERANCE
 from cxrbench.errors import ConfigError
+from cxrbench.predict import exported
 
 
 class Backend(Protocol):
@@ -24,8 +26,29 @@ def _open_torch(bundle: Bundle, member: Member) -> Backend:
     return TorchNetwork(bundle.classifier(member))
 
 
-BACKENDS: dict[str, Callable[[Bundle, Member], Backend]] = {"torch": _open_torch}
+def _open_onnx(bundle: Bundle, member: Member) -> Backend:
+    from cxrbench.predict.runtimes import OnnxNetwork  # noqa: PLC0415 - only who exported has its packages
+
+    return OnnxNetwork(exported.exported_network(bundle, member, "onnx"))
+
+
+def _open_openvino(bundle: Bundle, member: Member) -> Backend:
+    from cxrbench.predict.runtimes import OpenVinoNetwork  # noqa: PLC0415 - likewise
+
+    return OpenVinoNetwork(exported.exported_network(bundle, member, "openvino"))
+
+
+BACKENDS: dict[str, Callable[[Bundle, Member], Backend]] = {
+    "torch": _open_torch,
+    "onnx": _open_onnx,
+    "openvino": _open_openvino,
+}
 """Name -> how a member's network is opened; each imports what it needs when it is asked for."""
+
+
+def tolerance_of(name: str) -> float:
+    """How far a backend's logits may lie from the reference output, relative where they are above 1."""
+    return exported.TOLERANCE if name in exported.FORMS else TOLERANCE
 
 
 def open_backends(name: str, bundle: Bundle) -> tuple[Backend, ...]:

@@ -16,7 +16,7 @@ from cxrbench.bundle.population import unknown_features
 from cxrbench.bundle.reference import check_reference
 from cxrbench.config import Feature
 from cxrbench.data.images import Film
-from cxrbench.predict.backends import Backend, open_backends
+from cxrbench.predict.backends import Backend, open_backends, tolerance_of
 from cxrbench.predict.decoding import Outcome, decoded
 from cxrbench.predict.prediction import Answer, Prediction
 from cxrbench.predict.preparation import Prepared, Request, prepare_film
@@ -56,7 +56,9 @@ class Predictor:
         self._backends = open_backends(backend, bundle)
         self.largest_difference = float("nan")
         if is_checked:
-            self.largest_difference = check_reference(bundle.reference, bundle.members, self._backends, bundle.findings)
+            self.largest_difference = check_reference(
+                bundle.reference, bundle.members, self._backends, bundle.findings, tolerance=tolerance_of(backend)
+            )
 
     def predict_films(self, films: Sequence[Film]) -> list[Answer]:
         """Answers about films in memory, in their order."""

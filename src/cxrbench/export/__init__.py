@@ -1,0 +1,5 @@
+"""A bundle -> ONNX or OpenVINO files that give its logits, checked when they are written."""
+
+from cxrbench.export.exporting import Exporting, export_bundle
+
+__all__ = ["Exporting", "export_bundle"]

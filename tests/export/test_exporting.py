@@ -1,0 +1,166 @@
+"""An export answers as torch does, and says what it must be given; another, or an altered one, is refused."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from torch import nn
+
+from cxrbench.bundle import load_bundle
+from cxrbench.data.images import Facts, Film
+from cxrbench.errors import BundleError, ConfigError
+from cxrbench.export import Exporting, export_bundle, exporting
+from cxrbench.export.parity import parity_samples
+from cxrbench.export.writing import OPSET, write_openvino
+from cxrbench.predict import Predictor
+from cxrbench.predict.backends import open_backends
+from cxrbench.predict.exported import as_form, load_export
+from cxrbench.predict.runtimes import OnnxNetwork, OpenVinoNetwork
+
+
+@pytest.fixture
+def copy(exported_bundle, tmp_path):
+    return shutil.copytree(exported_bundle, tmp_path / "bundle")
+
+
+def random_films(count):
+    rng = np.random.default_rng(5)
+    known = [Facts(age_years=float(age), sex="FM"[i % 2], view="PA") for i, age in enumerate(range(20, 20 + count))]
+    facts = [*known[1:], Facts()]
+    return [Film(pixels=rng.integers(0, 256, (100, 80), dtype=np.uint8), facts=each) for each in facts]
+
+
+@pytest.mark.parametrize("backend", ["onnx", "openvino"])
+@pytest.mark.parametrize("count", [1, 5])
+def test_the_same_logits_as_torch(exported_bundle, backend, count):
+    bundle, films = load_bundle(exported_bundle), random_films(count)
+    predictor = Predictor(bundle, backend=backend)
+    assert predictor.largest_difference < 1e-4
+    expected = np.stack([answer.logits for answer in Predictor(bundle).predict_films(films)])
+    found = np.stack([answer.logits for answer in predictor.predict_films(films)])
+    assert np.abs(found - expected).max() < 1e-4
+    assert found.dtype == np.float32
+
+
+def test_squares_and_facts_in_logits_out(ensemble, exported_ensemble):
+    folder, record = exported_ensemble
+    assert [member.files[0].file for member in record.members] == ["members/1.onnx", "members/2.onnx"]
+    for member, theirs, network in zip(ensemble.members, record.members, open_backends("torch", ensemble), strict=True):
+        samples = parity_samples(member.approach.input.store_size, seed=1)
+        given = samples.for_export(member, has_preprocessing=True)
+        expected = network(*samples.for_torch(member))
+        path = folder / theirs.files[0].file
+        assert OnnxNetwork(path)(*given) == pytest.approx(expected, abs=1e-4)
+        converted, _ = write_openvino(path, path.with_suffix(".xml"))
+        assert OpenVinoNetwork(converted)(*given) == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_file_alone_says_what_it_takes(ensemble, exported_ensemble):
+    import onnx  # noqa: PLC0415 - skipped where it is absent
+
+    folder, record = exported_ensemble
+    raw = (folder / "members" / "2.onnx").read_bytes()
+    model = onnx.load_from_string(raw)
+    about = {each.key: json.loads(each.value) for each in model.metadata_props}
+    assert [(each.domain, each.version) for each in model.opset_import] == [("", OPSET)]
+    assert about["bundle"] == record.bundle == ensemble.digest
+    assert tuple(about["findings"]) == ensemble.findings
+    assert "Research use only; not a medical device." in about["notices"]
+    size = ensemble.members[1].approach.input.store_size
+    film, features = about["inputs"]
+    assert (film["name"], film["type"], film["shape"]) == ("film", "uint8", ["batch", size, size])
+    assert features["meaning"] == "age in years; sex, F 0 and M 1; view position, PA 0 and AP 1; NaN where unknown"
+    assert [each.name for each in model.graph.input] == ["film", "features"]
+    assert [each.name for each in record.members[0].inputs] == ["film"]
+    for machine in (b"site-packages", b'File "', b"graph.py", str(folder.parent).encode()):
+        assert machine not in raw
+
+
+def test_auc_beside_logits(exported_ensemble):
+    _, record = exported_ensemble
+    for member in record.members:
+        assert member.largest_difference < 1e-4
+        assert member.films_checked == 8
+        assert member.auc
+        assert all(one.torch == pytest.approx(one.exported, abs=1e-3) for one in member.auc)
+
+
+def test_another_runs_study_is_refused(ensemble, small_study, tmp_path):
+    study = shutil.copytree(small_study, tmp_path / "study")
+    path = study / "runs" / "1channel" / "resample-1" / "seed-0" / "config.json"
+    path.write_text(path.read_text().replace(ensemble.members[0].run.hash, "0" * 64))
+    from cxrbench.export.auc_parity import check_auc  # noqa: PLC0415
+
+    with pytest.raises(BundleError, match="its run 1channel / resample-1 / seed 0 is not the one that the bundle was"):
+        check_auc(study, ensemble.members[0], None, has_preprocessing=True, findings=ensemble.findings)
+
+
+class Worse(nn.Module):
+    """A network whose logits are a little off."""
+
+    def __init__(self, whole):
+        super().__init__()
+        self.whole = whole
+
+    def forward(self, film, features):
+        return self.whole(film, features) + 0.001
+
+
+def test_other_answers_than_torch_are_not_exported(small_bundle, tmp_path, monkeypatch):
+    made = exporting.exported_module
+    monkeypatch.setattr(exporting, "exported_module", lambda *args, **kw: Worse(made(*args, **kw)).eval())
+    with pytest.raises(BundleError, match=r"of film \d has logit .* expected .* more than 0.0001 apart: not exported"):
+        export_bundle(load_bundle(small_bundle), Exporting(form="onnx"), tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_flipped_bit_is_refused(copy):
+    for backend, name in (("onnx", "model.onnx"), ("openvino", "model.bin")):
+        path = copy / "exports" / backend / name
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(BundleError, match=rf"{name}: altered since it was exported"):
+            Predictor(load_bundle(copy), backend=backend)
+
+
+def test_a_file_that_is_gone(copy):
+    (copy / "exports" / "onnx" / "model.onnx").unlink()
+    with pytest.raises(BundleError, match=r"onnx lacks model\.onnx; delete .* and export again"):
+        Predictor(load_bundle(copy), backend="onnx")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "absent or damaged"),
+        ("[]", "expected keys and values, got list"),
+        ('{"opset": 17}', "altered since it was written"),
+    ],
+    ids=["cut", "list", "altered"],
+)
+def test_a_description_that_was_changed(copy, text, said):
+    (copy / "exports" / "onnx" / "export.json").write_text(text)
+    with pytest.raises(BundleError, match=rf"export\.json: {said}"):
+        Predictor(load_bundle(copy), backend="onnx")
+
+
+def test_the_export_of_another_bundle_is_refused(exported_bundle, ensemble):
+    with pytest.raises(BundleError, match=f"was made from bundle .*, not {ensemble.digest[:12]}"):
+        load_export(exported_bundle / "exports" / "onnx", ensemble)
+
+
+def test_without_an_export_the_command_is_named(small_bundle):
+    with pytest.raises(ConfigError, match="has no export for openvino; make it: cxrbench export --to openvino"):
+        Predictor(load_bundle(small_bundle), backend="openvino")
+
+
+def test_an_export_is_never_overwritten(exported_bundle):
+    with pytest.raises(BundleError, match="onnx exists already; choose another --out, or delete it"):
+        export_bundle(load_bundle(exported_bundle), Exporting(form="onnx"))
+
+
+def test_an_unknown_form_names_the_valid_ones():
+    with pytest.raises(ConfigError, match="unknown form 'tflite'; valid names: onnx, openvino"):
+        as_form("tflite")
