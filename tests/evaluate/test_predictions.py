@@ -119,6 +119,19 @@ def test_an_unknown_adjustment(labels, good, poor, tmp_path):
         compare_files([good, poor], labels, tmp_path / "out", adjustment="tukey")
 
 
+def test_a_file_given_twice(labels, good, tmp_path):
+    with pytest.raises(DataError, match=r"good.csv is given twice"):
+        compare_files([good, good], labels, tmp_path / "out")
+
+
+def test_a_comparison_says_what_it_rests_on(table, labels, good, poor, tmp_path):
+    result = compare_files([good, poor], labels, tmp_path / "out", replicates=0)
+    row = result.tables["comparison"].filter(pl.col("finding") == "Effusion").row(0, named=True)
+    present = table.filter(pl.col("Effusion") == 1)
+    assert (row["positives"], row["positive_patients"]) == (present.height, present["patient_id"].n_unique())
+    assert row["inflation"] > 0
+
+
 def test_only_images_and_findings_of_all_models_count(table, labels, good, poor, tmp_path):
     pl.read_parquet(poor).head(table.height - 10).drop("Hernia").write_parquet(poor)
     result = compare_files([good, poor], labels, tmp_path / "results")

@@ -49,8 +49,16 @@ def test_aucs_of_all_images():
 def test_comparisons():
     names = ("difference", "lower", "upper", "p_value", "p_adjusted", "smallest_detectable")
     comparison = pl.DataFrame(
-        {"approach_a": ["a"], "approach_b": ["b"], "finding": ["Mass"], **{name: [0.0123] for name in names}}
+        {
+            "approach_a": ["a"],
+            "approach_b": ["b"],
+            "finding": ["Mass"],
+            "reason": [None],
+            **{name: [0.0123] for name in names},
+        }
     )
-    shown = shown_tables(evaluation(auc=AUC, comparison=comparison))["Differences of AUC, paired by patient"]
+    shown = shown_tables(evaluation(auc=AUC, comparison=comparison))[
+        "Differences of AUC for new patients, paired by patient"
+    ]
     assert "p, max-t" in shown.columns
-    assert shown.rows() == [("a - b", "Mass", "0.012", "0.012 to 0.012", "0.012", "0.012", "0.012")]
+    assert shown.rows() == [("a - b", "Mass", "0.012", "0.012 to 0.012", "0.012", "0.012", "0.012", "")]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cxrbench.cli.options import Format
+from cxrbench.errors import DataError
 
 if TYPE_CHECKING:
     from cxrbench.evaluate.evaluation import Evaluation
@@ -39,6 +40,8 @@ def compare(
     adjust: Annotated[str, typer.Option(help="How p-values allow for their number: holm, bh or max-t.")] = "holm",
 ) -> None:
     """Compare models pair by pair on the images that all of them have, patients kept together."""
+    if len(predictions) < 2:
+        raise DataError(f"{predictions[0]}: one file; `compare` needs two or more, `evaluate` measures one")
     from cxrbench.evaluate.predictions import compare_files
 
     _show(compare_files(predictions, labels, out, table_format=table_format, trained_on=trained_on, adjustment=adjust))
@@ -46,7 +49,9 @@ def compare(
 
 def power(
     labels: LabelFile,
-    difference: Annotated[float, typer.Option(help="Difference in AUC that one would like to show.")] = 0.01,
+    difference: Annotated[
+        float, typer.Option(min=1e-4, max=0.4, help="Difference in AUC that one would like to show.")
+    ] = 0.01,
     images: Annotated[Path | None, typer.Option(help="Names of the test images, one a line (default: all).")] = None,
     table_format: Format = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the simulation.")] = 0,

@@ -40,12 +40,15 @@ COMPARISON_SCHEMA = {
     "question": pl.String,
     "method": pl.String,
     "splits": pl.Int64,
+    "positives": pl.Int64,
+    "positive_patients": pl.Int64,
     "difference": pl.Float64,
     "std_error": pl.Float64,
     "lower": pl.Float64,
     "upper": pl.Float64,
     "p_value": pl.Float64,
     "p_adjusted": pl.Float64,
+    "inflation": pl.Float64,
     "smallest_detectable": pl.Float64,
     "probability_practically_nil": pl.Float64,
     "reason": pl.String,
@@ -193,6 +196,9 @@ def _paired_columns(truth: HeldOut, scores: Sequence[Scores], pair: tuple[str, s
 def _as_row(difference: AucDifference) -> dict[str, Any]:
     """A difference as a row; what is not known is null."""
     return {
+        "positives": difference.positives,
+        "positive_patients": difference.positive_patients,
+        "inflation": known(difference.inflation),
         "difference": known(difference.estimate),
         "std_error": known(difference.std_error),
         "lower": known(difference.lower),

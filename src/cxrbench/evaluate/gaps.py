@@ -19,11 +19,14 @@ GAP_SCHEMA = {
     "finding": pl.String,
     "group_a": pl.String,
     "group_b": pl.String,
+    "positives": pl.Int64,
+    "positive_patients": pl.Int64,
     "difference": pl.Float64,
     "std_error": pl.Float64,
     "lower": pl.Float64,
     "upper": pl.Float64,
     "p_value": pl.Float64,
+    "inflation": pl.Float64,
     "smallest_detectable": pl.Float64,
     "findings_counted": pl.Int64,
     "reason": pl.String,
@@ -61,6 +64,9 @@ def _gap(aucs: GroupedAucs, one: str, other: str, finding: str) -> dict[str, Any
     """A difference as a row; what is not known is null."""
     gap = auc_difference(aucs.joint, aucs.columns(one, finding), aucs.columns(other, finding))
     return {
+        "positives": gap.positives,
+        "positive_patients": gap.positive_patients,
+        "inflation": known(gap.inflation),
         "difference": known(gap.estimate),
         "std_error": known(gap.std_error),
         "lower": known(gap.lower),

@@ -102,6 +102,8 @@ def compare_files(  # noqa: PLR0913 - the options of one command
     if adjustment not in (valid := (*comparison.ADJUSTMENTS, comparison.MAX_T)):
         raise DataError(f"unknown adjustment {adjustment!r}; valid: {', '.join(valid)}")
     require_ours(out)
+    if twice := [path for path in predictions if [other.resolve() for other in predictions].count(path.resolve()) > 1]:
+        raise DataError(f"{twice[0]} is given twice; a model is compared with others")
     truth_file = read_labels(labels, table_format=table_format, findings=findings)
     models = named_apart([read_predictions(path, findings=truth_file.findings) for path in predictions])
     scores = {name: _with_own_names(model, truth_file) for name, model in models.items()}

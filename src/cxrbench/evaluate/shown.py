@@ -12,7 +12,9 @@ def shown_tables(result: Evaluation) -> dict[str, pl.DataFrame]:
     """AUCs and comparisons to print, as text, by title."""
     shown = {"AUC on all images, 95 % interval for new patients": _aucs(result.tables["auc"])}
     if "comparison" in result.tables:
-        shown["Differences of AUC, paired by patient"] = _comparisons(result.tables["comparison"], result.adjustment)
+        shown["Differences of AUC for new patients, paired by patient"] = _comparisons(
+            result.tables["comparison"], result.adjustment
+        )
     return shown
 
 
@@ -37,6 +39,7 @@ def _comparisons(comparison: pl.DataFrame, adjustment: str) -> pl.DataFrame:
         _p("p_value").alias("p"),
         _p("p_adjusted").alias(f"p, {adjustment}"),
         _number("smallest_detectable").alias("detectable"),
+        pl.col("reason").fill_null(NOTHING),
     )
 
 

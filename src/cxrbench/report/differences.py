@@ -12,6 +12,8 @@ from cxrbench.report.words import group_title, interval, signed
 NIL = 0.01
 """AUC differences up to this size are practically nil, here and in ``comparison.csv``."""
 
+LEVEL = 0.05
+
 INGREDIENTS = (
     ("ft", "ots", "Fine-tuning, not the last layer only"),
     ("ft", "1channel", "Pre-trained, not random weights"),
@@ -47,8 +49,10 @@ class Difference:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval excludes zero."""
-        return self.lower is not None and self.upper is not None and (self.lower > 0 or self.upper < 0)
+        """Whether the interval excludes zero, and so does the test that allows for all comparisons, if there is one."""
+        if self.lower is None or self.upper is None or self.lower <= 0 <= self.upper:
+            return False
+        return self.p_adjusted is None or self.p_adjusted < LEVEL
 
     def __str__(self) -> str:
         if self.lower is None:

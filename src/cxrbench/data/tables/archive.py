@@ -68,7 +68,7 @@ def read_archive(
     """
     form = form or NIH
     if not folder.is_dir():
-        raise DataError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}")
+        raise DataError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}; give the archive's")
     labels = labels or _find_labels(folder, form)
     rows = read_rows(labels, form, findings=findings)
     found = find_images(folder, rows.names, track=track)

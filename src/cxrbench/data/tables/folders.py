@@ -35,7 +35,7 @@ def find_images(folder: Path, wanted: Sequence[str], *, track: Track = silent) -
         DataError: No such folder, it cannot be read, or a wanted name lies in it twice.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}")
+        raise DataError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}; give the archive's")
     names = set(map(_name, wanted))
     by_name: defaultdict[str, list[str]] = defaultdict(list)
     images = (path for path in _files(folder) if path.lower().endswith(SUFFIXES) or _name(path) in names)

@@ -14,7 +14,8 @@ def difference_section(results: Results) -> Section | None:
     if not rows:
         return None
     best = results.ranked[0]
-    with_intervals = ", with 95 % intervals. Filled: the interval excludes zero." if results.question else "."
+    clear = "Filled: the interval excludes zero, and so does the test that allows for all pairs (adjusted p < 0.05)."
+    with_intervals = f", with 95 % intervals. {clear}" if results.question else "."
     caption = f"{best} against every other approach{with_intervals} Grey band: differences that are practically nil."
     name = f"best-{results.kind}"
     table = difference_table(rows, name, about="Best approach against every other", results=results)
