@@ -2,7 +2,7 @@
 
     uv run python benchmarks/phantom_study.py WORK_FOLDER [--workers 2]
 
-Generates films whose truth is known (benchmarks/phantom_study.yaml has the study), trains four approaches in
+Generates films whose truth is known (benchmarks/phantom_study.yaml has the study), trains three approaches in
 profile `small` on five re-samples, and writes what the corrected intervals say to benchmarks/results/.
 Started again with the same folder, it goes on where it stopped.
 """
@@ -25,9 +25,7 @@ FILMS = PhantomSettings(
 )
 QUESTIONS = (
     ("1channel-meta", "1channel", "mean"),
-    ("large-meta", "large", "mean"),
     ("large", "1channel", "Nodule"),
-    ("large-meta", "1channel-meta", "Nodule"),
 )
 
 

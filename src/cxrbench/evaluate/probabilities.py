@@ -13,7 +13,7 @@ from cxrbench.runs import RunName
 from cxrbench.stats import calibration
 from cxrbench.stats.bootstrap import BootstrapInterval, Resamples
 from cxrbench.stats.calibration import ProbabilityMeasures, probability_measures
-from cxrbench.stats.decision import net_benefit
+from cxrbench.stats.decision import decision_curve, net_benefit
 from cxrbench.stats.precision import average_precision
 from cxrbench.stats.sorting import ascending
 
@@ -21,6 +21,7 @@ MEASURES = ("average_precision", "brier_skill", "slope", "intercept", "calibrati
 THRESHOLDS = np.geomspace(0.005, 0.5, 25)
 """Probabilities at which one might act, from a screening to an even chance."""
 
+NO_BOOTSTRAP = "no interval: patients are drawn again where a kind has one split only"
 CURVE_BINS = 10
 """Points of a calibration curve."""
 
@@ -44,6 +45,8 @@ NET_BENEFIT_SCHEMA = {
     **FINDING_COLUMNS,
     "threshold": pl.Float64,
     "net_benefit": pl.Float64,
+    "lower": pl.Float64,
+    "upper": pl.Float64,
     "act_on_all": pl.Float64,
 }
 
@@ -74,7 +77,7 @@ def probability_tables(
             own = None if resamples is None else resamples.of_rows(rows)
             measures.append({**head, **_measured(chances, present, truth.codes[rows], own)})
             reliability += [{**head, **row} for row in _reliability(chances, present)]
-            benefit += [{**head, **row} for row in _net_benefit(chances, present)]
+            benefit += [{**head, **row} for row in _net_benefit(chances, present, own)]
     named = {"approach": run.approach, "split": truth.split, "kind": truth.kind, "seed": run.seed}
     return {
         "probabilities": _frame(measures, named, PROBABILITY_SCHEMA),
@@ -105,7 +108,7 @@ def _measured(
     row: dict[str, Any] = {
         "prevalence": measured.prevalence,
         "calibration_error_if_perfect": known(measured.calibration_error_if_perfect),
-        "reason": measured.brier_skill.reason,
+        "reason": NO_BOOTSTRAP if resamples is None else measured.brier_skill.reason,
     }
     for name in MEASURES:
         interval: BootstrapInterval = getattr(measured, name)
@@ -138,9 +141,14 @@ def _reliability(chances: np.ndarray, present: np.ndarray) -> Iterator[dict[str,
         yield {"bin": place, "probability": float(probability), "share": float(share), "images": int(images)}
 
 
-def _net_benefit(chances: np.ndarray, present: np.ndarray) -> Iterator[dict[str, Any]]:
-    """Points of the decision curve."""
-    model = net_benefit(chances, present, THRESHOLDS)
-    on_all = present.mean() - (1 - present.mean()) * THRESHOLDS / (1 - THRESHOLDS)
-    for threshold, gain, all_gain in zip(THRESHOLDS, model, on_all, strict=True):
-        yield {"threshold": float(threshold), "net_benefit": float(gain), "act_on_all": float(all_gain)}
+def _net_benefit(chances: np.ndarray, present: np.ndarray, resamples: Resamples | None) -> Iterator[dict[str, Any]]:
+    """Points of the decision curve, with an interval where the patients were drawn again."""
+    columns: dict[str, np.ndarray] = {"threshold": THRESHOLDS}
+    if resamples is None:
+        columns["net_benefit"] = net_benefit(chances, present, THRESHOLDS)
+    else:
+        curve = decision_curve(chances, present, resamples, thresholds=THRESHOLDS)
+        columns |= {"net_benefit": curve.model, "lower": curve.lower, "upper": curve.upper}
+    columns["act_on_all"] = present.mean() - (1 - present.mean()) * THRESHOLDS / (1 - THRESHOLDS)
+    for point in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, map(float, point), strict=True))

@@ -75,4 +75,5 @@ def _wilson(share: float, n: float, half: float) -> tuple[float, float]:
     """Wilson's interval of a share of ``n`` independent images, ``half`` standard errors to each side."""
     centre = (share + half**2 / (2 * n)) / (1 + half**2 / n)
     reach = half / (1 + half**2 / n) * np.sqrt(share * (1 - share) / n + half**2 / (4 * n**2))
-    return max(0.0, float(centre - reach)), min(1.0, float(centre + reach))
+    # Rounding must not put an end on the wrong side of a share of 0 or 1.
+    return min(max(0.0, float(centre - reach)), share), max(min(1.0, float(centre + reach)), share)
