@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from scipy.special import ndtri
 
-from cxrbench.evaluate.discrimination import MEAN, known, pathologies
+from cxrbench.evaluate.discrimination import MEAN, NEW_PATIENTS, known, pathologies
 from cxrbench.evaluate.groups import ALL
 from cxrbench.evaluate.reading import NOT_STATED, HeldOut, Scores
 from cxrbench.runs import RunName
@@ -19,7 +19,6 @@ from cxrbench.stats.joint import JointAucs, joint_aucs
 from cxrbench.stats.multiplicity import benjamini_hochberg, holm, max_t
 
 NEW_TRAINING_SETS = "this recipe on new training sets"
-NEW_PATIENTS = "this model on new patients"
 CORRECTED = "corrected re-sampled t (Nadeau and Bengio)"
 PAIRED = "paired, clustered by patient (Obuchowski)"
 

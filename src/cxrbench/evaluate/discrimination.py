@@ -15,6 +15,9 @@ from cxrbench.stats.joint import JointAucs, joint_aucs
 MEAN = "mean"
 """Stands for a finding: the mean over the pathologies, "No Finding" left out, as in the paper."""
 
+NEW_PATIENTS = "this model on new patients"
+"""The question that an interval on one test set answers."""
+
 AUC_SCHEMA = {
     "approach": pl.String,
     "split": pl.String,
@@ -22,6 +25,7 @@ AUC_SCHEMA = {
     "seed": pl.Int64,
     "group": pl.String,
     "finding": pl.String,
+    "question": pl.String,
     "images": pl.Int64,
     "positives": pl.Int64,
     "positive_patients": pl.Int64,
@@ -95,7 +99,9 @@ def auc_table(truth: HeldOut, run: Scores, aucs: GroupedAucs, counts: pl.DataFra
     joined = measured.join(counts, on=GROUP_FINDING, how="left", maintain_order="left")
     return joined.select(
         *(pl.lit(value, dtype=AUC_SCHEMA[name]).alias(name) for name, value in head.items()),
-        pl.col(*GROUP_FINDING, "images", "positives", "positive_patients", *_INTERVAL_COLUMNS[:-1]),
+        pl.col(*GROUP_FINDING),
+        pl.lit(NEW_PATIENTS).alias("question"),
+        pl.col("images", "positives", "positive_patients", *_INTERVAL_COLUMNS[:-1]),
         pl.coalesce("absence", "reason").alias("reason"),
     )
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from cxrbench.evaluate.discrimination import MEAN, known, pathologies
+from cxrbench.evaluate.discrimination import MEAN, NEW_PATIENTS, known, pathologies
 from cxrbench.evaluate.probabilities import RUN_COLUMNS
 from cxrbench.evaluate.reading import NOT_STATED, HeldOut, Scores
 from cxrbench.stats.clustered import auc_estimate
@@ -22,9 +23,14 @@ ENSEMBLE_SCHEMA = {
     "members": pl.Int64,
     "mean_of": pl.String,
     "finding": pl.String,
+    "question": pl.String,
+    "positives": pl.Int64,
+    "positive_patients": pl.Int64,
     "auc": pl.Float64,
     "lower": pl.Float64,
     "upper": pl.Float64,
+    "inflation": pl.Float64,
+    "reason": pl.String,
 }
 
 
@@ -37,12 +43,21 @@ def ensemble_table(truth: HeldOut, scores: Sequence[Scores]) -> pl.DataFrame:
     """
     labels = np.where(truth.labels == NOT_STATED, np.nan, truth.labels)
     rows = [
-        (truth.split, truth.kind, name, len(members), way, finding, *values)
+        {
+            "split": truth.split,
+            "kind": truth.kind,
+            "ensemble": name,
+            "members": len(members),
+            "mean_of": way,
+            "finding": finding,
+            "question": NEW_PATIENTS,
+            **values,
+        }
         for name, members in _ensembles(scores)
         for way, combine in WAYS.items()
         for finding, values in _aucs(truth, combine(np.stack([run.logits for run in members])), labels)
     ]
-    return pl.DataFrame(rows, schema=ENSEMBLE_SCHEMA, orient="row")
+    return pl.DataFrame(rows, schema=ENSEMBLE_SCHEMA)
 
 
 def _ensembles(scores: Sequence[Scores]) -> Iterator[tuple[str, list[Scores]]]:
@@ -56,13 +71,22 @@ def _ensembles(scores: Sequence[Scores]) -> Iterator[tuple[str, list[Scores]]]:
             yield f"seeds of {name}", members
 
 
-def _aucs(
-    truth: HeldOut, combined: np.ndarray, labels: np.ndarray
-) -> Iterator[tuple[str, tuple[float | None, float | None, float | None]]]:
+def _aucs(truth: HeldOut, combined: np.ndarray, labels: np.ndarray) -> Iterator[tuple[str, dict[str, Any]]]:
     """AUC of every finding and their mean, with intervals for new patients."""
     joint = joint_aucs(combined, labels, truth.codes)
     columns = {finding: [column] for column, finding in enumerate(truth.findings)}
     columns[MEAN] = [truth.findings.index(name) for name in pathologies(truth.findings)]
     for finding, chosen in columns.items():
         estimate = auc_estimate(joint, chosen)
-        yield finding, (known(estimate.estimate), known(estimate.lower), known(estimate.upper))
+        yield (
+            finding,
+            {
+                "positives": estimate.positives,
+                "positive_patients": estimate.positive_patients,
+                "auc": known(estimate.estimate),
+                "lower": known(estimate.lower),
+                "upper": known(estimate.upper),
+                "inflation": known(estimate.inflation),
+                "reason": estimate.reason,
+            },
+        )

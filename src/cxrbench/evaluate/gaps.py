@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from cxrbench.evaluate.discrimination import MEAN, GroupedAucs, known
+from cxrbench.evaluate.discrimination import MEAN, NEW_PATIENTS, GroupedAucs, known
 from cxrbench.evaluate.groups import ALL, group_rows
 from cxrbench.evaluate.reading import HeldOut, Scores
 from cxrbench.stats.clustered import auc_difference
@@ -19,6 +19,7 @@ GAP_SCHEMA = {
     "finding": pl.String,
     "group_a": pl.String,
     "group_b": pl.String,
+    "question": pl.String,
     "positives": pl.Int64,
     "positive_patients": pl.Int64,
     "difference": pl.Float64,
@@ -41,7 +42,14 @@ def gap_table(truth: HeldOut, run: Scores, aucs: GroupedAucs, pairs: Sequence[tu
     there = set(aucs.groups)
     head = {"approach": run.run.approach, "split": truth.split, "kind": truth.kind, "seed": run.run.seed}
     rows = [
-        {**head, "finding": finding, "group_a": one, "group_b": other, **_gap(aucs, one, other, finding)}
+        {
+            **head,
+            "finding": finding,
+            "group_a": one,
+            "group_b": other,
+            "question": NEW_PATIENTS,
+            **_gap(aucs, one, other, finding),
+        }
         for one, other in pairs
         if {one, other} <= there
         for finding in (*aucs.findings, MEAN)

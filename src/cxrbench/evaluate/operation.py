@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from cxrbench.evaluate.calibrations import stated, stated_rows
-from cxrbench.evaluate.discrimination import known, no_auc_reason
+from cxrbench.evaluate.discrimination import NEW_PATIENTS, known, no_auc_reason
 from cxrbench.evaluate.probabilities import RUN_COLUMNS
 from cxrbench.evaluate.reading import HeldOut, Scores
 from cxrbench.stats.operating_points import (
@@ -32,6 +32,9 @@ SHARES = {
 OPERATION_SCHEMA = {
     **RUN_COLUMNS,
     "finding": pl.String,
+    "question": pl.String,
+    "positives": pl.Int64,
+    "positive_patients": pl.Int64,
     "rule": pl.String,
     "threshold": pl.Float64,
     **{name + end: pl.Float64 for name in SHARES for end in ("", "_lower", "_upper")},
@@ -49,7 +52,13 @@ def operation_table(test: HeldOut, validation: HeldOut, run: Scores) -> pl.DataF
     """
     head = {"approach": run.run.approach, "split": test.split, "kind": test.kind, "seed": run.run.seed}
     rows = [
-        {**head, "finding": finding, "rule": rule, **_judged(test, validation, run, column, choose)}
+        {
+            **head,
+            "finding": finding,
+            "question": NEW_PATIENTS,
+            "rule": rule,
+            **_judged(test, validation, run, column, choose),
+        }
         for column, finding in enumerate(test.findings)
         for rule, choose in RULES.items()
     ]
@@ -68,7 +77,8 @@ def _judged(
             return {"reason": f"{part}: {reason}"}
     threshold = choose(*chosen_on)
     point = operating_point(*judged_on, test.codes[stated_rows(test, column)], threshold=threshold)
-    row: dict[str, Any] = {"threshold": threshold}
+    found = point.sensitivity  # among the positive images
+    row: dict[str, Any] = {"threshold": threshold, "positives": found.images, "positive_patients": found.patients}
     for name, attribute in SHARES.items():
         share = getattr(point, attribute)
         row |= {name: known(share.estimate), f"{name}_lower": known(share.lower), f"{name}_upper": known(share.upper)}
