@@ -14,7 +14,7 @@ def difference_section(results: Results) -> Section | None:
     if not rows:
         return None
     best = results.ranked[0]
-    clear = "Filled: the interval excludes zero, and so does the test that allows for all pairs (adjusted p < 0.05)."
+    clear = "Filled: the interval excludes zero, and the p-value that allows for all pairs is below 0.05."
     with_intervals = f", with 95 % intervals. {clear}" if results.question else "."
     caption = f"{best} against every other approach{with_intervals} Grey band: differences that are practically nil."
     name = f"best-{results.kind}"
