@@ -1,32 +1,9 @@
 """Commands bundle, check and predict, as a user calls them."""
 
-import os
 import subprocess
 import sys
 
 import polars as pl
-import pytest
-
-from cxrbench import cli
-from cxrbench.cli import main
-
-
-@pytest.fixture
-def cxrbench(monkeypatch, capsys):
-    """Call the command in this process; gives its exit code and what it printed."""
-    monkeypatch.setattr(cli.os, "environ", dict(os.environ))
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["cxrbench", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return call
 
 
 def test_from_a_study_to_answers(cxrbench, small_study, tmp_path):

@@ -1,13 +1,9 @@
 """The commands that look into networks, from the outside."""
 
-import os
-import sys
-
 import numpy as np
 import polars as pl
 import pytest
 
-from cxrbench import cli
 from cxrbench.config import StudySettings
 from cxrbench.study import carry_out, make_plan, prepare_study
 
@@ -26,22 +22,6 @@ def study(make_archive, tmp_path_factory):
     )
     list(carry_out(make_plan(prepare_study(settings))))
     return folder / "study"
-
-
-@pytest.fixture
-def cxrbench(monkeypatch, capsys):
-    monkeypatch.setattr(cli.os, "environ", dict(os.environ))
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["cxrbench", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        return code, *capsys.readouterr()
-
-    return call
 
 
 def test_explain_writes_maps_and_what_the_features_moved(cxrbench, study, tmp_path):
