@@ -1,7 +1,7 @@
 """Numbers and names as a reader meets them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 MINUS = "−"
 NOTHING = "–"
@@ -87,6 +87,13 @@ def kind_title(kind: str) -> str:
         "official": "Official split",
         "given": "Predictions as given",
     }.get(kind, kind)
+
+
+def auc_said(row: Mapping[str, float | None]) -> str:
+    """A row of ``auc.csv``: the AUC with its interval in brackets, where it has one."""
+    if row["lower"] is None:
+        return decimal(row["auc"])
+    return f"{decimal(row['auc'])} ({decimal(row['lower'])} to {decimal(row['upper'])})"
 
 
 def percent(share: float) -> str:

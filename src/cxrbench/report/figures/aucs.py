@@ -6,7 +6,7 @@ from cxrbench.evaluate.discrimination import MEAN
 from cxrbench.report.drawing import Drawing, Margins, Mark, drawing, room_for, sheet
 from cxrbench.report.palette import FAINT, PAPER
 from cxrbench.report.results import Results
-from cxrbench.report.words import decimal, slug, title_of
+from cxrbench.report.words import auc_said, slug, title_of
 
 LINE, GAP, MARGIN, WIDTH = 13.0, 16.0, 62.0, 940.0
 MOST = 4
@@ -32,19 +32,12 @@ def auc_figure(results: Results) -> Drawing:
                         axes.plot(ends, [height, height], color=look.colour, linewidth=2)
                     filled = PAPER if look.is_dashed else look.colour
                     axes.plot([measured["auc"]], [height], "o", color=look.colour, markerfacecolor=filled, gid=gid)
-                    marks[gid] = Mark(f"{name}, {title_of(finding)}: {_said(measured)}", name)
+                    marks[gid] = Mark(f"{name}, {title_of(finding)}: {auc_said(measured)}", name)
         axes.set_yticks(range(len(findings)), list(map(title_of, findings)))
         axes.set(ylim=(len(findings) - 0.5, -0.5), xlabel="AUC, with its 95 % interval for new patients")
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
         best = results.auc.filter(pl.col("approach") == approaches[0]).drop_nulls("auc")
-        listed = "; ".join(f"{title_of(row['finding'])} {_said(row)}" for row in best.iter_rows(named=True))
+        listed = "; ".join(f"{title_of(row['finding'])} {auc_said(row)}" for row in best.iter_rows(named=True))
         return drawing(figure, f"auc-{results.kind}", alt=f"AUC per finding of {approaches[0]}: {listed}.", marks=marks)
-
-
-def _said(row: dict[str, float | None]) -> str:
-    """An AUC with its interval in brackets."""
-    if row["lower"] is None:
-        return decimal(row["auc"])
-    return f"{decimal(row['auc'])} ({decimal(row['lower'])} to {decimal(row['upper'])})"

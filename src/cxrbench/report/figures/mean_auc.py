@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from cxrbench.report.drawing import Drawing, Margins, Mark, drawing, room_for, sheet
 from cxrbench.report.palette import INK, PAPER, Look
 from cxrbench.report.results import IS_MEAN, Results
-from cxrbench.report.words import decimal, plus_minus, slug
+from cxrbench.report.words import auc_said, decimal, plus_minus, slug
 
 ROW, MARGIN, WIDTH = 30.0, 62.0, 940.0
 
@@ -25,7 +25,11 @@ def mean_auc_figure(results: Results) -> Drawing:
             own = runs.filter(pl.col("approach") == name)
             draw = _interval if results.has_intervals else _splits
             marks |= dict(draw(axes, place, own, look))
-            said = _said(own) if results.has_intervals else plus_minus(means[name]["mean"], means[name]["sd"])
+            said = (
+                auc_said(own.row(0, named=True))
+                if results.has_intervals
+                else plus_minus(means[name]["mean"], means[name]["sd"])
+            )
             axes.annotate(said, (1.01, place), xycoords=("axes fraction", "data"), va="center")
         axes.set_yticks(range(len(results.looks)), list(results.looks))
         axes.set(ylim=(len(results.looks) - 0.5, -0.5), xlabel="Mean AUC over the pathologies")
@@ -47,15 +51,7 @@ def _interval(axes: Axes, place: int, runs: pl.DataFrame, look: Look) -> Iterato
     gid = slug(row["approach"])
     filled = PAPER if look.is_dashed else look.colour
     axes.plot([row["auc"]], [place], "o", markersize=7, color=look.colour, markerfacecolor=filled, gid=gid)
-    yield gid, Mark(f"{row['approach']}: {_said(runs)}", row["approach"])
-
-
-def _said(runs: pl.DataFrame) -> str:
-    """An AUC with its interval in brackets."""
-    row = runs.row(0, named=True)
-    if row["lower"] is None:
-        return decimal(row["auc"])
-    return f"{decimal(row['auc'])} ({decimal(row['lower'])} to {decimal(row['upper'])})"
+    yield gid, Mark(f"{row['approach']}: {auc_said(row)}", row["approach"])
 
 
 def _splits(axes: Axes, place: int, runs: pl.DataFrame, look: Look) -> Iterator[tuple[str, Mark]]:
