@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from cxrbench.predict.gathering import gather
     from cxrbench.predict.prediction import Answer, Prediction
     from cxrbench.predict.predictor import Predictor
-    from cxrbench.predict.preparation import Prepared, Request, prepare_film
+    from cxrbench.predict.preparation import Given, Prepared, Request, prepare_film
     from cxrbench.predict.writing import write_predictions
 
 __all__ = [
     "Answer",
     "Backend",
+    "Given",
     "Prediction",
     "Predictor",
     "Prepared",
@@ -29,6 +30,7 @@ __all__ = [
 _HOMES = {
     "Answer": "prediction",
     "Backend": "backends",
+    "Given": "preparation",
     "Prediction": "prediction",
     "Predictor": "predictor",
     "Prepared": "preparation",

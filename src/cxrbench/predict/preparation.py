@@ -12,17 +12,15 @@ from cxrbench.data.images.pixels import Unreadable
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """One file to answer, and what is known of it beside its header; what is given here counts more.
+class Given:
+    """What is known of a film beside its header, and counts more.
 
     Attributes:
-        path: Of the file.
         age_years: Age, or None.
         sex: ``F``, ``M`` or None.
         view: View position, or None.
     """
 
-    path: Path
     age_years: float | None = None
     sex: str | None = None
     view: str | None = None
@@ -35,6 +33,17 @@ class Request:
             sex=self.sex or facts.sex,
             view=self.view or facts.view,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(Given):
+    """One file to answer, and what is known of it beside its header.
+
+    Attributes:
+        path: Of the file.
+    """
+
+    path: Path
 
 
 @dataclass(frozen=True, kw_only=True)

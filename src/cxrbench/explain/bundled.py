@@ -1,0 +1,193 @@
+"""What a bundle looks at, and what age, sex and view moved: one film, no study at hand."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+
+from cxrbench.bundle import Bundle, Member
+from cxrbench.bundle.answers import mean_probability
+from cxrbench.bundle.inputs import network_input
+from cxrbench.bundle.population import UNKNOWN, Population
+from cxrbench.config import Feature
+from cxrbench.data.images import Film
+from cxrbench.explain.contributions import COLUMNS, Answer
+from cxrbench.explain.framing import Frame
+from cxrbench.explain.maps import Asked, Method, heat_maps
+from cxrbench.explain.overlay import normalised
+from cxrbench.models.classifier import Classifier
+from cxrbench.predict import Prepared, prepare_film
+
+Numbers = NDArray[np.float32]
+Known = dict[Feature, object]
+
+AGES = 101
+"""Points of the training part's distribution of ages that an answer is averaged over."""
+EFFECTS = dict.fromkeys(("feature", "value", "finding"), pl.String) | dict.fromkeys(
+    ("probability", "probability_change"), pl.Float64
+)
+SCHEMA = {"age_years": pl.Float32, "sex": pl.String, "view": pl.String}
+
+
+class Explainer:
+    """A bundle's networks, asked where and why; on the CPU, in single precision.
+
+    Attributes:
+        bundle: Whose answers are explained.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Load the networks.
+
+        Raises:
+            BundleError: The weights are not those of the bundle's networks.
+        """
+        self.bundle = bundle
+        self._classifiers = tuple(bundle.classifier(member) for member in bundle.members)
+
+    def heat(self, film: Film, finding: str, *, method: Method = "cam", member: int | None = None) -> Numbers:
+        """Heat map of one finding in the coordinates of the film (H, W), float32 in 0..1.
+
+        The map's own maximum is 1, what is negative or was not seen is 0; all is 0 where nothing speaks for the
+        finding. So two maps do not compare: the probability beside them says how much there is to explain.
+
+        Args:
+            film: With what is known of the patient.
+            finding: One of the bundle's.
+            method: Of ``maps.METHODS``.
+            member: Number of one network, from 0; None: the mean over all, each weighted with the slope of its
+                calibration, so that all count in the same unit.
+
+        Raises:
+            ValueError: No such finding or member.
+        """
+        return self.heat_prepared(prepare_film(film, self.bundle.store_sizes), finding, method=method, member=member)
+
+    def heat_prepared(
+        self,
+        film: Prepared,
+        finding: str,
+        *,
+        method: Method = "cam",
+        member: int | None = None,
+        longest_side: int | None = None,
+    ) -> Numbers:
+        """As ``heat``, of a film that was shrunk before; ``longest_side`` bounds the map's size, pixels."""
+        maps = [
+            slope * np.nan_to_num(self._frame(film, one, longest_side).to_film(cells))
+            for one, slope, cells in self._cells(film, finding, method, self._chosen(member))
+        ]
+        return np.asarray(normalised(np.mean(maps, axis=0)), np.float32)
+
+    def feature_effects(self, film: Prepared, logits: NDArray[np.floating]) -> pl.DataFrame:
+        """How far age, sex and view each moved the bundle's probabilities of one film.
+
+        A feature is taken away by letting it vary as in the training part while film and other features stay
+        (``contributions``); its distribution there is what the bundle's record says of it.
+
+        Args:
+            film: With what is known of the patient.
+            logits: (M, L) of the answer, from ``Answer.logits``: no pass of the networks is needed.
+
+        Returns:
+            One row per feature and finding: ``feature, value, finding, probability, probability_change``; empty where
+            no network uses a feature. ``value`` is null where it is unknown.
+        """
+        known: Known = {"age": film.facts.age_years, "sex": film.facts.sex, "view": film.facts.view}
+        answers = self._answers(known, logits)
+        probability = self._probabilities(answers, _table(known))[0]  # (L,)
+        tables = [pl.DataFrame(schema=EFFECTS)]
+        for feature in self.bundle.features:
+            values, shares = distribution(self.bundle.record.population, feature)
+            varied = self._probabilities(answers, _table(known, feature, values))  # (K, L)
+            columns = {
+                "finding": self.bundle.findings,
+                "probability": probability,
+                "probability_change": probability - shares @ varied,
+            }
+            value = None if known[feature] is None else str(known[feature])
+            head = (pl.lit(feature).alias("feature"), pl.lit(value, pl.String).alias("value"))
+            tables.append(pl.DataFrame(columns).select(*head, pl.all()))
+        return pl.concat(tables)
+
+    def _chosen(self, member: int | None) -> list[int]:
+        """Numbers of the networks that are asked."""
+        everyone = list(range(len(self.bundle.members)))
+        if member is not None and member not in everyone:
+            raise ValueError(f"the bundle has members 0 to {everyone[-1]}, not {member}")
+        return everyone if member is None else [member]
+
+    def _cells(
+        self, film: Prepared, finding: str, method: Method, chosen: list[int]
+    ) -> Iterator[tuple[Member, float, Numbers]]:
+        """Each chosen network with its calibration's slope and its raw map (h, w)."""
+        if finding not in self.bundle.findings:
+            raise ValueError(f"unknown finding {finding!r}; this bundle has: {', '.join(self.bundle.findings)}")
+        column = self.bundle.findings.index(finding)
+        for number in chosen:
+            member, classifier = self.bundle.members[number], self._classifiers[number]
+            asked = _asked(film, member, column)
+            yield member, member.calibrations[finding].slope, heat_maps(classifier, asked, method)[0]
+
+    def _frame(self, film: Prepared, member: Member, longest_side: int | None) -> Frame:
+        """How the film became the network's input."""
+        seen = member.approach.input
+        frame = Frame(film.height, film.width, store_size=seen.store_size, image_size=seen.image_size)
+        return frame if longest_side is None else frame.shrunk(longest_side)
+
+    def _answers(self, known: Known, logits: NDArray[np.floating]) -> list[Answer]:
+        """Each network's answer as a function of its features, which enter the last layer alone."""
+        answers = []
+        for member, classifier, own in zip(self.bundle.members, self._classifiers, logits, strict=True):
+            weights = _feature_weights(classifier)  # (L, F)
+            features = member.feature_scaling.encode(_table(known))[0]
+            answers.append(Answer(np.asarray(own, np.float64) - weights @ features, weights))
+        return answers
+
+    def _probabilities(self, answers: list[Answer], patients: pl.DataFrame) -> NDArray[np.float64]:
+        """The bundle's probabilities (K, L) of the film, were it of each of these patients."""
+        asked = zip(self.bundle.members, answers, strict=True)
+        logits = np.stack([answer(member.feature_scaling.encode(patients)) for member, answer in asked])
+        return mean_probability(self.bundle.members, self.bundle.findings, logits)
+
+
+def distribution(population: Population, feature: Feature) -> tuple[list[object], NDArray[np.float64]]:
+    """Values of a feature in the training part, unknown as None, and their shares (K,)."""
+    if feature == "age":
+        values, counts = _ages(population)
+    else:
+        listed = population.sexes if feature == "sex" else population.views
+        values, counts = [None if name == UNKNOWN else name for name in listed], list(listed.values())
+    return values, np.asarray(counts, np.float64) / max(sum(counts), 1)
+
+
+def _ages(population: Population) -> tuple[list[object], list[float]]:
+    """Ages between the recorded quantiles, evenly over the patients, and how many images each stands for."""
+    if not population.age_quantiles:
+        return [None], [1.0]
+    percents, years = zip(*sorted(population.age_quantiles.items()), strict=True)
+    ages = np.interp((np.arange(AGES) + 0.5) / AGES * 100, percents, years)
+    known = (population.images - population.unknown_ages) / AGES
+    return [*ages.tolist(), None], [*[known] * AGES, float(population.unknown_ages)]
+
+
+def _asked(film: Prepared, member: Member, column: int) -> Asked:
+    """One film and one finding, as the member's network takes them."""
+    pixels = network_input(film.squares[member.approach.input.store_size][None], member)  # (1, 1, H, W)
+    known: Known = {"age": film.facts.age_years, "sex": film.facts.sex, "view": film.facts.view}
+    features = member.feature_scaling.encode(_table(known))  # (1, F)
+    return Asked(torch.from_numpy(pixels), torch.from_numpy(features), column)
+
+
+def _table(known: Known, varied: Feature | None = None, values: list[object] | None = None) -> pl.DataFrame:
+    """What is known as rows of a study's table: one, or one per value of the feature that varies."""
+    rows = [known] if varied is None else [{**known, varied: value} for value in values or ()]
+    return pl.DataFrame([{COLUMNS[name]: row[name] for name in COLUMNS} for row in rows], schema=SCHEMA)
+
+
+def _feature_weights(classifier: Classifier) -> NDArray[np.float64]:
+    """What one unit of each scaled feature adds to each logit: (L, F)."""
+    weights = classifier.head.weight.detach()[:, classifier.backbone.features :]
+    return np.asarray(weights.double().numpy(), np.float64)
