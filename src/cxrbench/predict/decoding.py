@@ -3,15 +3,18 @@
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import get_context
+from typing import TypeVar
 
 from cxrbench.data.decoding import start_worker
 from cxrbench.predict.preparation import Prepared, Request, prepare_file
+
+T = TypeVar("T")
 
 Outcome = tuple[Request, Prepared | str]
 """A request, and its film or why there is none."""
@@ -55,7 +58,8 @@ def _spread(requests: Iterable[Request], sizes: tuple[int, ...], workers: int) -
         while True:
             room = workers * AHEAD - len(waiting)
             waiting.extend(
-                (request, pool.submit(_limited, request, sizes, SECONDS)) for request in islice(to_come, room)
+                (request, pool.submit(within, SECONDS, prepare_file, request, sizes))
+                for request in islice(to_come, room)
             )
             if not waiting:
                 return
@@ -67,7 +71,7 @@ def _alone(request: Request, sizes: tuple[int, ...]) -> Prepared | str:
     """Decode one file in a process that it may take down."""
     try:
         with _pool(1) as pool:
-            return pool.submit(_limited, request, sizes, SECONDS).result()
+            return pool.submit(within, SECONDS, prepare_file, request, sizes).result()
     except BrokenProcessPool:
         return KILLED
 
@@ -75,14 +79,14 @@ def _alone(request: Request, sizes: tuple[int, ...]) -> Prepared | str:
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Spawned, since a fork of a process with threads can hang."""
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start)
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=start_decoder)
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _start() -> None:
+def start_decoder() -> None:
     """Prepare a decoding process: as the store's, with a limit on memory where the system has one."""
     start_worker()
     if sys.platform == "linux":
@@ -93,12 +97,12 @@ def _start() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
 
 
-def _limited(request: Request, sizes: tuple[int, ...], seconds: int) -> Prepared | str:
-    """Decode one file under an alarm, which ends this process: a decoder in C listens to nothing else."""
+def within(seconds: int, work: Callable[..., T], *arguments: object) -> T:
+    """Work under an alarm, which ends this process: a decoder in C listens to nothing else."""
     if not hasattr(signal, "alarm"):
-        return prepare_file(request, sizes)
+        return work(*arguments)
     signal.alarm(seconds)
     try:
-        return prepare_file(request, sizes)
+        return work(*arguments)
     finally:
         signal.alarm(0)
