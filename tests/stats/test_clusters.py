@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrbench.stats.clusters import ClusterSizes, residual_moments
+from cxrbench.stats.clusters import ClusterSizes, residual_moments, residual_spectrum
 
 
 def dense_moments(sizes, correlation):
@@ -36,3 +36,16 @@ def test_counts_by_label():
     sizes = ClusterSizes.of(np.array([[3, 0], [1, 2]]))
     np.testing.assert_array_equal(sizes.patients, [2, 1])
     np.testing.assert_array_equal(sizes.images, [4, 2])
+
+
+@given(
+    st.lists(st.integers(0, 30), min_size=3, max_size=40).filter(lambda s: sum(m > 0 for m in s) > 1), st.floats(0, 1)
+)
+def test_the_spectrum_is_that_of_the_matrix(sizes, correlation):
+    counts = np.array(sizes)
+    values, number = residual_spectrum(ClusterSizes.of(counts[:, None]), 0, correlation)
+    sizes = counts[counts > 0].astype(float)
+    taken_off = np.eye(len(sizes)) - np.outer(sizes / sizes.sum(), np.ones(len(sizes)))
+    covariance = taken_off @ np.diag(sizes * (1 + (sizes - 1) * correlation)) @ taken_off.T
+    expected = np.sort(np.linalg.eigvalsh(covariance))[1:] / np.trace(covariance)
+    np.testing.assert_allclose(np.sort(np.repeat(values, number)), expected, atol=1e-9)

@@ -37,7 +37,7 @@ class AucEstimate:
         std_error: Obuchowski's clustered standard error.
         lower: Lower end of the interval.
         upper: Upper end.
-        df: Satterthwaite's degrees of freedom.
+        df: Degrees of freedom: Satterthwaite's; of a difference, those whose limits at this confidence are exact.
         inflation: Clustered variance over the variance that takes images as independent.
         reason: Why there is no interval, or None.
     """
@@ -114,17 +114,17 @@ def auc_difference(joint: JointAucs, first: Columns, second: Columns, *, confide
     difference = contrast(joint, columns, np.repeat([1 / n, -1 / n], n))
     if not difference.variance > 0:
         return _without_variance(blank)
-    std_error = float(np.sqrt(difference.variance))
-    half = float(student.half_width(confidence, difference.df)) * std_error
+    std_error, df = float(np.sqrt(difference.variance)), difference.df_at(confidence)
+    half = float(student.half_width(confidence, df)) * std_error
     return replace(
         blank,
         std_error=std_error,
         lower=estimate - half,
         upper=estimate + half,
-        df=difference.df,
+        df=df,
         inflation=difference.variance / difference.image_variance,
-        p_value=float(student.two_sided_p(estimate / std_error, difference.df)),
-        smallest_detectable=smallest_detectable(std_error, difference.df, confidence=confidence),
+        p_value=float(student.two_sided_p(estimate / std_error, df)),
+        smallest_detectable=smallest_detectable(std_error, df, confidence=confidence),
     )
 
 

@@ -6,6 +6,7 @@ to be equally correlated (a working correlation), as for regression in doi:10.10
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,22 +16,26 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ClusterSizes:
-    """Images of one class per patient, for L labels, as power sums.
+    """Images of one class per patient, for L labels.
 
     Attributes:
-        powers: (6, L) sum over patients of size to the power 0 to 5; the zeroth counts patients with any image.
+        having: (S, L) patients with exactly 0, 1, 2, ... such images.
     """
 
-    powers: Numbers
+    having: NDArray[np.intp]
 
     @classmethod
     def of(cls, counts: NDArray[np.intp]) -> "ClusterSizes":
         """From images per patient and label (P, L)."""
-        sizes = np.arange(counts.max(initial=0) + 1.0)
-        patients = np.stack([np.bincount(column, minlength=len(sizes)) for column in counts.T])  # (L, sizes)
-        powers = sizes ** np.arange(6)[:, None]
+        most = int(counts.max(initial=0))
+        return cls(np.stack([np.bincount(column, minlength=most + 1) for column in counts.T], axis=1))
+
+    @cached_property
+    def powers(self) -> Numbers:
+        """Sums (6, L) over patients of size to the power 0 to 5; the zeroth counts patients with any image."""
+        powers = np.arange(float(len(self.having))) ** np.arange(6)[:, None]
         powers[0, 0] = 0
-        return cls(np.asarray(powers @ patients.T, dtype=np.float64))
+        return np.asarray(powers @ self.having)
 
     @property
     def patients(self) -> NDArray[np.intp]:
@@ -99,3 +104,27 @@ def residual_moments(sizes: ClusterSizes, label: int, correlation: float) -> Res
         + 2 * gd**2 + 2 * gg * with_d2(0) - 4 * total * gd * gg + (total * gg) ** 2
     )  # fmt: skip
     return ResidualMoments(shrinkage=trace / total, df=trace**2 / trace_square)
+
+
+def residual_spectrum(sizes: ClusterSizes, label: int, correlation: float) -> tuple[Numbers, Numbers]:
+    """What a sum of squared patient deviations is made of under the working correlation.
+
+    It is distributed as the sum of independent squared standard normals, each times one of the returned values.
+
+    Returns:
+        Values (V,), descending, of sum 1 together with how often each occurs (V,); equal and I - 1 in number for I
+        patients of one size.
+    """
+    m = np.flatnonzero(sizes.having[:, label])
+    m = m[m > 0]
+    often = sizes.having[m, label]
+    d, g = m * (1 + (m - 1) * correlation), m / (often @ m)
+    # Patients of one size differ from each other with d; how the sizes differ from each other is a small matrix.
+    root = np.sqrt(often)
+    shared = np.outer(d * root, g * root)
+    between = np.diag(d) - shared - shared.T + (often @ d) * np.outer(g * root, g * root)
+    values = np.concatenate([d, np.linalg.eigvalsh(between)[1:]])  # the least is zero: deviations add up to nothing
+    number = np.concatenate([often - 1.0, np.ones(len(m) - 1)])
+    order = np.argsort(-values)
+    values, number = values[order][number[order] > 0], number[order][number[order] > 0]
+    return values / (values @ number), number

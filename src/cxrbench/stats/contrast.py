@@ -5,8 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cxrbench.stats.clusters import ClusterSizes, residual_moments
+from cxrbench.stats.clusters import ClusterSizes, residual_moments, residual_spectrum
 from cxrbench.stats.joint import JointAucs, Numbers
+from cxrbench.stats.studentised import Squares
+
+MANY = 50
+"""With at least so many degrees of freedom, Satterthwaite's are as good as exact."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,7 @@ class Contrast:
         corrected_variance: The same, with the bias taken off that clusters of unequal size bring.
         image_variance: As if images were independent.
         df: Satterthwaite's degrees of freedom of the variance.
+        parts: What the variance is made of.
     """
 
     estimate: float
@@ -26,15 +31,40 @@ class Contrast:
     corrected_variance: float
     image_variance: float
     df: float
+    parts: tuple["Part", ...]
+
+    def df_at(self, confidence: float) -> float:
+        """Degrees of freedom that hold at this confidence, also where few patients with many images count most."""
+        if not self.df < MANY:
+            return self.df
+        return Squares.of([part.squares() for part in self.parts if part.corrected > 0]).df(confidence)
 
 
 @dataclass(frozen=True)
-class _Part:
-    """What the images of one class, scored against one label, add to the variance."""
+class Part:
+    """What the images of one class, scored against one label, add to the variance.
 
+    Attributes:
+        sizes: Images per patient.
+        label: Which of their labels.
+        correlation: Of two images of one patient, 0 to 1.
+        variance: Obuchowski's.
+        corrected: The same without the bias of unequal clusters.
+        df: Satterthwaite's.
+    """
+
+    sizes: ClusterSizes
+    label: int
+    correlation: float
     variance: float
     corrected: float
     df: float
+
+    def squares(self) -> tuple[float, Numbers, Numbers]:
+        """The part as squared normals: its variance, their values and how often each occurs."""
+        if self.df >= MANY:
+            return self.corrected, np.ones(1), np.array([self.df])
+        return self.corrected, *residual_spectrum(self.sizes, self.label, self.correlation)
 
 
 def contrast(joint: JointAucs, columns: NDArray[np.intp], weights: Numbers) -> Contrast:
@@ -58,6 +88,7 @@ def contrast(joint: JointAucs, columns: NDArray[np.intp], weights: Numbers) -> C
         corrected_variance=variance + sum(part.corrected - part.variance for part in parts),
         image_variance=float(weights @ joint.image[block] @ weights),
         df=float(corrected.sum() ** 2 / spread) if spread > 0 else np.nan,
+        parts=tuple(parts),
     )
 
 
@@ -66,7 +97,7 @@ def _less_rounding(variance: float, of_terms: float) -> float:
     return variance if variance > 1e-12 * of_terms else 0.0
 
 
-def _parts(joint: JointAucs, label: int, columns: NDArray[np.intp], weights: Numbers) -> tuple[_Part, _Part]:
+def _parts(joint: JointAucs, label: int, columns: NDArray[np.intp], weights: Numbers) -> tuple[Part, Part]:
     """The parts of one label's positive and negative images."""
     block = np.ix_(columns, columns)
     positive, negative, image_positive, image = (
@@ -79,12 +110,13 @@ def _parts(joint: JointAucs, label: int, columns: NDArray[np.intp], weights: Num
     )
 
 
-def _part(sizes: ClusterSizes, label: int, variance: float, image_variance: float) -> _Part:
+def _part(sizes: ClusterSizes, label: int, variance: float, image_variance: float) -> Part:
     """A part corrected for unequal clusters, with its degrees of freedom."""
     patients = sizes.powers[0, label]
     unscaled = variance * (patients - 1) / patients
-    moments = residual_moments(sizes, label, _correlation(sizes.powers[:, label], unscaled, image_variance))
-    return _Part(variance, unscaled / moments.shrinkage, moments.df)
+    correlation = _correlation(sizes.powers[:, label], unscaled, image_variance)
+    moments = residual_moments(sizes, label, correlation)
+    return Part(sizes, label, correlation, variance, unscaled / moments.shrinkage, moments.df)
 
 
 def _correlation(powers: Numbers, unscaled: float, image_variance: float) -> float:
