@@ -48,4 +48,4 @@ def test_the_spectrum_is_that_of_the_matrix(sizes, correlation):
     taken_off = np.eye(len(sizes)) - np.outer(sizes / sizes.sum(), np.ones(len(sizes)))
     covariance = taken_off @ np.diag(sizes * (1 + (sizes - 1) * correlation)) @ taken_off.T
     expected = np.sort(np.linalg.eigvalsh(covariance))[1:] / np.trace(covariance)
-    np.testing.assert_allclose(np.sort(np.repeat(values, number)), expected, atol=1e-9)
+    np.testing.assert_allclose(np.sort(np.repeat(values, number.astype(int))), expected, atol=1e-9)

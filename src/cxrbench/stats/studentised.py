@@ -52,5 +52,5 @@ class Squares:
         """Degrees of freedom of the Student's t that has the same two-sided limits at this confidence."""
         least = float(ndtri((1 + confidence) / 2))
         most = 1.01 * float(student.half_width(confidence, 1)) / np.sqrt(self.values.max())  # if one square were all
-        limit = brentq(lambda t: self.two_sided_p(t) - (1 - confidence), least, most)
+        limit = brentq(lambda t: self.two_sided_p(t) - (1 - confidence), least, most)  # type: ignore[no-untyped-call]
         return float(stdtridf((1 + confidence) / 2, limit))
