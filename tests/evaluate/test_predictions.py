@@ -82,7 +82,7 @@ def test_the_better_model_is_found(labels, good, poor, tmp_path):
     assert row["p_value"] <= row["p_adjusted"] < 0.05
     assert set(result.tables) == {
         "auc", "auc_summary", "gaps", "probabilities", "reliability", "net_benefit", "roc", "standing", "comparison",
-        "rank_correlation",
+        "rank_correlation", "probability_summary",
     }  # fmt: skip
 
 
@@ -288,10 +288,12 @@ def test_a_study_of_other_findings_brings_its_own_vocabulary(tmp_path):
 
 def test_probabilities_have_intervals_by_patient_bootstrap(table, labels, good, tmp_path):
     result = evaluate_files(good, labels, tmp_path / "results", replicates=300)
-    row = result.tables["probabilities"].filter(finding="Infiltration").row(0, named=True)
-    assert row["brier_skill_lower"] < row["brier_skill"] < row["brier_skill_upper"]
-    assert row["prevalence"] == pytest.approx(table["Infiltration"].mean())
+    row = result.tables["probability_summary"].filter(finding="Infiltration", measure="brier_skill").row(0, named=True)
+    assert row["lower"] < row["value"] < row["upper"]
+    assert row["question"] == "this model on new patients"
+    probabilities = result.tables["probabilities"].filter(finding="Infiltration")
+    assert probabilities["prevalence"].item() == pytest.approx(table["Infiltration"].mean())
     again = evaluate_files(good, labels, tmp_path / "results", replicates=300)
-    assert again.tables["probabilities"].equals(result.tables["probabilities"])
+    assert again.tables["probability_summary"].equals(result.tables["probability_summary"])
     other = evaluate_files(good, labels, tmp_path / "results", replicates=300, seed=1)
-    assert not other.tables["probabilities"].equals(result.tables["probabilities"])
+    assert not other.tables["probability_summary"].equals(result.tables["probability_summary"])

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 from scipy.special import expit
+from scipy.stats import spearmanr
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, confusion_matrix, roc_auc_score, roc_curve
 
@@ -14,6 +15,7 @@ from cxrbench import runs
 from cxrbench.evaluate import evaluate_study
 from cxrbench.findings import NIH, PATHOLOGIES
 from cxrbench.runs import RunName
+from cxrbench.stats.bootstrap import Resamples, resample_patients
 from fake_study import write_fake_study
 
 RUN = RunName("ft", "resample-1", 0)
@@ -80,15 +82,45 @@ def test_calibration_makes_test_probabilities_better(study):
     assert by_way["platt"] > by_way["none"]
 
 
-def test_only_a_single_test_set_has_intervals(study):
-    for kind, is_known in (("resample", False), ("official", True)):
-        own = pl.read_csv(study / "results" / "probabilities.csv", infer_schema_length=None).filter(
-            kind=kind, finding="Infiltration"
-        )
-        assert (own["brier_skill_lower"].null_count() == 0) is is_known
-        if is_known:
-            assert (own["brier_skill_lower"] < own["brier_skill"]).all()
-            assert (own["brier_skill"] < own["brier_skill_upper"]).all()
+def in_replicate(frame: pl.DataFrame, resamples: Resamples, everyone: list[str], b: int) -> pl.DataFrame:
+    """The rows of the patients drawn in one replicate, each as often as it was drawn."""
+    times = dict(zip(everyone, resamples.multiplicities[:, b].tolist(), strict=True))
+    return frame[np.repeat(np.arange(frame.height), [times[name] for name in frame["patient_id"]])]
+
+
+def test_intervals_average_over_splits_in_every_replicate(study):
+    table = pl.read_parquet(study / runs.TABLE_FILE)
+    resamples, everyone = resample_patients(table["patient_id"], replicates=200), sorted(table["patient_id"].unique())
+    runs_of = [RunName("ft", f"resample-{k}", 0) for k in (1, 2)]
+    skills, ranks = [], []
+    own = {}
+    for run in runs_of:
+        logits, truth = scored(study, run, "test")
+        other, _ = scored(study, RunName("ft-meta", run.split, 0), "test")
+        present, theirs = truth["Infiltration"], other["Infiltration"]
+        own[run] = logits.select("patient_id", a="Infiltration").with_columns(present=present, b=theirs)
+    for b in range(200):
+        drawn = [in_replicate(frame, resamples, everyone, b) for frame in own.values()]
+        truths = [frame["present"].to_numpy() for frame in drawn]
+        errors = [brier_score_loss(y, expit(frame["a"])) for y, frame in zip(truths, drawn, strict=True)]
+        skills.append(np.mean([1 - error / y.var() for error, y in zip(errors, truths, strict=True)]))
+        ranks.append(np.mean([spearmanr(frame["a"], frame["b"]).statistic for frame in drawn]))
+    summary = pl.read_csv(study / "results" / "probability_summary.csv", infer_schema_length=None)
+    is_meant = {"approach": "ft", "kind": "resample", "finding": "Infiltration"}
+    row = summary.filter(**is_meant, calibration="none", measure="brier_skill").row(0, named=True)
+    assert [row["lower"], row["upper"]] == pytest.approx(np.quantile(skills, [0.025, 0.975]), rel=1e-4)
+    assert (row["splits"], row["question"]) == (2, "these models on new patients")
+    pair = pl.read_csv(study / "results" / "rank_correlation.csv").filter(kind="resample", finding="Infiltration")
+    assert [pair["lower"][0], pair["upper"][0]] == pytest.approx(np.quantile(ranks, [0.025, 0.975]), rel=1e-4)
+    assert pair["lower"][0] < pair["spearman"][0] < pair["upper"][0]
+
+
+def test_a_rare_finding_has_a_value_without_interval(study):
+    summary = pl.read_csv(study / "results" / "probability_summary.csv", infer_schema_length=None)
+    rare = summary.filter(pl.col("lower").is_null())
+    assert rare.height
+    assert set(rare["reason"]) == {"fewer than 5 patients with, or without, the finding in a test set"}
+    assert summary.filter(pl.col("finding") == "Infiltration")["lower"].null_count() == 0
 
 
 def test_a_finding_absent_from_test_has_its_reason(study):
@@ -104,7 +136,13 @@ def test_calibration_curve_and_net_benefit_add_up(study):
     curve = rows(study, "reliability.parquet").filter(finding="Infiltration", calibration="platt")
     assert curve["images"].sum() == len(present)
     assert (curve["share"] * curve["images"]).sum() == pytest.approx(present.sum())
-    benefit = rows(study, "net_benefit.parquet").filter(finding="Infiltration", calibration="platt")
+    benefit = pl.read_parquet(study / "results" / "net_benefit.parquet").filter(
+        approach="ft", kind="official", finding="Infiltration", calibration="platt"
+    )
+    _, truth = scored(study, RunName("ft", "official", 0), "test")
+    present = truth["Infiltration"].to_numpy()
+    assert (benefit["lower"] <= benefit["value"]).all()
+    assert (benefit["value"] <= benefit["upper"]).all()
     odds = benefit["threshold"] / (1 - benefit["threshold"])
     expected = present.mean() - (1 - present.mean()) * odds
     assert np.allclose(benefit["act_on_all"], expected)
@@ -153,5 +191,6 @@ def test_seeds_of_an_approach_are_an_ensemble(tmp_path):
     ensembles = pl.read_csv(study / "results" / "ensembles.csv")
     assert ensembles.select("ensemble", "members").unique().rows() == [("seeds of ft", 3)]
     assert ensembles.filter(mean_of="rank").height == len(NIH) + 1
-    probabilities = pl.read_csv(study / "results" / "probabilities.csv", infer_schema_length=None)
-    assert probabilities["slope_lower"].null_count() == probabilities.height
+    summary = pl.read_csv(study / "results" / "probability_summary.csv", infer_schema_length=None)
+    assert summary["lower"].null_count() == summary.height
+    assert set(summary["reason"]) == {"patients were not drawn again"}

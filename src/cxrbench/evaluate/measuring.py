@@ -14,7 +14,8 @@ from cxrbench.evaluate import comparison, curves, discrimination, ensembles, gap
 from cxrbench.evaluate.calibrations import AS_THEY_ARE, PLATT, calibrated, fit_calibrations
 from cxrbench.evaluate.groups import group_rows
 from cxrbench.evaluate.reading import Scores, SplitRuns
-from cxrbench.stats.bootstrap import Resamples, resample_patients
+from cxrbench.evaluate.replicates import Measures, averaged
+from cxrbench.stats.bootstrap import Resamples
 
 Tables = dict[str, pl.DataFrame]
 
@@ -26,6 +27,10 @@ class Measured:
     tables: Tables
     calibrations: dict[str, Any]
     """Folder of a run -> its calibrators, as JSON."""
+    probabilities: Measures
+    """Measures of the probabilities, mean over the seeds of each approach."""
+    ranks: Measures
+    """Rank correlations of pairs of approaches."""
 
 
 def measure_split(
@@ -33,8 +38,7 @@ def measure_split(
     pairs: Sequence[tuple[str, str]],
     *,
     is_alone: bool,
-    replicates: int,
-    seed: int,
+    resamples: Resamples | None,
     pool: Executor,
 ) -> Measured:
     """Measure all runs of one split; only their scores are in memory at a time.
@@ -42,28 +46,29 @@ def measure_split(
     Args:
         own: The runs and their truth.
         pairs: Groups between which gaps are measured.
-        is_alone: Whether the split is the only one of its kind: then runs are compared on its test set, and measures
-            of probabilities have intervals for new patients.
-        replicates: Of the patient bootstrap.
-        seed: Of the patient bootstrap.
+        is_alone: Whether the split is the only one of its kind: then runs are compared on its test set.
+        resamples: Of the test images, for measures without a formula for their variance; None for no such intervals.
         pool: Threads that measure the runs; NumPy lets go of the interpreter while it sorts and adds.
     """
-    resamples = resample_patients(own.test.codes, replicates=replicates, seed=seed) if is_alone and replicates else None
     masks = group_rows(own.test.images)
     shared = Shared(own, masks, discrimination.count_table(own.test, masks), tuple(pairs), resamples)
     by_run = list(pool.map(partial(_measure_run, shared), own.scores))
     together = {
         "curves": curves.roc_table(own.test, own.scores),
-        "ranks": ranking.rank_table(own.test, own.scores),
         "paired": comparison.paired_comparisons(own.test, own.scores if is_alone else []),
         "ensembles": ensembles.ensemble_table(own.test, own.scores),
     }
-    separately = {key: pl.concat(tables[key] for tables, _ in by_run) for key in by_run[0][0]}
+    separately = {key: pl.concat(one.tables[key] for one in by_run) for key in by_run[0].tables}
     calibrations = {
-        f"{run.run.approach}/{run.run.split}/seed-{run.run.seed}": record
-        for run, (_, record) in zip(own.scores, by_run, strict=True)
+        f"{run.run.approach}/{run.run.split}/seed-{run.run.seed}": one.calibrators
+        for run, one in zip(own.scores, by_run, strict=True)
     }
-    return Measured(separately | together, calibrations)
+    return Measured(
+        tables=separately | together,
+        calibrations=calibrations,
+        probabilities=averaged(one.probabilities for one in by_run),
+        ranks=ranking.rank_measures(own.test, own.scores, resamples),
+    )
 
 
 @dataclass(frozen=True)
@@ -77,8 +82,18 @@ class Shared:
     resamples: Resamples | None
 
 
-def _measure_run(shared: Shared, run: Scores) -> tuple[Tables, dict[str, Any]]:
-    """One run's tables, and its calibrators as JSON."""
+@dataclass(frozen=True)
+class MeasuredRun:
+    """What one run shows."""
+
+    tables: Tables
+    calibrators: dict[str, Any]
+    """As JSON."""
+    probabilities: Measures
+
+
+def _measure_run(shared: Shared, run: Scores) -> MeasuredRun:
+    """Measure one run."""
     own = shared.own
     if run.validation is None:
         raise ValueError(f"{run.run} has no validation scores")
@@ -88,10 +103,11 @@ def _measure_run(shared: Shared, run: Scores) -> tuple[Tables, dict[str, Any]]:
         AS_THEY_ARE: expit(run.logits),
         PLATT: calibrated(run.logits, own.test.findings, calibrations),
     }
+    worth = probabilities.run_probabilities(own.test, run.run, chances, shared.resamples)
     tables = {
         "auc": discrimination.auc_table(own.test, run, aucs, shared.counts),
         "gaps": gaps.gap_table(own.test, run, aucs, shared.pairs),
         "operation": operation.operation_table(own.test, own.validation, run),
-        **probabilities.probability_tables(own.test, run.run, chances, shared.resamples),
+        **worth.tables,
     }
-    return tables, calibrations.record()
+    return MeasuredRun(tables, calibrations.record(), worth.measures)

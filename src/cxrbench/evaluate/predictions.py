@@ -13,8 +13,9 @@ from cxrbench.evaluate.evaluation import Evaluation, require_ours, write_evaluat
 from cxrbench.evaluate.gaps import group_pairs
 from cxrbench.evaluate.groups import group_rows
 from cxrbench.evaluate.matching import Predictions, named_apart, read_predictions
-from cxrbench.evaluate.probabilities import probability_tables
+from cxrbench.evaluate.probabilities import run_probabilities, summary_tables
 from cxrbench.evaluate.reading import HeldOut, Scores
+from cxrbench.evaluate.replicates import averaged
 from cxrbench.evaluate.standing import standing_table
 from cxrbench.evaluate.truth import (
     GIVEN,
@@ -158,20 +159,22 @@ def _tables(
     masks = group_rows(truth.images)
     counts = discrimination.count_table(truth, masks)
     pairs = group_pairs(truth.images)
+    worth = [run_probabilities(truth, one.run, {AS_THEY_ARE: one.logits}, resamples) for one in scores]
     by_model = [
         {
             "auc": discrimination.auc_table(truth, one, aucs, counts),
             "gaps": gaps.gap_table(truth, one, aucs, pairs),
-            **probability_tables(truth, one.run, {AS_THEY_ARE: one.logits}, resamples),
+            **own.tables,
         }
-        for one in scores
+        for one, own in zip(scores, worth, strict=True)
         for aucs in [discrimination.grouped_aucs(truth, one, masks)]
     ]
     tables = {key: pl.concat(own[key] for own in by_model) for key in by_model[0]}
+    tables |= summary_tables(averaged(own.measures for own in worth))
     tables["auc_summary"] = discrimination.auc_summary(tables["auc"])
     tables["roc"] = curves.mean_curves(curves.roc_table(truth, scores))
     tables["standing"] = standing_table(tables["auc"])
     if len(scores) > 1:
         tables["comparison"] = comparison.paired_comparisons(truth, scores, adjustment=adjustment)
-        tables["rank_correlation"] = ranking.mean_ranks(ranking.rank_table(truth, scores))
+        tables["rank_correlation"] = ranking.rank_table([ranking.rank_measures(truth, scores, resamples)])
     return tables

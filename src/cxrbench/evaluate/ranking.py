@@ -6,40 +6,72 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 
-from cxrbench.evaluate.discrimination import MEAN
+from cxrbench.evaluate.discrimination import MEAN, known
 from cxrbench.evaluate.reading import HeldOut, Scores
+from cxrbench.evaluate.replicates import NO_REPLICATES, Drawn, Key, Measures, averaged, interval
 from cxrbench.findings import NO_FINDING
-from cxrbench.stats.ranking import spearman_matrix
+from cxrbench.stats.bootstrap import Resamples
+from cxrbench.stats.ranking import spearman_matrix, spearman_replicates
 
 PAIR_NAMES = ("kind", "approach_a", "approach_b", "finding")
+RANK_SCHEMA = {
+    **dict.fromkeys(PAIR_NAMES, pl.String),
+    "spearman": pl.Float64,
+    "sd": pl.Float64,
+    "splits": pl.Int64,
+    "question": pl.String,
+    "lower": pl.Float64,
+    "upper": pl.Float64,
+}
+REPLICATES = 200
+"""Of the patient bootstrap; every one is ranked anew, for every pair of runs."""
 
 
-def rank_table(truth: HeldOut, scores: Sequence[Scores]) -> pl.DataFrame:
+def rank_measures(truth: HeldOut, scores: Sequence[Scores], resamples: Resamples | None) -> dict[Key, Drawn]:
     """Rank correlation of all pairs of runs of one split, per finding and on average over the pathologies.
 
-    Two seeds of one approach are a pair too: they show how alike two approaches can be at best.
-    A run whose outputs are all equal has no order, hence null.
+    Two seeds of one approach are a pair too: they show how alike two approaches can be at best. Several pairs of runs
+    of the same two approaches are averaged. A run whose outputs are all equal has no order, hence NaN.
+
+    Returns:
+        Correlation of each of ``PAIR_NAMES``.
     """
-    matrices = {
-        finding: spearman_matrix(np.stack([run.logits[:, column] for run in scores], axis=1))
+    columns = {
+        finding: np.stack([run.logits[:, column] for run in scores], axis=1)
         for column, finding in enumerate(truth.findings)
     }
-    pathologies = [matrix for finding, matrix in matrices.items() if finding != NO_FINDING]
-    matrices[MEAN] = np.mean(pathologies, axis=0)
-    rows = [
-        (truth.split, truth.kind, scores[a].run.approach, scores[b].run.approach, finding, matrix[a, b])
+    matrices = {finding: spearman_matrix(own) for finding, own in columns.items()}
+    replicates = {finding: _replicates(own, resamples) for finding, own in columns.items()}
+    pathologies = [finding for finding in columns if finding != NO_FINDING]
+    matrices[MEAN] = np.mean([matrices[name] for name in pathologies], axis=0)
+    replicates[MEAN] = np.mean([replicates[name] for name in pathologies], axis=0)
+    return averaged(
+        {
+            (truth.kind, scores[a].run.approach, scores[b].run.approach, finding): Drawn(
+                float(matrix[a, b]), replicates[finding][:, a, b]
+            )
+        }
         for finding, matrix in matrices.items()
         for a, b in combinations(range(len(scores)), 2)
-    ]
-    schema = {**dict.fromkeys(("split", *PAIR_NAMES), pl.String), "spearman": pl.Float64}
-    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(pl.col("spearman").fill_nan(None))
-
-
-def mean_ranks(pairs: pl.DataFrame) -> pl.DataFrame:
-    """Average over the splits of one kind, seeds on one split first; never pooled, since splits share no scale."""
-    per_split = pairs.group_by(*PAIR_NAMES, "split", maintain_order=True).agg(pl.col("spearman").mean())
-    return per_split.group_by(PAIR_NAMES, maintain_order=True).agg(
-        pl.col("spearman").mean(),
-        pl.col("spearman").std().alias("sd"),
-        pl.col("spearman").count().cast(pl.Int64).alias("splits"),
     )
+
+
+def _replicates(columns: np.ndarray, resamples: Resamples | None) -> np.ndarray:
+    """Correlations (B, K, K) of the columns (N, K)."""
+    if resamples is None:
+        return np.empty((0, columns.shape[1], columns.shape[1]), NO_REPLICATES.dtype)
+    return spearman_replicates(columns, resamples.first(REPLICATES)).astype(NO_REPLICATES.dtype)
+
+
+def rank_table(by_split: Sequence[Measures]) -> pl.DataFrame:
+    """Average over splits, never pooled, since splits share no scale; with the SD over them and an interval.
+
+    Args:
+        by_split: ``rank_measures`` of each split.
+    """
+    rows = []
+    for key, mean in averaged(by_split).items():
+        found, values = interval(mean), [split[key].value for split in by_split if key in split]
+        sd = float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
+        rows.append((*key, found.value, known(sd), mean.number, found.question, found.lower, found.upper))
+    return pl.DataFrame(rows, schema=RANK_SCHEMA, orient="row")

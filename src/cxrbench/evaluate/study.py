@@ -7,21 +7,24 @@ from itertools import groupby, repeat
 from operator import attrgetter
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
 from cxrbench import files, runs
 from cxrbench.errors import StudyError
-from cxrbench.evaluate import archive, comparison, curves, discrimination, ranking, standing, training
+from cxrbench.evaluate import archive, comparison, curves, discrimination, probabilities, ranking, standing, training
 from cxrbench.evaluate.gaps import group_pairs
 from cxrbench.evaluate.measuring import Measured, measure_split
 from cxrbench.evaluate.reading import read_split_runs, read_splits, read_table, require_one_study
+from cxrbench.evaluate.replicates import averaged
 from cxrbench.evaluate.writing import replaced_folder
 from cxrbench.progress import Track, silent
 from cxrbench.runs import RunName
 from cxrbench.splits import Split
+from cxrbench.stats.bootstrap import resample_patients
 
-REPLICATES = 2000
+REPLICATES = 1000
 """Of the patient bootstrap."""
 AT_A_TIME = 2
 """Splits, and runs, that are measured at a time; each run needs about 0.3 GiB for 25,000 images."""
@@ -33,7 +36,8 @@ def evaluate_study(study: Path, *, seed: int = 0, replicates: int = REPLICATES, 
     Args:
         study: Folder of a study with at least one finished run.
         seed: Of the patient bootstrap; equal seeds give equal tables.
-        replicates: Of the patient bootstrap, which is used where a kind has one split; 0 for no such intervals.
+        replicates: Of the patient bootstrap, for measures without a formula for their variance; 0 for no intervals
+            of these.
         track: Shows progress, split by split.
 
     Returns:
@@ -51,12 +55,15 @@ def evaluate_study(study: Path, *, seed: int = 0, replicates: int = REPLICATES, 
     by_split = {name: list(of) for name, of in groupby(sorted(names, key=attrgetter("split")), attrgetter("split"))}
     splits = read_splits(study, by_split)
     kinds, pairs = Counter(split.kind for split in splits.values()), group_pairs(table)
+    everyone = resample_patients(table["patient_id"], replicates=replicates, seed=seed) if replicates else None
 
     def measure(name: str, pool: Executor) -> Measured:
         """All runs of one split."""
         own = read_split_runs(study, table, splits[name], by_split[name])
         is_alone = kinds[splits[name].kind] == 1
-        return measure_split(own, pairs, is_alone=is_alone, replicates=replicates, seed=seed, pool=pool)
+        rows = np.flatnonzero(table["image_id"].is_in(own.test.images["image_id"].implode()).to_numpy())
+        resamples = None if everyone is None else everyone.of_part(rows)
+        return measure_split(own, pairs, is_alone=is_alone, resamples=resamples, pool=pool)
 
     with replaced_folder(study / runs.RESULTS_FOLDER) as scratch:
         measured = list(track(_side_by_side(measure, by_split), total=len(by_split), label="evaluating splits"))
@@ -80,6 +87,7 @@ def _measured_tables(measured: Sequence[Measured], splits: Mapping[str, Split]) 
     """Tables of what was measured, by file name."""
     whole = {key: pl.concat(one.tables[key] for one in measured) for key in measured[0].tables}
     kinds = Counter(split.kind for split in splits.values())
+    summary = probabilities.summary_tables(averaged(one.probabilities for one in measured))
     several = whole["auc"].filter(pl.col("kind").is_in([kind for kind, number in kinds.items() if number > 1]))
     return {
         "auc.csv": whole["auc"],
@@ -88,12 +96,13 @@ def _measured_tables(measured: Sequence[Measured], splits: Mapping[str, Split]) 
         "roc.parquet": curves.mean_curves(whole["curves"]),
         "comparison.csv": pl.concat([comparison.resampled_comparisons(several, splits), whole["paired"]]),
         "standing.csv": standing.standing_table(whole["auc"]),
-        "rank_correlation.csv": ranking.mean_ranks(whole["ranks"]),
+        "rank_correlation.csv": ranking.rank_table([one.ranks for one in measured]),
         "ensembles.csv": whole["ensembles"],
         "probabilities.csv": whole["probabilities"],
         "operation.csv": whole["operation"],
         "reliability.parquet": whole["reliability"],
-        "net_benefit.parquet": whole["net_benefit"],
+        "probability_summary.csv": summary["probability_summary"],
+        "net_benefit.parquet": summary["net_benefit"],
     }
 
 

@@ -31,6 +31,7 @@ class Tables:
     rank_correlation: pl.DataFrame
     ensembles: pl.DataFrame
     probabilities: pl.DataFrame
+    probability_summary: pl.DataFrame
     operation: pl.DataFrame
     reliability: pl.DataFrame
     net_benefit: pl.DataFrame

@@ -31,25 +31,17 @@ class Resamples:
         return int(self.multiplicities.shape[1])
 
     def of_rows(self, rows: NDArray[np.intp]) -> "Resamples":
-        """The same draws, for some of the images only: those with a stated label, or one test part of an archive."""
+        """The same draws, for some of the images only: those with a stated label."""
         return Resamples(self.code[rows], self.multiplicities)
 
+    def of_part(self, rows: NDArray[np.intp]) -> "Resamples":
+        """The same draws, for one part of an archive, without the patients who have no image in it."""
+        patients, code = np.unique(self.code[rows], return_inverse=True)
+        return Resamples(code.reshape(-1), self.multiplicities[patients])
 
-@dataclass(frozen=True)
-class BootstrapInterval:
-    """A measure with its percentile interval over patients; NaN where it is not defined.
-
-    Attributes:
-        estimate: On the sample itself.
-        lower: Lower end.
-        upper: Upper end.
-        reason: Why there is no interval, or None.
-    """
-
-    estimate: float
-    lower: float = np.nan
-    upper: float = np.nan
-    reason: str | None = None
+    def first(self, replicates: int) -> "Resamples":
+        """The first replicates alone."""
+        return Resamples(self.code, self.multiplicities[:, :replicates])
 
 
 def resample_patients(patients: ArrayLike, *, replicates: int = 2000, seed: int = 0) -> Resamples:
@@ -89,10 +81,3 @@ def percentile_interval(replicates: ArrayLike, *, confidence: float = 0.95) -> t
     is_empty = np.isnan(values).all(axis=0)
     lower, upper = np.nanquantile(np.where(is_empty, 0, values), [tail, 1 - tail], axis=0)
     return np.where(is_empty, np.nan, lower), np.where(is_empty, np.nan, upper)
-
-
-def bootstrap_interval(estimate: float, replicates: Numbers, *, confidence: float = 0.95) -> BootstrapInterval:
-    """The interval of one measure from its replicates (B,)."""
-    lower, upper = percentile_interval(replicates, confidence=confidence)
-    reason = None if np.isfinite(lower) else "not defined on any replicate"
-    return BootstrapInterval(estimate, float(lower), float(upper), reason)

@@ -1,13 +1,12 @@
 """How far probabilities can be taken at their word."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit
 
-from cxrbench.stats.bootstrap import BootstrapInterval, Numbers, Resamples, bootstrap_interval, sum_replicates
-from cxrbench.stats.clustered import MIN_PATIENTS
+from cxrbench.stats.bootstrap import Numbers, Resamples, sum_replicates
 from cxrbench.stats.clusters import numbered
 from cxrbench.stats.logistic import fit_intercept, fit_line, refit
 from cxrbench.stats.precision import average_precision, average_precision_replicates
@@ -16,63 +15,6 @@ from cxrbench.stats.roc import Truth, checked
 BINS = 15
 CLIP = 1e-7
 """Probabilities of 0 and 1 have no logit; they count as this far from it."""
-
-
-@dataclass(frozen=True)
-class ProbabilityMeasures:
-    """What the probabilities of one finding are worth, on new patients; intervals by patient bootstrap.
-
-    Attributes:
-        average_precision: Area under the precision-recall curve; compare with the prevalence.
-        brier_skill: 1 - Brier score / that of the prevalence; 0 is useless, 1 perfect.
-        slope: Of the truth on the logit; below 1 the probabilities are too extreme.
-        intercept: Beside a slope of one; above 0 the finding is commoner than the probabilities say.
-        calibration_error: Expected calibration error, over bins of equally many images.
-        calibration_error_if_perfect: Its expectation on this sample if the model were perfectly calibrated.
-        prevalence: Share of positive images.
-    """
-
-    average_precision: BootstrapInterval
-    brier_skill: BootstrapInterval
-    slope: BootstrapInterval
-    intercept: BootstrapInterval
-    calibration_error: BootstrapInterval
-    calibration_error_if_perfect: float
-    prevalence: float
-
-
-def probability_measures(
-    probabilities: ArrayLike, present: ArrayLike, resamples: Resamples, *, confidence: float = 0.95
-) -> ProbabilityMeasures:
-    """All measures of one finding, from one set of bootstrap replicates.
-
-    Args:
-        probabilities: (N,) from 0 to 1, of images whose label is stated.
-        present: (N,) truth.
-        resamples: Of the same N images (``Resamples.of_rows``).
-        confidence: Of the intervals.
-
-    Raises:
-        ValueError: A probability lies outside 0..1, or a class is absent.
-    """
-    values, truth = checked_probabilities(probabilities, present)
-    reason = _obstacle(truth, resamples)
-
-    def with_interval(estimate: float, replicates: Numbers) -> BootstrapInterval:
-        """The measure, with its interval where there are patients enough."""
-        if reason:
-            return BootstrapInterval(estimate, reason=reason)
-        return bootstrap_interval(estimate, replicates, confidence=confidence)
-
-    return ProbabilityMeasures(
-        with_interval(average_precision(values, truth), average_precision_replicates(values, truth, resamples)),
-        with_interval(brier_skill(values, truth), brier_skill_replicates(values, truth, resamples)),
-        with_interval(calibration_slope(values, truth), calibration_slope_replicates(values, truth, resamples)),
-        with_interval(calibration_intercept(values, truth), calibration_intercept_replicates(values, truth, resamples)),
-        with_interval(calibration_error(values, truth), calibration_error_replicates(values, truth, resamples)),
-        calibration_error_if_perfect(values, truth, resamples.code),
-        float(truth.mean()),
-    )
 
 
 def brier_skill(probabilities: ArrayLike, present: ArrayLike) -> float:
@@ -203,9 +145,13 @@ def _logits(values: Numbers) -> Numbers:
     return np.asarray(logit(np.clip(values, CLIP, 1 - CLIP)))
 
 
-def _obstacle(truth: Truth, resamples: Resamples) -> str | None:
-    """Why no interval can be had, or None."""
-    for name, rows in (("positive", truth), ("negative", ~truth)):
-        if (patients := len(np.unique(resamples.code[rows]))) < MIN_PATIENTS:
-            return f"{patients} {name} patients; an interval needs {MIN_PATIENTS}"
-    return None
+MEASURES: Mapping[
+    str, tuple[Callable[[ArrayLike, ArrayLike], float], Callable[[ArrayLike, ArrayLike, Resamples], Numbers]]
+] = {
+    "average_precision": (average_precision, average_precision_replicates),
+    "brier_skill": (brier_skill, brier_skill_replicates),
+    "slope": (calibration_slope, calibration_slope_replicates),
+    "intercept": (calibration_intercept, calibration_intercept_replicates),
+    "calibration_error": (calibration_error, calibration_error_replicates),
+}
+"""What the probabilities of one finding are worth: each measure of probabilities and truth, and its replicates (B,)."""

@@ -1,32 +1,11 @@
 """Net benefit: what acting on the probabilities is worth, at every threshold a clinician might choose."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cxrbench.stats.bootstrap import Numbers, Resamples, percentile_interval, sum_replicates
+from cxrbench.stats.bootstrap import Numbers, Resamples, sum_replicates
 from cxrbench.stats.calibration import checked_probabilities
 from cxrbench.stats.roc import Truth
-
-
-@dataclass(frozen=True)
-class DecisionCurve:
-    """Net benefit at T thresholds, in true positives per image.
-
-    Attributes:
-        thresholds: (T,) probability at or above which one acts; the odds say how many false alarms one hit is worth.
-        model: (T,) acting on the model.
-        lower: (T,) lower end of its interval, by patient bootstrap.
-        upper: (T,) upper end.
-        act_on_all: (T,) acting on everybody; on nobody it is 0.
-    """
-
-    thresholds: Numbers
-    model: Numbers
-    lower: Numbers
-    upper: Numbers
-    act_on_all: Numbers
 
 
 def net_benefit(probabilities: ArrayLike, present: ArrayLike, thresholds: ArrayLike) -> Numbers:
@@ -51,29 +30,28 @@ def net_benefit(probabilities: ArrayLike, present: ArrayLike, thresholds: ArrayL
     return np.asarray((hits - alarms * cuts / (1 - cuts)) / len(values))
 
 
-def decision_curve(
-    probabilities: ArrayLike,
-    present: ArrayLike,
-    resamples: Resamples,
-    *,
-    thresholds: ArrayLike,
-    confidence: float = 0.95,
-) -> DecisionCurve:
-    """Net benefit with its interval, beside acting on everybody.
+def act_on_all(prevalence: float, thresholds: ArrayLike) -> Numbers:
+    """Net benefit (T,) of acting on everybody; acting on nobody it is 0."""
+    cuts = _checked_thresholds(thresholds)
+    return np.asarray(prevalence - (1 - prevalence) * cuts / (1 - cuts))
+
+
+def net_benefit_replicates(
+    probabilities: ArrayLike, present: ArrayLike, resamples: Resamples, *, thresholds: ArrayLike
+) -> Numbers:
+    """Net benefit in every replicate, (B, T); NaN where none of the patients was drawn.
 
     Args:
         probabilities: (N,) from 0 to 1, of images whose label is stated.
         present: (N,) truth.
         resamples: Of the same N images.
         thresholds: (T,) as for ``net_benefit``.
-        confidence: Of the interval at each threshold.
     """
     values, truth = checked_probabilities(probabilities, present)
-    cuts = _checked_thresholds(thresholds)
-    gains = _gains(values, truth, cuts)
+    gains = _gains(values, truth, _checked_thresholds(thresholds))
     sums = sum_replicates(np.column_stack([gains, np.ones(len(values))]), resamples)
-    lower, upper = percentile_interval(sums[:, :-1] / sums[:, -1:], confidence=confidence)
-    return DecisionCurve(cuts, gains.mean(axis=0), lower, upper, _gains(np.ones(len(values)), truth, cuts).mean(axis=0))
+    images = sums[:, -1:]
+    return np.asarray(sums[:, :-1] / np.where(images > 0, images, np.nan))
 
 
 def _gains(values: Numbers, truth: Truth, thresholds: Numbers) -> Numbers:

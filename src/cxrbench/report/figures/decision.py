@@ -21,18 +21,21 @@ def decision_panel(finding: str, benefit: pl.DataFrame, results: Results) -> Dra
         results: Of this kind.
     """
     own = benefit.filter(pl.col("finding") == finding)
-    mean = own.group_by("approach", "threshold").agg(pl.col("net_benefit", "act_on_all").mean()).sort("threshold")
-    top = 100 * float(mean["net_benefit"].to_numpy().max(initial=1e-4))
+    top = 100 * float(own["value"].to_numpy().max(initial=1e-4))
+    by_approach = {name: own.filter(pl.col("approach") == name).sort("threshold") for name in results.approaches}
     curves = [
-        Curve(name, rows["threshold"].to_numpy(), 100 * rows["net_benefit"].to_numpy(), "decision curve")
-        for name in results.approaches
-        if (rows := mean.filter(pl.col("approach") == name)).height
+        Curve(name, rows["threshold"].to_numpy(), 100 * rows["value"].to_numpy(), "decision curve")
+        for name, rows in by_approach.items()
+        if rows.height
     ]
-    on_all = mean.group_by("threshold").agg(pl.col("act_on_all").mean()).sort("threshold")
+    on_all = own.group_by("threshold").agg(pl.col("act_on_all").mean()).sort("threshold")
+    best = by_approach[results.ranked[0]].drop_nulls("lower")
     with sheet(WIDTH, HEIGHT, Margins(left=64, right=26, top=28)) as figure:
         axes = figure.subplots()
         axes.axhline(0, color=FAINT, linewidth=0.8)
         axes.plot(on_all["threshold"], 100 * on_all["act_on_all"], color=FAINT, linewidth=1, linestyle=(0, (1, 2)))
+        ends = (100 * best[end].to_numpy() for end in ("lower", "upper"))
+        axes.fill_between(best["threshold"], *ends, color=results.looks[results.ranked[0]].colour, alpha=0.15, lw=0)
         marks = draw_curves(axes, curves, results.looks)
         axes.set(
             xscale="log", xlim=(0.005, 0.5), ylim=(-0.08 * top, 1.1 * top), title=f"{title_of(finding)}: decision curve"

@@ -3,9 +3,10 @@
 import polars as pl
 
 from cxrbench.evaluate.discrimination import MEAN
-from cxrbench.report.blocks import Choice, Choices, Section
+from cxrbench.report.blocks import Choice, Choices, Section, Shown
 from cxrbench.report.figures.ranks import rank_figure
 from cxrbench.report.results import Results
+from cxrbench.report.tables.agreement import agreement_table
 from cxrbench.report.words import title_of
 
 CAPTION = "Spearman’s rank correlation between the outputs on the same test images"
@@ -31,4 +32,5 @@ def agreement_section(results: Results) -> Section | None:
         )
         for finding in (MEAN, *results.findings)
     )
-    return Section("Do the approaches agree?", (Choices(choices),))
+    numbers = Shown(agreement_table(results), unfold="Rank correlations in numbers, with intervals")
+    return Section("Do the approaches agree?", (Choices(choices), numbers))

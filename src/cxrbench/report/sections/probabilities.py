@@ -8,13 +8,13 @@ from cxrbench.report.figures.calibration import calibration_panel
 from cxrbench.report.figures.decision import decision_panel
 from cxrbench.report.results import Results
 from cxrbench.report.tables.operation import RULES, operation_table
-from cxrbench.report.tables.probabilities import probability_table
+from cxrbench.report.tables.probabilities import WAYS, probability_table
 from cxrbench.report.words import title_of
 
 CAPTION = (
     "Left: calibration; on the dotted line as many images have the finding as the probabilities say. Right: net "
     "benefit, which counts true positives, less false ones at the odds of the probability at which one acts; dotted is "
-    "acting on everybody, zero on nobody."
+    "acting on everybody, zero on nobody; the band is the 95 % interval of "
 )
 
 
@@ -34,14 +34,18 @@ def probability_section(results: Results) -> Section | None:
         Choice(
             title_of(name),
             (calibration_panel(name, reliability, results), decision_panel(name, benefit, results)),
-            f"{title_of(name)}. {CAPTION}",
+            f"{title_of(name)}. {CAPTION}{results.ranked[0]}.",
         )
         for name in findings
     )
     blocks: tuple[Block, ...] = (Legend(), Choices(choices))
     if results.splits > 1:
         blocks += (Note("Curves are means over the splits."),)
-    numbers = (Shown(probability_table(results), unfold=f"Probabilities of {results.ranked[0]} in numbers"),)
+    numbers = tuple(
+        Shown(probability_table(results, way), unfold=f"Probabilities of {results.ranked[0]}, {said}, in numbers")
+        for way, said in WAYS.items()
+        if way in set(results.tables.probability_summary["calibration"])
+    )
     points = tuple(
         Shown(operation_table(results, rule), unfold=f"Operating points of {results.ranked[0]} at {named}")
         for rule, (named, _) in RULES.items()
