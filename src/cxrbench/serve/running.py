@@ -1,0 +1,62 @@
+"""A server process: one socket, one application, an orderly end."""
+
+import logging
+import signal
+import socket
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from cxrbench.errors import ConfigError
+from cxrbench.serve.settings import ServeSettings
+
+BACKLOG = 128
+
+
+class Server:
+    """An application on a socket that is open already.
+
+    Attributes:
+        url: Where it is reached.
+    """
+
+    def __init__(self, app: ASGIApp, settings: ServeSettings) -> None:
+        """Take the address.
+
+        Raises:
+            ConfigError: It is taken, or not this machine's.
+        """
+        self._settings = settings
+        self._socket = _listen(settings)
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        self.url = f"http://{host}:{self._socket.getsockname()[1]}"
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,  # it would show whatever stands in an address
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=2 * settings.time_limit_s,
+            )
+        )
+
+    def run(self) -> None:
+        """Answer until SIGTERM or Ctrl-C; requests in flight are finished first."""
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+        # uvicorn raises the signal again when all is done, which is no failure.
+        for asked in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(asked, lambda _number, _frame: None)
+        self._server.run(sockets=[self._socket])
+
+
+def _listen(settings: ServeSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; "
+            "choose another with --host and --port"
+        ) from None
