@@ -327,3 +327,21 @@ def test_runs_of_two_studies_are_not_compared(tmp_path, key, value, said):
 def test_a_run_without_pretrained_weights_stands_beside_one_with(tmp_path):
     study = write_fake_study(tmp_path / "study", patients=40, resamples=1, approaches=["ft", "large"])
     assert evaluate_study(study).exists()
+
+
+def test_seeds_on_one_test_set_are_averaged_with_an_interval(tmp_path):
+    """The mean over seeds, against the average of their AUCs and a hand-made covariance of all columns."""
+    study = write_fake_study(tmp_path / "study", patients=120, resamples=0, official=True, seeds=(0, 1))
+    evaluate_study(study, replicates=0)
+    auc, mean = (result(study, name).filter(group="all", approach="ft") for name in ("auc.csv", "auc_seeds.csv"))
+    each = auc.group_by("finding").agg(pl.col("auc").mean().alias("expected"), pl.col("std_error").max())
+    both = mean.join(each, on="finding").drop_nulls("auc")
+    assert both["auc"].to_numpy() == pytest.approx(both["expected"].to_numpy())
+    assert mean["seed"].null_count() == mean.height
+    assert set(mean["question"]) == {"these models on new patients"}
+    row = both.filter(finding="Infiltration").row(0, named=True)
+    assert row["lower"] < row["auc"] < row["upper"]
+    assert row["std_error"] < row["std_error_right"]  # noise of the seeds averages out, that of the patients does not
+    assert row["std_error"] > row["std_error_right"] / np.sqrt(2)
+    assert mean.filter(finding="mean")["findings_counted"].item() == auc.filter(finding="mean")["findings_counted"][0]
+    assert result(study, "gaps_seeds.csv").filter(finding="mean")["difference"].is_not_null().any()

@@ -1,6 +1,6 @@
 """How well each run tells images with a finding from images without it: AUC per group and finding."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ MEAN = "mean"
 
 NEW_PATIENTS = "this model on new patients"
 """The question that an interval on one test set answers."""
+NEW_PATIENTS_OF_SEVERAL = "these models on new patients"
+"""The question that an interval of a mean over several models answers: seeds, or one of each split."""
 
 AUC_SCHEMA = {
     "approach": pl.String,
@@ -41,20 +43,24 @@ AUC_SCHEMA = {
 
 @dataclass(frozen=True)
 class GroupedAucs:
-    """All AUCs of one run, by group and finding, with their joint covariance."""
+    """All AUCs of one run, or of several seeds of one approach, by group and finding, with their joint covariance."""
 
     joint: JointAucs
     groups: tuple[str, ...]
     findings: tuple[str, ...]
-
-    def column(self, group: str, finding: str) -> int:
-        """Where in the covariance an AUC is."""
-        return self.groups.index(group) * len(self.findings) + self.findings.index(finding)
+    seeds: tuple[int, ...]
 
     def columns(self, group: str, finding: str) -> list[int]:
-        """The AUC's column, or those that are averaged."""
+        """The AUC's column in the covariance, or those that are averaged: over pathologies, over seeds."""
         averaged = pathologies(self.findings) if finding == MEAN else (finding,)
-        return [self.column(group, name) for name in averaged]
+        first = [self.groups.index(group) * len(self.findings) + self.findings.index(name) for name in averaged]
+        of_seed = len(self.groups) * len(self.findings)
+        return [column + seed * of_seed for seed in range(len(self.seeds)) for column in first]
+
+    @property
+    def seed(self) -> int | None:
+        """The run's seed; None for several."""
+        return self.seeds[0] if len(self.seeds) == 1 else None
 
 
 def pathologies(findings: tuple[str, ...]) -> tuple[str, ...]:
@@ -62,45 +68,46 @@ def pathologies(findings: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in findings if name != NO_FINDING)
 
 
-def grouped_aucs(truth: HeldOut, run: Scores, masks: Mapping[str, np.ndarray]) -> GroupedAucs:
-    """AUCs of one run in every group at once, since a patient may have images in two groups.
+def grouped_aucs(truth: HeldOut, runs: Sequence[Scores], masks: Mapping[str, np.ndarray]) -> GroupedAucs:
+    """AUCs in every group at once, since a patient may have images in two groups.
 
     Args:
         truth: The test images and their labels.
-        run: Its scores.
+        runs: One run, or several seeds of one approach.
         masks: (N,) images per group.
     """
     labels = np.where(truth.labels == NOT_STATED, np.nan, truth.labels)  # (N, L)
     present = np.concatenate([np.where(mask[:, None], labels, np.nan) for mask in masks.values()], axis=1)
-    scores = np.tile(run.logits, (1, len(masks)))  # (N, G * L)
-    return GroupedAucs(joint_aucs(scores, present, truth.codes), tuple(masks), truth.findings)
+    scores = np.hstack([np.tile(run.logits, (1, len(masks))) for run in runs])  # (N, S * G * L)
+    joint = joint_aucs(scores, present, truth.codes)
+    return GroupedAucs(joint, tuple(masks), truth.findings, tuple(run.run.seed for run in runs))
 
 
-def auc_table(truth: HeldOut, run: Scores, aucs: GroupedAucs, counts: pl.DataFrame) -> pl.DataFrame:
-    """AUC of one run by group and finding, and the mean over the pathologies, with intervals for new patients.
+def auc_table(truth: HeldOut, approach: str, aucs: GroupedAucs, counts: pl.DataFrame) -> pl.DataFrame:
+    """AUC by group and finding, and the mean over the pathologies, with intervals for new patients.
 
     Args:
         truth: The test images.
-        run: The run.
-        aucs: ``grouped_aucs`` of it.
+        approach: Its name.
+        aucs: ``grouped_aucs`` of a run of it, or of several seeds, whose mean then is measured.
         counts: ``count_table`` of the split.
     """
     rows = [
         {
             "group": group,
             "finding": finding,
-            **_interval(auc_estimate(aucs.joint, aucs.columns(group, finding)), is_mean=finding == MEAN),
+            **_interval(auc_estimate(aucs.joint, aucs.columns(group, finding)), aucs, is_mean=finding == MEAN),
         }
         for group in aucs.groups
         for finding in (*aucs.findings, MEAN)
     ]
-    head = {"approach": run.run.approach, "split": truth.split, "kind": truth.kind, "seed": run.run.seed}
+    head = {"approach": approach, "split": truth.split, "kind": truth.kind, "seed": aucs.seed}
     measured = pl.DataFrame(rows, schema={name: AUC_SCHEMA[name] for name in (*GROUP_FINDING, *_INTERVAL_COLUMNS)})
     joined = measured.join(counts, on=GROUP_FINDING, how="left", maintain_order="left")
     return joined.select(
         *(pl.lit(value, dtype=AUC_SCHEMA[name]).alias(name) for name, value in head.items()),
         pl.col(*GROUP_FINDING),
-        pl.lit(NEW_PATIENTS).alias("question"),
+        pl.lit(NEW_PATIENTS if len(aucs.seeds) == 1 else NEW_PATIENTS_OF_SEVERAL).alias("question"),
         pl.col("images", "positives", "positive_patients", *_INTERVAL_COLUMNS[:-1]),
         pl.coalesce("absence", "reason").alias("reason"),
     )
@@ -110,12 +117,12 @@ GROUP_FINDING = ("group", "finding")
 _INTERVAL_COLUMNS = ("auc", "std_error", "lower", "upper", "inflation", "findings_counted", "reason")
 
 
-def _interval(estimate: AucEstimate, *, is_mean: bool) -> dict[str, Any]:
+def _interval(estimate: AucEstimate, aucs: GroupedAucs, *, is_mean: bool) -> dict[str, Any]:
     """An estimate as a row; what is not known is null."""
     values = (estimate.estimate, estimate.std_error, estimate.lower, estimate.upper, estimate.inflation)
     return {
         **{name: known(value) for name, value in zip(_INTERVAL_COLUMNS, values, strict=False)},
-        "findings_counted": estimate.n_columns if is_mean else None,
+        "findings_counted": estimate.n_columns // len(aucs.seeds) if is_mean else None,
         "reason": estimate.reason,
     }
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import polars as pl
 
-from cxrbench.evaluate.discrimination import MEAN, NEW_PATIENTS, GroupedAucs, known
+from cxrbench.evaluate.discrimination import MEAN, NEW_PATIENTS, NEW_PATIENTS_OF_SEVERAL, GroupedAucs, known
 from cxrbench.evaluate.groups import ALL, group_rows
-from cxrbench.evaluate.reading import HeldOut, Scores
+from cxrbench.evaluate.reading import HeldOut
 from cxrbench.stats.clustered import auc_difference
 
 GAP_SCHEMA = {
@@ -34,20 +34,20 @@ GAP_SCHEMA = {
 }
 
 
-def gap_table(truth: HeldOut, run: Scores, aucs: GroupedAucs, pairs: Sequence[tuple[str, str]]) -> pl.DataFrame:
+def gap_table(truth: HeldOut, approach: str, aucs: GroupedAucs, pairs: Sequence[tuple[str, str]]) -> pl.DataFrame:
     """AUC in one group less the AUC in another, on new patients, for the pairs that have images.
 
     Both sides of a mean are over the findings that both groups have; patients may be in both groups.
     """
     there = set(aucs.groups)
-    head = {"approach": run.run.approach, "split": truth.split, "kind": truth.kind, "seed": run.run.seed}
+    head = {"approach": approach, "split": truth.split, "kind": truth.kind, "seed": aucs.seed}
     rows = [
         {
             **head,
             "finding": finding,
             "group_a": one,
             "group_b": other,
-            "question": NEW_PATIENTS,
+            "question": NEW_PATIENTS if len(aucs.seeds) == 1 else NEW_PATIENTS_OF_SEVERAL,
             **_gap(aucs, one, other, finding),
         }
         for one, other in pairs
@@ -81,6 +81,6 @@ def _gap(aucs: GroupedAucs, one: str, other: str, finding: str) -> dict[str, Any
         "upper": known(gap.upper),
         "p_value": known(gap.p_value),
         "smallest_detectable": known(gap.smallest_detectable),
-        "findings_counted": gap.n_columns if finding == MEAN else None,
+        "findings_counted": gap.n_columns // len(aucs.seeds) if finding == MEAN else None,
         "reason": gap.reason,
     }

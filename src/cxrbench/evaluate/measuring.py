@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,7 @@ def measure_split(
         "curves": curves.roc_table(own.test, own.scores),
         "paired": comparison.paired_comparisons(own.test, own.scores if is_alone else []),
         "ensembles": ensembles.ensemble_table(own.test, own.scores),
+        **_over_seeds(shared, own.scores if is_alone else []),
     }
     separately = {key: pl.concat(one.tables[key] for one in by_run) for key in by_run[0].tables}
     calibrations = {
@@ -82,6 +84,23 @@ class Shared:
     resamples: Resamples | None
 
 
+def _over_seeds(shared: Shared, scores: Sequence[Scores]) -> Tables:
+    """AUCs and gaps of every approach, means over its seeds, with intervals; empty where each has one seed."""
+    tables = {
+        "auc_seeds": pl.DataFrame(schema=discrimination.AUC_SCHEMA),
+        "gaps_seeds": pl.DataFrame(schema=gaps.GAP_SCHEMA),
+    }
+    if len({one.run.approach for one in scores}) == len(scores):
+        return tables
+    test, by_approach = shared.own.test, sorted(scores, key=lambda one: one.run)
+    for approach, of_approach in groupby(by_approach, key=lambda one: one.run.approach):
+        seeds = list(of_approach)
+        aucs = discrimination.grouped_aucs(test, seeds, shared.masks)
+        tables["auc_seeds"].extend(discrimination.auc_table(test, approach, aucs, shared.counts))
+        tables["gaps_seeds"].extend(gaps.gap_table(test, approach, aucs, shared.pairs))
+    return tables
+
+
 @dataclass(frozen=True)
 class MeasuredRun:
     """What one run shows."""
@@ -97,7 +116,7 @@ def _measure_run(shared: Shared, run: Scores) -> MeasuredRun:
     own = shared.own
     if run.validation is None:
         raise ValueError(f"{run.run} has no validation scores")
-    aucs = discrimination.grouped_aucs(own.test, run, shared.masks)
+    aucs = discrimination.grouped_aucs(own.test, [run], shared.masks)
     calibrations = fit_calibrations(own.validation, run.validation)
     chances = {
         AS_THEY_ARE: expit(run.logits),
@@ -105,8 +124,8 @@ def _measure_run(shared: Shared, run: Scores) -> MeasuredRun:
     }
     worth = probabilities.run_probabilities(own.test, run.run, chances, shared.resamples)
     tables = {
-        "auc": discrimination.auc_table(own.test, run, aucs, shared.counts),
-        "gaps": gaps.gap_table(own.test, run, aucs, shared.pairs),
+        "auc": discrimination.auc_table(own.test, run.run.approach, aucs, shared.counts),
+        "gaps": gaps.gap_table(own.test, run.run.approach, aucs, shared.pairs),
         "operation": operation.operation_table(own.test, own.validation, run),
         **worth.tables,
     }

@@ -162,12 +162,12 @@ def _tables(
     worth = [run_probabilities(truth, one.run, {AS_THEY_ARE: one.logits}, resamples) for one in scores]
     by_model = [
         {
-            "auc": discrimination.auc_table(truth, one, aucs, counts),
-            "gaps": gaps.gap_table(truth, one, aucs, pairs),
+            "auc": discrimination.auc_table(truth, one.run.approach, aucs, counts),
+            "gaps": gaps.gap_table(truth, one.run.approach, aucs, pairs),
             **own.tables,
         }
         for one, own in zip(scores, worth, strict=True)
-        for aucs in [discrimination.grouped_aucs(truth, one, masks)]
+        for aucs in [discrimination.grouped_aucs(truth, [one], masks)]
     ]
     tables = {key: pl.concat(own[key] for own in by_model) for key in by_model[0]}
     tables |= summary_tables(averaged(own.measures for own in worth))

@@ -10,15 +10,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from cxrbench.evaluate.discrimination import NEW_PATIENTS, known
+from cxrbench.evaluate.discrimination import NEW_PATIENTS, NEW_PATIENTS_OF_SEVERAL, known
 from cxrbench.stats.bootstrap import percentile_interval
 from cxrbench.stats.clustered import MIN_PATIENTS
 
 Replicates = NDArray[np.float32]
 NO_REPLICATES: Replicates = np.zeros(0, np.float32)
 
-NEW_PATIENTS_OF_SPLITS = "these models on new patients"
-"""The question that an interval of a mean over the models of several splits answers."""
 NOT_DRAWN = "patients were not drawn again"
 TOO_FEW = f"fewer than {MIN_PATIENTS} patients with, or without, the finding in a test set"
 
@@ -73,7 +71,7 @@ def _sum(before: Drawn, own: Drawn) -> Drawn:
 
 def interval(mean: Drawn) -> Interval:
     """The percentile interval; replicates in which the measure is not defined do not count."""
-    question = NEW_PATIENTS if mean.number == 1 else NEW_PATIENTS_OF_SPLITS
+    question = NEW_PATIENTS if mean.number == 1 else NEW_PATIENTS_OF_SEVERAL
     if not mean.replicates.size:
         return Interval(known(mean.value), None, None, question, NOT_DRAWN)
     lower, upper = (known(float(end)) for end in percentile_interval(mean.replicates))

@@ -92,7 +92,9 @@ def _measured_tables(measured: Sequence[Measured], splits: Mapping[str, Split]) 
     return {
         "auc.csv": whole["auc"],
         "auc_summary.csv": discrimination.auc_summary(whole["auc"]),
+        "auc_seeds.csv": whole["auc_seeds"],
         "gaps.csv": whole["gaps"],
+        "gaps_seeds.csv": whole["gaps_seeds"],
         "roc.parquet": curves.mean_curves(whole["curves"]),
         "comparison.csv": pl.concat([comparison.resampled_comparisons(several, splits), whole["paired"]]),
         "standing.csv": standing.standing_table(whole["auc"]),

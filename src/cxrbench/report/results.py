@@ -41,8 +41,15 @@ class Results:
 
     @cached_property
     def auc(self) -> pl.DataFrame:
-        """``auc.csv``, all images."""
-        return self.tables.auc.filter(IS_ALL)
+        """``auc.csv``, all images; on one test set with several seeds, the means over these."""
+        table = self.tables.auc_seeds if self.has_intervals and self.seeds > 1 else self.tables.auc
+        return table.filter(IS_ALL)
+
+    @cached_property
+    def gaps(self) -> pl.DataFrame:
+        """``gaps.csv``, mean over the pathologies; on one test set with several seeds, the means over these."""
+        table = self.tables.gaps_seeds if self.has_intervals and self.seeds > 1 else self.tables.gaps
+        return table.filter(IS_MEAN)
 
     @cached_property
     def summary(self) -> pl.DataFrame:
@@ -79,8 +86,13 @@ class Results:
 
     @cached_property
     def has_intervals(self) -> bool:
-        """Whether each AUC is of one model on one test set, so that it has one interval."""
-        return self.splits == 1 and self.tables.auc["seed"].n_unique() == 1
+        """Whether all AUCs are of one test set, so that each has one interval."""
+        return self.splits == 1
+
+    @cached_property
+    def seeds(self) -> int:
+        """Of an approach, at most."""
+        return self.tables.auc["seed"].n_unique()
 
 
 def results_of(study: Study, kind: str, looks: Mapping[str, Look]) -> Results:

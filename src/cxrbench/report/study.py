@@ -23,8 +23,10 @@ class Tables:
     """Result tables; docs/results.md describes their columns."""
 
     auc: pl.DataFrame
+    auc_seeds: pl.DataFrame
     auc_summary: pl.DataFrame
     gaps: pl.DataFrame
+    gaps_seeds: pl.DataFrame
     roc: pl.DataFrame
     comparison: pl.DataFrame
     standing: pl.DataFrame

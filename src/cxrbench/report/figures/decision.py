@@ -34,8 +34,9 @@ def decision_panel(finding: str, benefit: pl.DataFrame, results: Results) -> Dra
         axes = figure.subplots()
         axes.axhline(0, color=FAINT, linewidth=0.8)
         axes.plot(on_all["threshold"], 100 * on_all["act_on_all"], color=FAINT, linewidth=1, linestyle=(0, (1, 2)))
-        ends = (100 * best[end].to_numpy() for end in ("lower", "upper"))
-        axes.fill_between(best["threshold"], *ends, color=results.looks[results.ranked[0]].colour, alpha=0.15, lw=0)
+        low, high = (100 * best[end].to_numpy() for end in ("lower", "upper"))
+        colour = results.looks[results.ranked[0]].colour
+        axes.fill_between(best["threshold"], low, high, color=colour, alpha=0.15, linewidth=0)
         marks = draw_curves(axes, curves, results.looks)
         axes.set(
             xscale="log", xlim=(0.005, 0.5), ylim=(-0.08 * top, 1.1 * top), title=f"{title_of(finding)}: decision curve"

@@ -17,6 +17,8 @@ ONE = (
 def discrimination_section(results: Results) -> Section:
     """How well the approaches tell images with a finding from images without it."""
     caption = ONE if results.has_intervals else SEVERAL
+    if results.has_intervals and results.seeds > 1:
+        caption += f" Means over up to {results.seeds} seeds: models as they are, on new patients."
     if any(look.is_dashed for look in results.looks.values()):
         caption += " Hollow dots: without age, sex and view."
     figure = Figure(mean_auc_figure(results), caption)

@@ -28,9 +28,7 @@ def group_section(results: Results) -> Section | None:
 def _gaps(results: Results) -> list[Block]:
     """The best approach's gaps between groups, on the mean over the pathologies that both groups have."""
     best = results.ranked[0]
-    rows = gaps_of(
-        results.tables.gaps.filter(IS_MEAN), best, enough=results.enough, has_intervals=results.has_intervals
-    )
+    rows = gaps_of(results.gaps, best, enough=results.enough, has_intervals=results.has_intervals)
     if not rows:
         return []
     interval = (

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from cxrbench.report.results import IS_MEAN, Results
+from cxrbench.report.results import Results
 from cxrbench.report.tables.subgroups import THIN
 from cxrbench.report.tables.table import Cell, Row, Table
 from cxrbench.report.words import NOTHING, decimal, group_title, interval, signed
@@ -13,7 +13,7 @@ from cxrbench.report.words import NOTHING, decimal, group_title, interval, signe
 
 def gap_table(results: Results) -> Table:
     """Mean AUC of one group less that of another, for every approach."""
-    gaps = results.tables.gaps.filter(IS_MEAN)
+    gaps = results.gaps
     if results.has_intervals:
         described = "with 95 % intervals for new patients"
         note = "A gap is over the pathologies that both groups have; a patient may be in both."

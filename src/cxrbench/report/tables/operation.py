@@ -19,7 +19,7 @@ def operation_table(results: Results, rule: str) -> Table:
     """Sensitivity, specificity and predictive values on test images, at thresholds chosen on validation images."""
     best = results.ranked[0]
     own = results.tables.operation.filter((pl.col("approach") == best) & (pl.col("rule") == rule))
-    described = "with 95 % intervals for new patients" if results.has_intervals else "mean over the splits"
+    described = "with 95 % intervals for new patients" if _is_one_model(results) else "mean over the models"
     return Table(
         name=f"operation-{rule.replace(' ', '-').replace('-%', '')}-{results.kind}",
         caption=f"{best} at {RULES[rule][1]}: chosen on validation images, judged on test images. "
@@ -40,5 +40,10 @@ def _cell(own: pl.DataFrame, name: str, results: Results) -> Cell:
     if not values.size:
         return Cell(NOTHING, reason=", ".join(own["reason"].drop_nulls().unique().sort()))
     lower, upper = own[f"{name}_lower"][0], own[f"{name}_upper"][0]
-    has_interval = results.has_intervals and lower is not None
+    has_interval = _is_one_model(results) and lower is not None
     return Cell(percent(float(values.mean())), f"{percent(lower)} to {percent(upper)}" if has_interval else "")
+
+
+def _is_one_model(results: Results) -> bool:
+    """Whether thresholds and shares are of one model, and not means over seeds or splits."""
+    return results.splits == results.seeds == 1
