@@ -1,0 +1,109 @@
+"""A DICOM film -> its answer as DICOM objects: report, heat maps, boxes."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+
+from cxrbench.explain.bundled import Explainer
+from cxrbench.explain.maps import Method
+from cxrbench.pacs.capture import SIDE, make_capture, paint
+from cxrbench.pacs.decoding import Decoded, Decoder
+from cxrbench.pacs.equipment import author_of
+from cxrbench.pacs.findings import Told, shown, told
+from cxrbench.pacs.peak import peak_box
+from cxrbench.pacs.presentation import Boxed, make_presentation
+from cxrbench.pacs.report import make_report
+from cxrbench.pacs.source import Source, read_source
+from cxrbench.predict import Predictor
+
+SHOWN = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What one film's answer is as DICOM.
+
+    Attributes:
+        report: Structured report.
+        captures: Secondary captures, one per finding shown.
+        presentation: Boxes of the findings shown; None where there are none, or the film is coloured.
+    """
+
+    report: pydicom.Dataset
+    captures: tuple[pydicom.Dataset, ...]
+    presentation: pydicom.Dataset | None
+
+    @property
+    def all(self) -> tuple[pydicom.Dataset, ...]:
+        """All objects, the report first."""
+        return (self.report, *self.captures, *([self.presentation] if self.presentation else []))
+
+
+class Answerer:
+    """A bundle that answers DICOM films with DICOM objects."""
+
+    def __init__(self, predictor: Predictor, *, most_shown: int = SHOWN, method: Method = "cam") -> None:
+        """Load what heat maps need beside the predictor.
+
+        Args:
+            predictor: The bundle at work.
+            most_shown: Findings over their threshold that get a heat map and a box, at most.
+            method: Of the heat maps.
+        """
+        self.predictor, self.bundle = predictor, predictor.bundle
+        self._author = author_of(self.bundle)
+        self._most_shown, self._method = most_shown, method
+        self._explainer = Explainer(self.bundle)
+        self._decoder = Decoder(self.bundle.store_sizes, side=SIDE)
+
+    def close(self) -> None:
+        """End the process that decodes."""
+        self._decoder.close()
+
+    def answer(self, path: Path) -> Results:
+        """Answer one film.
+
+        Raises:
+            DataError: Not a DICOM file, or it lacks what results must refer to.
+            Unanswerable: Its pixels cannot be read.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydicom's, about values that are copied as they are
+            source = read_source(path)
+            return self.results(source, self._decoder.decode(path))
+
+    def results(self, source: Source, film: Decoded) -> Results:
+        """The results for a film that was decoded before."""
+        answer = self.predictor.predict_prepared([film.prepared])[0]
+        findings = told(self.bundle, answer)
+        maps = self._maps(film, shown(findings, self._most_shown))
+        captures = [
+            make_capture(source, self._author, one, paint(film.preview, heat, one), number=number)
+            for number, (one, heat) in enumerate(maps, start=1)
+        ]
+        boxed = tuple(_boxed(source, one, heat) for one, heat in maps)
+        has_presentation = bool(boxed) and source.is_grey
+        return Results(
+            report=make_report(source, self._author, findings, answer.warnings),
+            captures=tuple(captures),
+            presentation=make_presentation(source, self._author, boxed) if has_presentation else None,
+        )
+
+    def _maps(self, film: Decoded, findings: tuple[Told, ...]) -> list[tuple[Told, NDArray[np.float32]]]:
+        """Findings with their heat maps, as large as the preview; without those for which nothing speaks."""
+        maps = [
+            (one, self._explainer.heat_prepared(film.prepared, one.finding, method=self._method, longest_side=SIDE))
+            for one in findings
+        ]
+        return [(one, heat) for one, heat in maps if heat.max() > 0]
+
+
+def _boxed(source: Source, one: Told, heat: NDArray[np.float32]) -> Boxed:
+    """The peak of a map in the film's own pixels."""
+    down, across = source.image.Rows / heat.shape[0], source.image.Columns / heat.shape[1]
+    x, y, width, height = peak_box(heat)
+    return Boxed(one, (x * across, y * down, width * across, height * down))

@@ -1,0 +1,57 @@
+"""One film's answer, finding by finding, as its results tell it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cxrbench.bundle import Bundle
+from cxrbench.findings import NO_FINDING
+from cxrbench.predict import Answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What is told of one finding.
+
+    Attributes:
+        finding: Its name.
+        probability: 0..1, calibrated if ``is_calibrated``.
+        threshold: From which on it counts as present; None where there is none.
+        is_present: Whether the probability reaches the threshold; None where there is none.
+        percentile: Among the validation part's, 0..100.
+        is_calibrated: Whether the probability is more than the network's own output.
+    """
+
+    finding: str
+    probability: float
+    threshold: float | None
+    is_present: bool | None
+    percentile: float
+    is_calibrated: bool
+
+    @property
+    def words(self) -> str:
+        """The finding as a reader is told it."""
+        return self.finding.replace("_", " ")
+
+
+def told(bundle: Bundle, answer: Answer) -> tuple[Told, ...]:
+    """All findings, in the bundle's order."""
+    return tuple(_told(bundle, answer))
+
+
+def _told(bundle: Bundle, answer: Answer) -> Iterator[Told]:
+    for i, finding in enumerate(bundle.findings):
+        yield Told(
+            finding=finding,
+            probability=float(answer.probabilities[i]),
+            threshold=bundle.record.decisions[finding].threshold,
+            is_present=answer.is_present[i],
+            percentile=float(answer.percentiles[i]),
+            is_calibrated=bundle.is_calibrated(finding),
+        )
+
+
+def shown(findings: tuple[Told, ...], most: int) -> tuple[Told, ...]:
+    """Findings that get a heat map and a box: pathologies over their threshold, at most so many, unusual ones first."""
+    present = [one for one in findings if one.is_present and one.finding != NO_FINDING]
+    return tuple(sorted(present, key=lambda one: -one.percentile)[:most])

@@ -1,0 +1,133 @@
+"""The film that is answered, as its results refer to it."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydicom
+from pydicom.uid import UID
+
+from cxrbench.data.images.dicom import PROBLEMS
+from cxrbench.errors import DataError
+
+IDENTITY = (
+    "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex", "PatientAge",
+    "PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence", "StudyInstanceUID",
+    "StudyDate", "StudyTime", "StudyID", "StudyDescription", "AccessionNumber", "ReferringPhysicianName",
+)  # fmt: skip
+"""Of the patient and study modules; copied as they are, since an archive compares them with those of the film."""
+IMAGE = (
+    "StudyInstanceUID", "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "Rows", "Columns", "BitsStored",
+    "SamplesPerPixel", "PatientOrientation", "PhotometricInterpretation", "PresentationLUTShape",
+    "LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod",
+)  # fmt: skip
+GREY_SCALE = (
+    "RescaleIntercept", "RescaleSlope", "RescaleType", "ModalityLUTSequence", "WindowCenter", "WindowWidth",
+    "WindowCenterWidthExplanation", "VOILUTFunction", "VOILUTSequence",
+)  # fmt: skip
+WINDOW, RESCALE = ("WindowCenter", "WindowWidth"), ("RescaleIntercept", "RescaleSlope")
+REQUIRED = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "Rows", "Columns")
+TYPE_2 = (
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
+    "AccessionNumber", "ReferringPhysicianName",
+)  # fmt: skip
+"""Elements that every result has, even where they are empty."""
+DIRECTIONS = frozenset("ALRPHF")
+UTF_8 = "ISO_IR 192"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What results refer to, and what they copy.
+
+    Attributes:
+        image: Elements of ``IMAGE`` and ``GREY_SCALE``; patient and study are empty, so that no library's warning
+            can quote them.
+        identity: Elements of ``IDENTITY``.
+    """
+
+    image: pydicom.Dataset
+    identity: pydicom.Dataset
+
+    @property
+    def uid(self) -> UID:
+        """SOP Instance UID of the film."""
+        return UID(self.image.SOPInstanceUID)
+
+    @property
+    def is_grey(self) -> bool:
+        """Whether the film's pixels are grey values, which a grey-scale presentation state can show."""
+        return int(self.image.get("SamplesPerPixel") or 1) == 1
+
+    @property
+    def is_inverted(self) -> bool:
+        """Whether low values are bright, as ``data/images/dicom`` shows the film."""
+        photometric, shape = (
+            str(self.image.get(name)) for name in ("PhotometricInterpretation", "PresentationLUTShape")
+        )
+        return photometric == "MONOCHROME1" or shape == "INVERSE"
+
+    def identify(self, result: pydicom.Dataset) -> None:
+        """Give a result the film's patient and study."""
+        # UTF-8 holds names of any script, whatever the film's character set is.
+        result.SpecificCharacterSet = UTF_8
+        for element in self.identity:
+            result[element.tag] = element
+
+
+def read_source(path: Path) -> Source:
+    """The header of a DICOM film.
+
+    Raises:
+        DataError: Not a DICOM file, or it lacks what results must refer to.
+    """
+    try:
+        return source_of(pydicom.dcmread(io.BytesIO(path.read_bytes()), stop_before_pixels=True))
+    except PROBLEMS as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: results need a DICOM film to refer to ({reason})") from None
+
+
+def source_of(dataset: pydicom.Dataset) -> Source:
+    """What results need of a data set.
+
+    Raises:
+        ValueError: An element that they must refer to is absent or empty.
+    """
+    if lacking := [name for name in REQUIRED if not dataset.get(name)]:
+        raise ValueError(f"it lacks {', '.join(lacking)}")
+    image, identity = _chosen(dataset, (*IMAGE, *GREY_SCALE)), _chosen(dataset, IDENTITY)
+    for name in TYPE_2:
+        setattr(image, name, "")
+        if name not in identity:
+            setattr(identity, name, "")
+    _tidy(image)
+    return Source(image, identity)
+
+
+def _tidy(image: pydicom.Dataset) -> None:
+    """Leave what contradicts itself as ``data/images/dicom`` reads it: a VOI LUT before a window, a whole window."""
+    if not is_orientation(image.get("PatientOrientation")):
+        image.PatientOrientation = []
+    is_whole = all(image.get(name) is not None for name in WINDOW)
+    if "VOILUTSequence" in image or not is_whole:
+        for name in (*WINDOW, "WindowCenterWidthExplanation", "VOILUTFunction"):
+            if name in image:
+                delattr(image, name)
+    image.SamplesPerPixel = image.get("SamplesPerPixel") or 1
+    if all(image.get(name) is not None for name in RESCALE):
+        image.RescaleType = image.get("RescaleType") or "US"  # unspecified
+
+
+def is_orientation(value: object) -> bool:
+    """Whether a Patient Orientation is two directions of a person, as L and F."""
+    pair = list(value) if isinstance(value, pydicom.multival.MultiValue) else []
+    return len(pair) == 2 and all(one and set(str(one)) <= DIRECTIONS for one in pair)
+
+
+def _chosen(dataset: pydicom.Dataset, names: tuple[str, ...]) -> pydicom.Dataset:
+    chosen = pydicom.Dataset()
+    for name in names:
+        if name in dataset:
+            chosen[name] = dataset[name]  # decoded here, with the film's own character set
+    return chosen
