@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
 from cxrbench import runs
@@ -13,6 +14,7 @@ from cxrbench.errors import DataError
 from cxrbench.evaluate.power import Assumptions, power
 from cxrbench.evaluate.predictions import compare_files, evaluate_files
 from cxrbench.findings import NIH
+from cxrbench.report.predictions import write_predictions_report
 from cxrbench.runs import RunName
 from fake_study import fake_table, write_fake_study
 
@@ -297,3 +299,27 @@ def test_probabilities_have_intervals_by_patient_bootstrap(table, labels, good, 
     assert again.tables["probability_summary"].equals(result.tables["probability_summary"])
     other = evaluate_files(good, labels, tmp_path / "results", replicates=300, seed=1)
     assert not other.tables["probability_summary"].equals(result.tables["probability_summary"])
+
+
+@pytest.mark.parametrize("way", ["probability", "rank"])
+def test_all_models_as_one(table, labels, good, poor, tmp_path, way):
+    result = compare_files([good, poor], labels, tmp_path / "out", ensemble=way, replicates=50)
+    name = f"ensemble ({way})"
+    files = [frame.sort("Image Index") for frame in (pl.read_csv(good), pl.read_parquet(poor))]
+    columns = [file["Infiltration"].to_numpy() for file in files]
+    mean = np.mean([rankdata(column) if way == "rank" else column for column in columns], axis=0)
+    truth = table.sort("image_id")["Infiltration"].to_numpy()
+    measured = result.tables["auc"].filter(approach=name, group="all", finding="Infiltration").row(0, named=True)
+    assert measured["auc"] == pytest.approx(roc_auc_score(truth, mean))
+    assert measured["lower"] < measured["auc"] < measured["upper"]
+    assert {"approach_a": name, "approach_b": "good"} in result.tables["comparison"].select(
+        "approach_a", "approach_b"
+    ).to_dicts()
+    assert (name in set(result.tables["probabilities"]["approach"])) is (way == "probability")  # a rank is none
+    write_predictions_report(result)
+    assert name in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+
+
+def test_an_unknown_ensemble(labels, good, poor, tmp_path):
+    with pytest.raises(DataError, match="unknown ensemble 'median'; valid: probability, rank"):
+        compare_files([good, poor], labels, tmp_path / "out", ensemble="median")

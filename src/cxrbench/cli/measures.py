@@ -38,13 +38,26 @@ def compare(
     table_format: Format = None,
     trained_on: TrainedOn = None,
     adjust: Annotated[str, typer.Option(help="How p-values allow for their number: holm, bh or max-t.")] = "holm",
+    ensemble: Annotated[
+        str | None, typer.Option(help="Also all models as one: the mean of their probability, or of their rank.")
+    ] = None,
 ) -> None:
     """Compare models pair by pair on the images that all of them have, patients kept together."""
     if len(predictions) < 2:
         raise DataError(f"{predictions[0]}: one file; `compare` needs two or more, `evaluate` measures one")
     from cxrbench.evaluate.predictions import compare_files
 
-    _show(compare_files(predictions, labels, out, table_format=table_format, trained_on=trained_on, adjustment=adjust))
+    _show(
+        compare_files(
+            predictions,
+            labels,
+            out,
+            table_format=table_format,
+            trained_on=trained_on,
+            adjustment=adjust,
+            ensemble=ensemble,
+        )
+    )
 
 
 def power(

@@ -33,6 +33,8 @@ class Evaluation:
     """By name, as written."""
     adjustment: str
     """How p-values allow for their number."""
+    ensemble: str | None = None
+    """What the ensemble of all models averages, where one was asked for."""
 
 
 def require_ours(out: Path) -> None:
@@ -66,6 +68,7 @@ def write_evaluation(result: Evaluation, labels: Path) -> None:
         "patients": result.patients,
         "findings": list(result.findings),
         "adjustment": result.adjustment,
+        "ensemble": result.ensemble,
         "models": {
             name: {"matched": matched, "ignored": list(result.ignored[name]), "images_dropped": result.dropped[name]}
             for name, matched in result.matched.items()

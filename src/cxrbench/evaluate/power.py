@@ -84,8 +84,7 @@ def power(
     rng = np.random.default_rng(seed)
     drawn = [_simulated(truth, assumptions, rng) for _ in range(assumptions.replicates)]
     rows = [
-        {"finding": name, "images": truth.images.height, **_row([one[name] for one in drawn], difference)}
-        for name in drawn[0]
+        {"finding": name, **_counts(truth, name), **_row([one[name] for one in drawn], difference)} for name in drawn[0]
     ]
     return pl.DataFrame(rows, schema=POWER_SCHEMA)
 
@@ -141,6 +140,18 @@ def _codes(patients: np.ndarray) -> tuple[int, np.ndarray]:
     return len(names), code.reshape(-1)
 
 
+def _counts(truth: HeldOut, finding: str) -> dict[str, int]:
+    """Images whose label is stated, those with the finding, and their patients; of the mean, all images."""
+    if finding == MEAN:
+        return {"images": truth.images.height}
+    labels = truth.labels[:, truth.findings.index(finding)]
+    return {
+        "images": int((labels != NOT_STATED).sum()),
+        "positives": int((labels == 1).sum()),
+        "positive_patients": len(np.unique(truth.codes[labels == 1])),
+    }
+
+
 def _row(drawn: Sequence[AucDifference], difference: float) -> dict[str, Any]:
     """One finding, averaged over the simulations."""
     first = drawn[0]
@@ -148,9 +159,6 @@ def _row(drawn: Sequence[AucDifference], difference: float) -> dict[str, Any]:
         float(np.mean([getattr(one, name) for one in drawn])) for name in ("std_error", "df", "smallest_detectable")
     )
     return {
-        # A mean has no positives of its own.
-        "positives": first.positives if first.n_columns == 1 else None,
-        "positive_patients": first.positive_patients if first.n_columns == 1 else None,
         "std_error": known(std_error),
         "smallest_detectable": known(smallest),
         "power": None if np.isnan(std_error) else _power(difference / std_error, df),

@@ -1,8 +1,9 @@
 """Evaluating and comparing files of predictions, of any model of anyone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from cxrbench import findings as vocabulary
@@ -28,7 +29,16 @@ from cxrbench.evaluate.truth import (
 )
 from cxrbench.runs import RunName
 from cxrbench.stats.bootstrap import Resamples, resample_patients
+from cxrbench.stats.ensembles import mean_rank
 
+PROBABILITY, RANK = "probability", "rank"
+WAYS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "probability": lambda members: np.asarray(members.mean(axis=0)),
+    RANK: mean_rank,
+}
+"""What an ensemble averages -> mean over members (M, N, L) of probabilities."""
+RANK_ENSEMBLE = f"ensemble ({RANK})"
+"""A model whose scores are no probabilities."""
 REPLICATES = 2000
 """Of the patient bootstrap."""
 
@@ -80,6 +90,7 @@ def compare_files(  # noqa: PLR0913 - the options of one command
     trained_on: Path | None = None,
     findings: Sequence[str] = vocabulary.NIH,
     adjustment: str = comparison.HOLM,
+    ensemble: str | None = None,
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> Evaluation:
@@ -94,14 +105,19 @@ def compare_files(  # noqa: PLR0913 - the options of one command
         findings: Vocabulary of a label file; a ``table.parquet`` has its own.
         adjustment: How p-values allow for the number of comparisons: ``holm``, ``bh`` (Benjamini and Hochberg) or
             ``max-t`` (from the joint covariance).
+        ensemble: Also measure all of them as one model: the mean of their ``probability`` or of their ``rank`` within
+            these images. So are seeds, approaches, or re-samples with the same test part put together.
         replicates: Of the patient bootstrap for measures of the probabilities; 0 for no intervals of these.
         seed: Of the patient bootstrap.
 
     Raises:
-        DataError: As for ``evaluate_files``; or the models share no image or no finding, or the adjustment is unknown.
+        DataError: As for ``evaluate_files``; or the models share no image or no finding, or the adjustment or
+            the ensemble is unknown.
     """
     if adjustment not in (valid := (*comparison.ADJUSTMENTS, comparison.MAX_T)):
         raise DataError(f"unknown adjustment {adjustment!r}; valid: {', '.join(valid)}")
+    if ensemble is not None and ensemble not in WAYS:
+        raise DataError(f"unknown ensemble {ensemble!r}; valid: {', '.join(WAYS)}")
     require_ours(out)
     if twice := [path for path in predictions if [other.resolve() for other in predictions].count(path.resolve()) > 1]:
         raise DataError(f"{twice[0]} is given twice; a model is compared with others")
@@ -113,6 +129,8 @@ def compare_files(  # noqa: PLR0913 - the options of one command
         require_untrained(truth, truth_file, trained_on)
     resamples = resample_patients(truth.codes, replicates=replicates, seed=seed) if replicates else None
     in_order = [_in_order(frame, name, truth) for name, frame in scores.items()]
+    if ensemble is not None:
+        in_order.append(_as_one(in_order, ensemble))
     result = Evaluation(
         folder=out,
         matched={name: model.matched for name, model in models.items()},
@@ -123,6 +141,7 @@ def compare_files(  # noqa: PLR0913 - the options of one command
         findings=truth.findings,
         tables=_tables(truth, in_order, resamples, adjustment),
         adjustment=adjustment,
+        ensemble=ensemble,
     )
     write_evaluation(result, labels)
     return result
@@ -152,6 +171,12 @@ def _in_order(frame: pl.DataFrame, name: str, truth: HeldOut) -> Scores:
     return Scores(RunName(name, GIVEN, 0), rows.select(truth.findings).to_numpy())
 
 
+def _as_one(scores: Sequence[Scores], way: str) -> Scores:
+    """All models as one."""
+    members = np.stack([one.logits for one in scores])
+    return Scores(RunName(f"ensemble ({way})", GIVEN, 0), WAYS[way](members))
+
+
 def _tables(
     truth: HeldOut, scores: Sequence[Scores], resamples: Resamples | None, adjustment: str
 ) -> dict[str, pl.DataFrame]:
@@ -159,17 +184,21 @@ def _tables(
     masks = group_rows(truth.images)
     counts = discrimination.count_table(truth, masks)
     pairs = group_pairs(truth.images)
-    worth = [run_probabilities(truth, one.run, {AS_THEY_ARE: one.logits}, resamples) for one in scores]
+    worth = [
+        run_probabilities(truth, one.run, {AS_THEY_ARE: one.logits}, resamples)
+        for one in scores
+        if one.run.approach != RANK_ENSEMBLE
+    ]
     by_model = [
         {
             "auc": discrimination.auc_table(truth, one.run.approach, aucs, counts),
             "gaps": gaps.gap_table(truth, one.run.approach, aucs, pairs),
-            **own.tables,
         }
-        for one, own in zip(scores, worth, strict=True)
+        for one in scores
         for aucs in [discrimination.grouped_aucs(truth, [one], masks)]
     ]
     tables = {key: pl.concat(own[key] for own in by_model) for key in by_model[0]}
+    tables |= {key: pl.concat(own.tables[key] for own in worth) for key in worth[0].tables}
     tables |= summary_tables(averaged(own.measures for own in worth))
     tables["auc_summary"] = discrimination.auc_summary(tables["auc"])
     tables["roc"] = curves.mean_curves(curves.roc_table(truth, scores))

@@ -47,7 +47,7 @@ def write_predictions_report(result: Evaluation) -> None:
 
 def _results(result: Evaluation) -> Results:
     """The tables as those of one split; what only a study has is empty."""
-    names = tuple(result.matched)
+    names = tuple(result.tables["auc"]["approach"].unique(maintain_order=True))
     absent = {field.name: pl.DataFrame() for field in fields(Tables)}
     nothing_compared = {"comparison": pl.DataFrame(schema=COMPARISON_SCHEMA)}
     known = {name: table for name, table in result.tables.items() if name in absent}
