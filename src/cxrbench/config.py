@@ -2,12 +2,12 @@
 
 from importlib import resources
 from importlib.resources.abc import Traversable
-from math import isclose
+from math import ceil, isclose
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from cxrbench.errors import ConfigError
 from cxrbench.files import digest_json
@@ -217,6 +217,34 @@ class ClusterSettings(Settings):
         return self
 
 
+class ComputeSettings(Settings):
+    """How the arithmetic of runs is done; no part of a run's identity, as it changes nothing beyond noise.
+
+    ``auto`` is resolved by the machine that makes the run, which records what it chose (docs/speed.md).
+    """
+
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="of training; predictions are always fp32")
+    compile: Literal["auto", "on", "off"] = Field("auto", description="torch.compile; on small batches CUDA graphs too")
+    channels_last: Literal["auto", "on", "off"] = Field("auto", description="channels beside each other in memory")
+    devices: int = Field(1, ge=1, description="GPUs that share each batch, batch norm taken over all of them")
+    device_batch: int | None = Field(
+        None, ge=2, description="images at a time on one device, gradients added up to the batch; null: all at once"
+    )
+    gpu_share: float = Field(1.0, gt=0, le=1, description="of a GPU's memory, for runs that share it")
+
+    @field_validator("compile", "channels_last", mode="before")
+    @classmethod
+    def _yaml_reads_on_and_off_as_booleans(cls, value: Any) -> Any:
+        return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
+    def accumulate(self, batch_size: int) -> int:
+        """Parts that a batch is worked through in, one after the other, its gradients added up."""
+        return 1 if self.device_batch is None else ceil(batch_size / (self.devices * self.device_batch))
+
+
+AS_FITS_THE_MACHINE = ComputeSettings()
+
+
 class StudySettings(Settings):
     """Approaches x splits of one archive."""
 
@@ -236,6 +264,7 @@ class StudySettings(Settings):
         None, ge=1, description="runs at a time; null: one, and on a cluster as many as it has room for"
     )
     cluster: ClusterSettings = ClusterSettings()
+    compute: ComputeSettings = ComputeSettings()
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:

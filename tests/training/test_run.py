@@ -7,11 +7,13 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from safetensors.torch import load_file
+from sklearn.metrics import roc_auc_score
 
-from cxrbench.config import StudySettings
+from cxrbench.config import ComputeSettings, StudySettings
 from cxrbench.errors import TrainingError
 from cxrbench.models.classifier import Classifier
-from cxrbench.runs import CONFIG_FILE, HISTORY_FILE, WEIGHTS_FILE, predictions_file
+from cxrbench.runs import CONFIG_FILE, ENVIRONMENT_FILE, HISTORY_FILE, WEIGHTS_FILE, predictions_file
 from cxrbench.study import make_plan, prepare_study
 from cxrbench.training import RunConfig, fit_run
 from cxrbench.training.fit import STATE_FILE
@@ -198,3 +200,20 @@ def test_a_part_without_images_is_named(config, materials, tmp_path):
     empty = split.__class__(**{**vars(split), "patients": {**split.patients, "val": ()}})
     with pytest.raises(TrainingError, match=r"'resample-1' is too small .* val 0"):
         fit_run(config, tmp_path, table=materials.table, store=materials.store, split=empty, weights=None)
+
+
+def test_precision_and_memory_order_change_nothing_beyond_noise(undisturbed, config, materials, tmp_path, monkeypatch):
+    monkeypatch.setattr("cxrbench.training.compute.processor_flags", lambda: frozenset({"avx512_bf16"}))
+    settings = ComputeSettings(precision="bf16", channels_last="off")
+    other = fit(config, tmp_path / "bf16", materials, compute=settings)
+    said = json.loads((other / ENVIRONMENT_FILE).read_text())["compute"]
+    assert (said["precision"], said["channels_last"], said["accumulate"]) == ("bf16", False, 1)
+    kept = load_file(other / WEIGHTS_FILE)
+    assert {value.dtype for value in kept.values()} == {torch.float32, torch.int64}
+    table = materials.table
+    truth = pl.read_parquet(other / predictions_file("test")).select("image_id").join(table, on="image_id", how="left")
+    present = truth["Effusion"].to_numpy() == 1
+    column = materials.findings.index("Effusion")
+    aucs = [roc_auc_score(present, logits(folder)[:, column]) for folder in (undisturbed, other)]
+    assert not np.array_equal(logits(other), logits(undisturbed))
+    assert aucs[0] == pytest.approx(aucs[1], abs=0.03)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from cxrbench.config import Settings, StudySettings, load_approach, load_study, parse_settings
+from cxrbench.config import ComputeSettings, Settings, StudySettings, load_approach, load_study, parse_settings
 from cxrbench.errors import StudyError
 from cxrbench.files import partial_of, write_json
 from cxrbench.runs import FAILURE_FILE, STUDY_FILE, RunName
@@ -25,6 +25,7 @@ class _PlannedRun(Settings):
     config: RunConfig
     store: str
     weights: str | None
+    compute: ComputeSettings = ComputeSettings()
 
 
 class _PlanFile(Settings):
@@ -91,6 +92,7 @@ def write_plan(tasks: Sequence[RunTask], study: Path) -> None:
             config=task.config,
             store=_inside(task.store, study),
             weights=None if task.weights is None else _inside(task.weights, study),
+            compute=task.compute,
         )
         for task in tasks
     )
@@ -115,7 +117,7 @@ def read_task(study: Path, name: RunName) -> RunTask:
         raise StudyError(f"{study / PLAN_FILE}: no run {name}; it has: {known or 'none'}")
     run = planned[name]
     weights = None if run.weights is None else study / run.weights
-    return RunTask(name, run.config, study, study / run.store, weights)
+    return RunTask(name, run.config, study, study / run.store, weights, run.compute)
 
 
 def commands(names: Sequence[RunName], study: Path) -> list[str]:

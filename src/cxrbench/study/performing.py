@@ -66,6 +66,7 @@ def _fit(task: RunTask, attempt: Attempt, report: ReportStep) -> None:
         store=open_store(task.store),
         split=split,
         weights=None if task.weights is None else load_file(task.weights),
+        compute=task.compute,
         report=attempt.watched(report),
     )
 

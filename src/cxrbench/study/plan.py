@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
-from cxrbench.config import Approach
+from cxrbench.config import AS_FITS_THE_MACHINE, Approach, ComputeSettings
 from cxrbench.errors import StudyError
 from cxrbench.runs import CONFIG_FILE, ENVIRONMENT_FILE, RunName
 from cxrbench.splits import Split
 from cxrbench.study.preparation import Materials
-from cxrbench.training import RunConfig
+from cxrbench.training import RunConfig, norm_batch
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class RunTask:
     study: Path
     store: Path
     weights: Path | None
+    compute: ComputeSettings = AS_FITS_THE_MACHINE
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,10 @@ def _task(materials: Materials, approach: Approach, split: Split, seed: int) -> 
         table_digest=materials.table_digest,
         seed=seed,
         findings=materials.findings,
+        norm_batch=norm_batch(materials.compute, approach),
     )
     name = RunName(approach.name, split.name, seed)
-    return RunTask(name, config, materials.study, materials.store.folder, path)
+    return RunTask(name, config, materials.study, materials.store.folder, path, materials.compute)
 
 
 def _is_done(task: RunTask) -> bool:

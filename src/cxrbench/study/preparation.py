@@ -13,7 +13,16 @@ import polars as pl
 from safetensors.torch import save_file
 
 from cxrbench import __version__
-from cxrbench.config import Approach, Profile, SplitPlan, StudySettings, load_approach, load_profile
+from cxrbench.config import (
+    AS_FITS_THE_MACHINE,
+    Approach,
+    ComputeSettings,
+    Profile,
+    SplitPlan,
+    StudySettings,
+    load_approach,
+    load_profile,
+)
 from cxrbench.data.store import Store, prepare_store
 from cxrbench.data.tables import Archive, read_archive, read_format, require_complete
 from cxrbench.environment import usable_cores
@@ -49,6 +58,7 @@ class Materials:
     """What the user should know about the archive, in words."""
     weights: dict[str, tuple[Path, WeightsRecord]]
     """By approach: the file of its pre-trained weights and where they came from."""
+    compute: ComputeSettings = AS_FITS_THE_MACHINE
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -109,6 +119,7 @@ def prepare_study(settings: StudySettings, *, track: Track = silent) -> Material
         splits=splits,
         notes=_notes(archive, store),
         weights=weights,
+        compute=settings.compute,
     )
 
 

@@ -20,6 +20,7 @@ from cxrbench.errors import TrainingError
 from cxrbench.files import atomic_file
 from cxrbench.models.classifier import Classifier, masked_loss
 from cxrbench.runs import WEIGHTS_FILE
+from cxrbench.training.compute import Compute
 from cxrbench.training.identity import RunConfig
 from cxrbench.training.inference import EVALUATION_BATCH
 from cxrbench.training.state import FitState
@@ -35,23 +36,31 @@ class Fit(lightning.LightningModule):
     """The paper's recipe: Adam, mean cross-entropy, the rate halved when the validation loss stops falling."""
 
     def __init__(
-        self, classifier: Classifier, config: RunConfig, *, training: Part, validation: Part, folder: Path
+        self,
+        classifier: Classifier,
+        config: RunConfig,
+        *,
+        training: Part,
+        validation: Part,
+        folder: Path,
+        compute: Compute,
     ) -> None:
         super().__init__()
-        self.classifier = classifier
+        self.classifier = classifier.to(memory_format=compute.memory_format)
         self.config = config
+        self.compute = compute
         self.training_part = training
         self.validation_part = validation
         self.folder = folder
         self.state = FitState()
         trained = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
-        self.adam = torch.optim.Adam(trained, lr=self.recipe.learning_rate, betas=self.recipe.betas)
+        self.adam = torch.optim.Adam(trained, lr=self.recipe.learning_rate, betas=self.recipe.betas, fused=True)
         self.plateau = ReduceLROnPlateau(
             self.adam, factor=0.5, patience=self.recipe.halve_after - 1, threshold=0.0, eps=0.0
         )
         self._pending: list[Tensor] = []  # losses of batches not yet looked at
         self._train_losses: list[float] = []
-        self._val_sum = self._val_count = 0.0
+        self._val_sums = torch.zeros(2, dtype=torch.float64)  # of losses, of stated labels; on the device
         self._started = 0.0
 
     @property
@@ -62,6 +71,10 @@ class Fit(lightning.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Adam; the schedule is stepped by hand after each validation."""
         return self.adam
+
+    def on_train_start(self) -> None:
+        """Have the optimiser's state where the parameters are now: Lightning leaves the count of steps behind."""
+        self.adam.load_state_dict(self.adam.state_dict())
 
     def train_dataloader(self) -> TrainingBatches:
         """The batches of the epoch to come."""
@@ -81,7 +94,6 @@ class Fit(lightning.LightningModule):
         """Start the epoch's clock and sums."""
         self._started = time.perf_counter()
         self._train_losses = []
-        self._val_sum = self._val_count = 0.0
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], number: int) -> Tensor:
         """Loss of one batch."""
@@ -109,20 +121,22 @@ class Fit(lightning.LightningModule):
         return float(self.adam.param_groups[0]["lr"])
 
     def on_validation_epoch_start(self) -> None:
-        """See that no training loss went unlooked at."""
+        """See that no training loss went unlooked at, and start the sums."""
+        self._val_sums = torch.zeros(2, dtype=torch.float64, device=self.device)
         if self._pending:
             self._look_at_losses(last=len(self._train_losses) + len(self._pending) - 1)
 
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], _number: int) -> None:
         """Add a batch to the validation loss, weighted by its stated labels."""
         film, features, targets = batch
-        stated = float((~targets.isnan()).sum())
-        self._val_sum += float(masked_loss(self.classifier(film, features), targets)) * stated
-        self._val_count += stated
+        stated = (~targets.isnan()).sum()
+        loss = masked_loss(self.classifier(film, features), targets)
+        self._val_sums += torch.stack([loss * stated, stated])
 
     def on_validation_epoch_end(self) -> None:
         """Judge the epoch, halve the rate when it is time, and put everything on disk."""
-        val_loss = self._val_sum / max(self._val_count, 1.0)
+        total, stated = self._val_sums.tolist()
+        val_loss = total / max(stated, 1.0)
         if not math.isfinite(val_loss):
             raise TrainingError(f"validation loss is {val_loss:g} after epoch {self.state.epochs_done}")
         is_best = self.state.add(

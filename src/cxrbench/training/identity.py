@@ -1,6 +1,11 @@
 """What makes a run the run it is: equal hashes, equal runs."""
 
-from cxrbench.config import Approach, Settings, settings_hash
+from math import ceil
+
+from pydantic import Field
+
+from cxrbench.config import Approach, ComputeSettings, Settings
+from cxrbench.files import digest_json
 
 
 class WeightsRecord(Settings):
@@ -23,8 +28,23 @@ class RunConfig(Settings):
     table_digest: str
     seed: int
     findings: tuple[str, ...]
+    norm_batch: int | None = Field(None, description="images that batch norm is taken over; null: the batch")
 
     @property
     def hash(self) -> str:
-        """SHA-256 (hex) over all fields."""
-        return settings_hash(self)
+        """SHA-256 (hex) over all fields, defaults too: a run is not reused after a default changes."""
+        fields = self.model_dump(mode="json")
+        # Came later; null is what runs did before, so that an unfinished study goes on with a newer version.
+        if fields["norm_batch"] is None:
+            del fields["norm_batch"]
+        return digest_json(fields)
+
+
+def norm_batch(compute: ComputeSettings, approach: Approach) -> int | None:
+    """Images that batch norm is taken over where it is not the batch.
+
+    The one thing of ``compute`` that changes a run. Devices do not count: batch norm is taken over all of them.
+    """
+    batch = approach.recipe.batch_size
+    has_own_statistics = approach.backbone.trained == "all" and compute.accumulate(batch) > 1
+    return ceil(batch / compute.accumulate(batch)) if has_own_statistics else None

@@ -12,15 +12,17 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from cxrbench.config import AS_FITS_THE_MACHINE, ComputeSettings
 from cxrbench.data.delivery import Part
 from cxrbench.data.features import FeatureScaling
 from cxrbench.data.store import Store
 from cxrbench.environment import describe_environment
 from cxrbench.errors import TrainingError
 from cxrbench.files import atomic_file, write_json
-from cxrbench.models.classifier import build_classifier
+from cxrbench.models.classifier import Classifier, build_classifier
 from cxrbench.runs import CONFIG_FILE, ENVIRONMENT_FILE, HISTORY_FILE, PARTS, WEIGHTS_FILE, predictions_file
 from cxrbench.splits import Split
+from cxrbench.training.compute import Compute, keep_memory_mapped, resolve
 from cxrbench.training.fit import STATE_FILE, Fit
 from cxrbench.training.identity import RunConfig
 from cxrbench.training.inference import predict, write_predictions
@@ -50,6 +52,7 @@ def fit_run(
     store: Store,
     split: Split,
     weights: dict[str, Tensor] | None,
+    compute: ComputeSettings = AS_FITS_THE_MACHINE,
     report: ReportStep = ignore_steps,
 ) -> None:
     """Train, keep the epoch of the lowest validation loss, and write the run's files into ``folder``.
@@ -61,25 +64,37 @@ def fit_run(
         store: The archive's shrunk images.
         split: Who is in which part.
         weights: Three-channel backbone weights where the approach starts from ImageNet, else None.
+        compute: How the arithmetic is done; what it is resolved to is recorded with the environment.
         report: Called after every batch.
 
     Raises:
-        TrainingError: A loss is not finite or exploded, or a part is too small.
+        TrainingError: A loss is not finite or exploded, a part is too small, or the machine cannot do what
+            ``compute`` asks for.
     """
+    resolved = resolve(compute, config.approach)
+    if resolved.keeps_memory:
+        keep_memory_mapped()
     parts, scaling = make_parts(config, table=table, store=store, split=split)
     if len(parts["train"]) < 2 or not len(parts["val"]):
         sizes = ", ".join(f"{name} {len(part)}" for name, part in parts.items())
         raise TrainingError(f"split {split.name!r} is too small to train on: images {sizes}")
     classifier = build_classifier(config.approach, findings=len(config.findings), seed=config.seed, weights=weights)
-    fit = Fit(classifier, config, training=parts["train"], validation=parts["val"], folder=folder)
+    fit = Fit(classifier, config, training=parts["train"], validation=parts["val"], folder=folder, compute=resolved)
     fit.resume()
     if not fit.state.is_finished(fit.recipe):
         _train(fit, report)
-    classifier.load_state_dict(load_file(folder / WEIGHTS_FILE))
+    kept = _kept(config, folder)
     for name in ("val", "test"):
         ids = table[split.rows(table, name)].select("image_id", "patient_id")
-        write_predictions(folder / predictions_file(name), ids, predict(classifier, parts[name]), config.findings)
+        write_predictions(folder / predictions_file(name), ids, predict(kept, parts[name]), config.findings)
     _write_records(fit, scaling, folder)
+
+
+def _kept(config: RunConfig, folder: Path) -> Classifier:
+    """The network of the epoch that was kept, as built: nothing that training was done with clings to it."""
+    classifier = Classifier(config.approach, findings=len(config.findings))
+    classifier.load_state_dict(load_file(folder / WEIGHTS_FILE))
+    return classifier.to(memory_format=torch.channels_last)
 
 
 def make_parts(
@@ -106,6 +121,8 @@ def make_parts(
 
 
 def _train(fit: Fit, report: ReportStep) -> None:
+    if fit.compute.compile is not None:
+        fit.classifier.compile(mode=fit.compute.compile)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it announces hardware and products
     with warnings.catch_warnings():
         # Lightning advises DataLoader workers; batches come from the store without any.
@@ -113,8 +130,9 @@ def _train(fit: Fit, report: ReportStep) -> None:
         # Lightning 2.6 uses a name that torch 2.15 is about to drop.
         warnings.filterwarnings("ignore", category=FutureWarning, message=".*LeafSpec")
         trainer = lightning.Trainer(
-            accelerator="gpu" if torch.cuda.is_available() else "cpu",
+            accelerator="gpu" if fit.compute.device == "cuda" else "cpu",
             devices=1,
+            precision=fit.compute.lightning_precision,
             max_epochs=fit.recipe.epochs - fit.state.epochs_done,
             deterministic=True,
             logger=False,
@@ -136,9 +154,15 @@ def _write_records(fit: Fit, scaling: FeatureScaling, folder: Path) -> None:
     config = fit.config.model_dump(mode="json") | {"hash": fit.config.hash}
     write_json(folder / CONFIG_FILE, config | {"feature_scaling": scaling.model_dump(mode="json")})
     seconds = sum(epoch["seconds"] for epoch in fit.state.history)
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-    environment = describe_environment(device=device, threads=torch.get_num_threads())
-    write_json(folder / ENVIRONMENT_FILE, environment | {"training_seconds": round(seconds, 3)})
+    environment = describe_environment(device=_device_name(fit.compute), threads=torch.get_num_threads())
+    write_json(
+        folder / ENVIRONMENT_FILE,
+        environment | {"compute": fit.compute.record(), "training_seconds": round(seconds, 3)},
+    )
     with atomic_file(folder / HISTORY_FILE) as scratch:
         pl.DataFrame(fit.state.history).write_csv(scratch)
     (folder / STATE_FILE).unlink(missing_ok=True)
+
+
+def _device_name(compute: Compute) -> str:
+    return torch.cuda.get_device_name() if compute.device == "cuda" else "cpu"
