@@ -3,7 +3,8 @@
     OMP_NUM_THREADS=2 python benchmarks/results_stage.py
 
 Predictions are drawn, not trained; everything from reading them to the last table is timed: once without, once with the
-patient bootstraps of the measures that have no formula for their variance, whose time is the difference. Written to benchmarks/results/results_stage.csv with the hardware and versions it was measured on.
+patient bootstraps of the measures that have no formula for their variance, whose time is the difference. Written to
+benchmarks/results/results_stage.csv with the hardware and versions it was measured on.
 """
 
 import os
