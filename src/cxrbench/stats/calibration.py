@@ -92,6 +92,15 @@ def calibration_error_replicates(
     return np.asarray(np.abs(sums[:, :-1]).sum(axis=1) / sums[:, -1])
 
 
+def centred_calibration_error_replicates(probabilities: ArrayLike, present: ArrayLike, resamples: Resamples) -> Numbers:
+    """Expected calibration error in every replicate, (B,), less what drawing adds on average; none is below 0.
+
+    The error of the sample holds its noise; that of a replicate holds it twice, so that its percentiles lie too high.
+    """
+    drawn = calibration_error_replicates(probabilities, present, resamples)
+    return np.asarray(np.maximum(drawn - (np.nanmean(drawn) - calibration_error(probabilities, present)), 0))
+
+
 def calibration_error_if_perfect(
     probabilities: ArrayLike, present: ArrayLike, patients: ArrayLike, *, bins: int = BINS
 ) -> float:
@@ -152,6 +161,6 @@ MEASURES: Mapping[
     "brier_skill": (brier_skill, brier_skill_replicates),
     "slope": (calibration_slope, calibration_slope_replicates),
     "intercept": (calibration_intercept, calibration_intercept_replicates),
-    "calibration_error": (calibration_error, calibration_error_replicates),
+    "calibration_error": (calibration_error, centred_calibration_error_replicates),
 }
 """What the probabilities of one finding are worth: each measure of probabilities and truth, and its replicates (B,)."""
