@@ -43,7 +43,7 @@ def probability_table(results: Results, way: str) -> Table:
         ),
         note="Brier skill: 0 is no better than the prevalence, 1 perfect. Slope: below 1 they are too extreme. "
         "Intercept: above 0 the finding is commoner than they say. Calibration error: in brackets, what a perfectly "
-        "calibrated model would show on as many images; drawing patients again adds to it, so its interval lies high.",
+        "calibrated model would show on as many images.",
     )
 
 
