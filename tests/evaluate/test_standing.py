@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from cxrbench.evaluate.standing import standing_table
-from cxrbench.report.figures.standing import alike
+from cxrbench.stats.critical_difference import alike
 
 
 def auc(values: dict[tuple[str, str, str, int], float | None]) -> pl.DataFrame:

@@ -26,13 +26,6 @@ def test_incomplete_rows_are_left_out():
     assert (result.n_blocks, result.mean_ranks) == (2, (1.5, 1.5))
 
 
-def test_cliques_join_what_is_too_close_to_call():
-    """Ranks 1, 2, 3, 4 in every row; the critical difference of 40 rows is 0.74, of 8 rows 1.66."""
-    scores = np.tile([4.0, 3.0, 2.0, 1.0], (40, 1))
-    assert compare_ranks(scores).cliques == ()
-    assert compare_ranks(scores[:8]).cliques == ((0, 1), (1, 2), (2, 3))
-
-
 def test_no_complete_row_is_refused():
     with pytest.raises(ValueError, match=r"got \(1, 2\)"):
         compare_ranks([[np.nan, 1.0]])

@@ -6,6 +6,7 @@ independent data sets, is too small. Say so beside the diagram.
 Source: Demsar 2006, https://jmlr.org/papers/v7/demsar06a.html.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,19 +21,17 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class RankComparison:
-    """Mean ranks and what is too close to call.
+    """Mean ranks, and how far apart two must be to be told apart.
 
     Attributes:
         mean_ranks: (K,) 1 is best.
         critical_difference: Of two mean ranks, by Nemenyi.
         n_blocks: Rows that were ranked.
-        cliques: Approaches whose mean ranks lie within the critical difference, best first; only the largest groups.
     """
 
     mean_ranks: tuple[float, ...]
     critical_difference: float
     n_blocks: int
-    cliques: tuple[tuple[int, ...], ...]
 
 
 def compare_ranks(scores: ArrayLike, *, level: float = 0.05) -> RankComparison:
@@ -52,7 +51,7 @@ def compare_ranks(scores: ArrayLike, *, level: float = 0.05) -> RankComparison:
     n, k = rows.shape
     ranks = np.mean([midranks(-row) for row in rows], axis=0)
     difference = studentized_range(1 - level, k) / np.sqrt(2) * np.sqrt(k * (k + 1) / (6 * n))
-    return RankComparison(tuple(ranks.tolist()), float(difference), n, _cliques(ranks, difference))
+    return RankComparison(tuple(ranks.tolist()), float(difference), n)
 
 
 def studentized_range(probability: float, groups: int) -> float:
@@ -68,13 +67,11 @@ def studentized_range(probability: float, groups: int) -> float:
     return float(brentq(excess, 1e-6, 20))  # type: ignore[no-untyped-call]
 
 
-def _cliques(ranks: Numbers, difference: float) -> tuple[tuple[int, ...], ...]:
-    """Largest groups of neighbours in rank whose ends are closer than the critical difference."""
-    order = np.argsort(ranks, kind="stable")
-    ordered, found, reach = ranks[order], [], 0
-    for start, rank in enumerate(ordered):
-        end = int(np.searchsorted(ordered, rank + difference, side="right"))
-        if end - start > 1 and end > reach:
-            found.append(tuple(order[start:end].tolist()))
-            reach = end
-    return tuple(found)
+def alike(ranks: Sequence[float], difference: float) -> list[tuple[int, int]]:
+    """Longest stretches of ascending ranks less than ``difference`` apart, as first and last; none within another."""
+    stretches: list[tuple[int, int]] = []
+    for first, rank in enumerate(ranks):
+        last = max(place for place, other in enumerate(ranks) if other - rank < difference)
+        if last > first and (not stretches or last > stretches[-1][1]):
+            stretches.append((first, last))
+    return stretches

@@ -1,13 +1,12 @@
 """Mean ranks on a line, joined where they are less than a critical difference apart."""
 
-from collections.abc import Sequence
-
 from matplotlib.axes import Axes
 
 from cxrbench.report.drawing import Drawing, Margins, Mark, drawing, room_for, sheet
 from cxrbench.report.palette import INK
 from cxrbench.report.results import Results
 from cxrbench.report.words import decimal, slug
+from cxrbench.stats.critical_difference import alike
 
 WIDTH, TOP, LINE = 940.0, 58.0, 22.0
 
@@ -57,13 +56,3 @@ def _name(axes: Axes, results: Results, name: str, rank: float, y: float, *, is_
         annotation_clip=False,
         color=INK,
     )
-
-
-def alike(ranks: Sequence[float], gap: float) -> list[tuple[int, int]]:
-    """Longest stretches of ascending ranks less than ``gap`` apart, as first and last place; none within another."""
-    stretches: list[tuple[int, int]] = []
-    for first, rank in enumerate(ranks):
-        last = max(place for place, other in enumerate(ranks) if other - rank < gap)
-        if last > first and (not stretches or last > stretches[-1][1]):
-            stretches.append((first, last))
-    return stretches
