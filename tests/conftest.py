@@ -1,8 +1,9 @@
 """What the tests share: the real sample, where there is one."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -100,3 +101,33 @@ def small_bundle(small_study: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
     out = tmp_path_factory.mktemp("bundle") / "bundle"
     return make_bundle(small_study, choose_runs(small_study, approaches=["1channel-meta"]), out).folder
+
+
+@pytest.fixture
+def ray_nodes() -> Iterator[tuple[Any, list[Any]]]:
+    """A real Ray cluster on this machine: a head without room for work, and two nodes of one core each."""
+    pytest.importorskip("ray", reason="needs Ray, the extra `cluster`, which is not installed")
+    from cxrbench.study import cluster as cluster_module  # noqa: PLC0415 - most tests need no torch
+
+    cluster_module.import_ray()
+    from ray.cluster_utils import Cluster  # noqa: PLC0415
+
+    node = {"object_store_memory": cluster_module.OBJECT_STORE_BYTES, "include_dashboard": False}
+    cluster = Cluster()
+    _start_node(cluster, num_cpus=0, _system_config=cluster_module.BUSY_MACHINE | NOTICED_WITHIN_SECONDS, **node)
+    yield cluster, [_start_node(cluster, num_cpus=1, **node) for _ in range(2)]
+    cluster.shutdown()
+
+
+NOTICED_WITHIN_SECONDS = {"health_check_period_ms": 500, "health_check_initial_delay_ms": 0}
+"""How soon Ray sees that a node is lost."""
+
+
+def _start_node(cluster: Any, *, tries: int = 3, **options: Any) -> Any:
+    """Another node; Ray gives each half a minute to start, which a busy machine may exceed."""
+    try:
+        return cluster.add_node(**options)
+    except Exception as error:
+        if tries > 1 and "timed out during startup" in str(error):
+            return _start_node(cluster, tries=tries - 1, **options)
+        raise

@@ -1,5 +1,6 @@
 """What a run ran on: versions, hardware, threads."""
 
+import ctypes
 import os
 import platform
 import sys
@@ -7,6 +8,11 @@ from importlib import metadata
 from pathlib import Path
 
 PACKAGES = ("cxrbench", "torch", "lightning", "timm", "numpy", "opencv-python-headless", "polars", "pydicom", "scipy")
+
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+"""Names of glibc's mallopt(3)."""
+LARGEST_INT = 2**31 - 1
+TOP_PAD_BYTES = 256 * 2**20
 
 
 def describe_environment(*, device: str, threads: int) -> dict[str, object]:
@@ -44,6 +50,19 @@ def make_torchvision_importable() -> None:
 def usable_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def keep_memory_mapped() -> bool:
+    """Have glibc keep large blocks after they are freed, for the rest of this process.
+
+    Else every activation, and every decoded film, is mapped, zeroed page by page and unmapped anew. Whether it worked.
+    """
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return False
+    wanted = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: LARGEST_INT, M_TOP_PAD: TOP_PAD_BYTES}
+    return sum(mallopt(option, value) for option, value in wanted.items()) == len(wanted)
 
 
 def _processor() -> str:

@@ -1,6 +1,7 @@
 """Writing that is never seen half done, and digests that identify content."""
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -9,6 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
+
+from cxrbench.errors import DataError
 
 
 @contextmanager
@@ -43,10 +47,39 @@ def partial_of(folder: Path) -> Path:
 
 
 @contextmanager
+def alone(folder: Path, doing: str) -> Iterator[None]:
+    """Keep other processes out of a folder; the system lets go of it when this one ends, however it ends.
+
+    Args:
+        folder: To lock, where its file system can do that (over a network, some cannot).
+        doing: What another process does that has it, for the error.
+
+    Raises:
+        DataError: Another process is in it.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        _lock(handle, folder, doing)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, folder: Path, doing: str) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DataError(f"{folder}: another process {doing}; wait for it") from None
+    except OSError:
+        return
+
+
+@contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a scratch path beside ``path`` that replaces it only if the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # Not the process id: on shared storage, another node may have the same.
+    scratch = path.with_name(f".{path.name}.{uuid4().hex[:12]}.partial")
     try:
         yield scratch
         scratch.replace(path)

@@ -21,10 +21,9 @@ from PIL import Image
 
 from cxrbench.data import decoding
 from cxrbench.data.store import Failure, open_store, plan, pool, prepare_store, preparing
-from cxrbench.data.store.scratch import alone
 from cxrbench.data.tables import read_archive
 from cxrbench.errors import DataError
-from cxrbench.files import partial_of
+from cxrbench.files import alone, partial_of
 
 SIZES = (16, 48)
 
@@ -401,7 +400,10 @@ def test_a_folder_that_cannot_be_written(release, tmp_path):
 
 def test_two_processes_do_not_make_the_same_store(release, out):
     partial_of(out).mkdir(parents=True)
-    with alone(partial_of(out)), pytest.raises(DataError, match="another process is preparing this store"):
+    with (
+        alone(partial_of(out), "is preparing this store"),
+        pytest.raises(DataError, match="another process is preparing this store"),
+    ):
         prepared(release(2), out)
     assert prepared(release(2, name="again"), out).index.height == 2
 

@@ -10,9 +10,6 @@ from cxrbench.config import ClusterSettings, StudySettings
 from cxrbench.files import partial_of
 from cxrbench.runs import CONFIG_FILE, PARTS, finished_runs, predictions_file
 from cxrbench.study import carry_out, make_plan, prepare_study
-from cxrbench.study import cluster as cluster_module
-
-NODE = {"object_store_memory": cluster_module.OBJECT_STORE_BYTES, "include_dashboard": False}
 
 
 def settings(films, out, **changes):
@@ -41,33 +38,6 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-HEALTH = {"health_check_period_ms": 500, "health_check_initial_delay_ms": 0}
-"""Notice a lost node within seconds."""
-
-
-@pytest.fixture
-def nodes():
-    """A head without room for runs, and two nodes of one core each."""
-    pytest.importorskip("ray", reason="needs Ray, the extra `cluster`, which is not installed")
-    cluster_module.import_ray()
-    from ray.cluster_utils import Cluster  # noqa: PLC0415
-
-    cluster = Cluster()
-    start_node(cluster, num_cpus=0, _system_config=cluster_module.BUSY_MACHINE | HEALTH)
-    yield cluster, [start_node(cluster, num_cpus=1) for _ in range(2)]
-    cluster.shutdown()
-
-
-def start_node(cluster, *, tries=3, **options):
-    """Another node; Ray gives each half a minute to start, which a busy machine may exceed."""
-    try:
-        return cluster.add_node(**options, **NODE)
-    except Exception as error:
-        if tries > 1 and "timed out during startup" in str(error):
-            return start_node(cluster, tries=tries - 1, **options)
-        raise
-
-
 def kill_while_training(study, cluster, node):
     """Kill a node, processes and all, when the first epoch of the study is on disk; says whether that was so."""
     was_killed = threading.Event()
@@ -83,12 +53,12 @@ def kill_while_training(study, cluster, node):
 
 
 @pytest.mark.slow
-def test_a_study_whose_node_is_killed_equals_a_local_one(films, tmp_path, nodes, one_thread):
+def test_a_study_whose_node_is_killed_equals_a_local_one(films, tmp_path, ray_nodes, one_thread):
     here, there = settings(films, tmp_path / "here"), settings(films, tmp_path / "there")
     assert [outcome.failure for outcome in carry_out(make_plan(prepare_study(here)))] == [None] * 4
 
     plan = make_plan(prepare_study(there))
-    cluster, (lost, _) = nodes  # each is given a run at once, as there are four
+    cluster, (lost, _) = ray_nodes  # each is given a run at once, as there are four
     was_killed = kill_while_training(there.out, cluster, lost)
     outcomes = list(carry_out(plan, cluster=ClusterSettings(address=cluster.address)))
 

@@ -1,4 +1,4 @@
-"""What a decoding process does: one chunk of images -> rows of the pixel files, and a mark that they are done.
+"""What a decoding process does: one chunk of images -> rows of the pixel files; and the mark that they are done.
 
 Imports little, as every process pays for it.
 """
@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from cxrbench.data.geometry import pad_to_square, resize_square
 from cxrbench.data.images import load_grey
 from cxrbench.data.images.pixels import Unreadable
+from cxrbench.environment import keep_memory_mapped
 from cxrbench.files import write_json
 
 MARKS = "done-*.json"
@@ -55,11 +57,14 @@ def pixel_file(folder: Path, size: int) -> Path:
     return folder / f"pixels-{size}.npy"
 
 
-def decode_chunk(chunk: Chunk, scratch: Path, sizes: tuple[int, ...]) -> None:
-    """Decode each image once, shrink it to all sizes, write the rows, and leave the mark.
+def decode_chunk(chunk: Chunk, scratch: Path, sizes: tuple[int, ...]) -> list[Outcome]:
+    """Decode each image once, shrink it to all sizes, and write the rows, which the disk may get later.
+
+    Returns:
+        What became of each image.
 
     Raises:
-        OSError: The rows or the mark cannot be written.
+        OSError: The rows cannot be written.
     """
     blocks = {size: np.zeros((len(chunk.paths), size, size), np.uint8) for size in sizes}
     outcomes = []
@@ -75,6 +80,15 @@ def decode_chunk(chunk: Chunk, scratch: Path, sizes: tuple[int, ...]) -> None:
         outcomes.append(Outcome(*image.shape))
     for size, block in blocks.items():
         _write_rows(pixel_file(scratch, size), chunk.first_row, block)
+    return outcomes
+
+
+def write_mark(chunk: Chunk, outcomes: Sequence[Outcome], scratch: Path) -> None:
+    """Say that a chunk is done.
+
+    Raises:
+        OSError: The mark cannot be written.
+    """
     write_json(chunk.mark(scratch), {"digest": chunk.digest, "outcomes": [astuple(outcome) for outcome in outcomes]})
 
 
@@ -88,7 +102,7 @@ def read_outcomes(chunk: Chunk, scratch: Path) -> list[Outcome] | None:
 
 
 def _write_rows(path: Path, first: int, block: NDArray[np.uint8]) -> None:
-    """Write rows where they belong, down to the disk: a mark must not outlive its pixels.
+    """Write rows where they belong.
 
     Not through a memory map: on a full disk that ends the process instead of raising an error.
     """
@@ -97,13 +111,12 @@ def _write_rows(path: Path, first: int, block: NDArray[np.uint8]) -> None:
         np.lib.format.read_array_header_1_0(stream)
         stream.seek(first * block[0].nbytes, os.SEEK_CUR)
         stream.write(block.data)
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def start_worker() -> None:
     """Prepare a decoding process: one thread, deaf to Ctrl-C (its parent reacts), gone when its parent is."""
     cv2.setNumThreads(1)
+    keep_memory_mapped()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=follow_parent, daemon=True).start()
 

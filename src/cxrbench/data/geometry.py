@@ -9,8 +9,10 @@ DEFINITION = "zero-padded to a centred square; cv2.INTER_AREA to shrink, cv2.INT
 
 
 def pad_to_square(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Zero-pad a (H, W) image to (S, S), S the longer side; an odd row or column goes to the end."""
+    """Zero-pad a (H, W) image to (S, S), S the longer side; an odd row or column goes to the end, a square is kept."""
     height, width = image.shape
+    if height == width:
+        return image
     side = max(height, width)
     top, left = (side - height) // 2, (side - width) // 2
     return np.pad(image, ((top, side - height - top), (left, side - width - left)))

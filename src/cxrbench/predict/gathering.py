@@ -1,5 +1,6 @@
 """Files, folders, patterns and lists -> requests."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -37,16 +38,21 @@ def gather(
     Raises:
         DataError: A path leads to nothing, or a list cannot be used.
     """
-    found = {request.path: request for path in paths for request in _under(path)}
-    return tuple(
-        replace(
+    found = {request.path: request for request in find(paths, age_years=age_years, sex=sex, view=view)}
+    return tuple(found.values())
+
+
+def find(
+    paths: Sequence[str], *, age_years: float | None = None, sex: str | None = None, view: str | None = None
+) -> Iterator[Request]:
+    """As ``gather``, one by one as they are found, however many: a file that two paths lead to comes twice."""
+    for request in (request for path in paths for request in _under(path)):
+        yield replace(
             request,
             age_years=request.age_years if age_years is None else age_years,
             sex=sex or request.sex,
             view=view or request.view,
         )
-        for request in found.values()
-    )
 
 
 def _under(given: str) -> Iterator[Request]:
@@ -63,10 +69,19 @@ def _under(given: str) -> Iterator[Request]:
 
 
 def _in_folder(folder: Path) -> Iterator[Request]:
-    films = [path for path in sorted(folder.rglob("*")) if _is_film(path)]
-    if not films:
+    films = (Request(path=path) for path in _below(folder) if _is_film(path))
+    if (first := next(films, None)) is None:
         raise DataError(f"{folder}: no image in it or below; expected PNG, JPEG, TIFF or DICOM files")
-    yield from (Request(path=path) for path in films)
+    yield first
+    yield from films
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """What is no folder in a folder and all below, sorted; of a large archive, one folder's names are in memory."""
+    with os.scandir(folder) as entries:
+        names = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    for name, is_folder in names:
+        yield from _below(folder / name) if is_folder else (folder / name,)
 
 
 def _is_film(path: Path) -> bool:

@@ -48,8 +48,8 @@ def carry_out_on(cluster: ClusterSettings, plan: Plan, *, at_most: int | None = 
         return
     tasks = [_absolute(task) for task in plan.to_do]
     ray = import_ray()
-    with _connected(ray, str(cluster.address)):
-        share = _share(ray, cluster)
+    with connected(ray, str(cluster.address)):
+        share = share_of(ray, cluster)
         _check_nodes(ray, share, tasks[0])
         yield from _make(ray, tasks, share, cluster=cluster, at_most=at_most or len(tasks))
 
@@ -75,7 +75,7 @@ def _absolute(task: RunTask) -> RunTask:
 
 
 @contextmanager
-def _connected(ray: Any, address: str) -> Iterator[None]:
+def connected(ray: Any, address: str) -> Iterator[None]:
     """Be a client of the cluster, or have one on this machine as long as the block takes."""
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     own = {
@@ -100,8 +100,8 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
         ray.shutdown()
 
 
-def _share(ray: Any, cluster: ClusterSettings) -> dict[str, float]:
-    """What each run gets, in Ray's words; a whole GPU unless the settings say otherwise, where there are any."""
+def share_of(ray: Any, cluster: ClusterSettings) -> dict[str, float]:
+    """What each run or actor gets, in Ray's words; a whole GPU where there are any, unless settings say otherwise."""
     gpus = cluster.gpus
     if gpus is None:
         gpus = 1.0 if ray.cluster_resources().get("GPU") else 0.0
@@ -115,15 +115,25 @@ def _check_nodes(ray: Any, share: Mapping[str, float], task: RunTask) -> None:
     Raises:
         StudyError: One line that names the node.
     """
-    nodes = [node for node in ray.nodes() if node["Alive"] and _has_room(node, share)]
-    if not nodes:
-        wanted = ", ".join(f"{name} {amount:g}" for name, amount in share.items())
-        raise StudyError(f"no node of the cluster has room for a run ({wanted}); ask for less, or add nodes")
+    nodes = nodes_with_room(ray, share)
     with _token(task.study) as token:
         looks = {_look_from(ray, node["NodeID"], token, task.store): node for node in nodes}
         for look, node in looks.items():
             if problem := _seen(ray, look):
                 raise StudyError(f"node {node['NodeManagerAddress']}: {problem}")
+
+
+def nodes_with_room(ray: Any, share: Mapping[str, float]) -> list[Mapping[str, Any]]:
+    """The living nodes that have such a share, if they have nothing else to do.
+
+    Raises:
+        StudyError: There is none.
+    """
+    nodes = [node for node in ray.nodes() if node["Alive"] and _has_room(node, share)]
+    if not nodes:
+        wanted = ", ".join(f"{name} {amount:g}" for name, amount in share.items())
+        raise StudyError(f"no node of the cluster has room for a run ({wanted}); ask for less, or add nodes")
+    return nodes
 
 
 def _has_room(node: Mapping[str, Any], share: Mapping[str, float]) -> bool:
@@ -170,13 +180,13 @@ def _seen(ray: Any, look: Any) -> str | None:
     except ray.exceptions.GetTimeoutError:
         return f"does not answer within {LOOK_SECONDS} s"
     except (ray.exceptions.RayTaskError, ray.exceptions.RuntimeEnvSetupError) as error:
-        return f"cannot run cxrbench ({_last_line(error)}); install the same version on all nodes"
+        return f"cannot run cxrbench ({last_line(error)}); install the same version on all nodes"
     except ray.exceptions.RayError:
         return None
     return answer
 
 
-def _last_line(error: Exception) -> str:
+def last_line(error: Exception) -> str:
     """What an error from another node comes down to."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
@@ -209,16 +219,19 @@ def _make(
 
 def _remote(ray: Any, share: Mapping[str, float], *, threads: int) -> Any:
     """``perform`` on a node: in a fresh process, whose memory goes with it."""
-    # Spinning threads starve other runs on the same node.
-    variables = {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": str(threads)}
     return ray.remote(
         num_cpus=share["CPU"],
         num_gpus=share.get("GPU", 0),
         memory=share.get("memory"),
         max_retries=0,
         max_calls=1,
-        runtime_env={"env_vars": variables},
+        runtime_env=thread_settings(threads),
     )(_perform_there)
+
+
+def thread_settings(threads: int) -> dict[str, Any]:
+    """Environment of a process with so many threads; spinning ones would starve others on the same node."""
+    return {"env_vars": {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": str(threads)}}
 
 
 def _perform_there(task: RunTask, threads: int) -> Outcome:
@@ -232,7 +245,7 @@ def _outcome(ray: Any, ended: Any, task: RunTask, *, is_last: bool) -> Outcome |
     try:
         outcome: Outcome = ray.get(ended)
     except (ray.exceptions.RayTaskError, ray.exceptions.RuntimeEnvSetupError) as error:
-        return Outcome(task.name, 0.0, failure=note_failure(task, _last_line(error), error))
+        return Outcome(task.name, 0.0, failure=note_failure(task, last_line(error), error))
     except ray.exceptions.RayError as error:
         if not is_last:
             return None

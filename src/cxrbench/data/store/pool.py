@@ -7,6 +7,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from cxrbench.data.decoding import Chunk, Outcome, decode_chunk, read_outcomes, start_worker
+from cxrbench.data.store.committing import Decoded, committing
 from cxrbench.errors import DataError
 from cxrbench.progress import Track
 
@@ -23,13 +24,19 @@ def decode_all(
         DataError: A process was killed.
         OSError: The pixels cannot be written.
     """
-    todo = [chunk for chunk in chunks if _is_open(chunk, scratch)]
-    spread = min(workers, len(todo))
-    finished = _here(todo, scratch, sizes) if spread < 2 else _spread(todo, scratch, sizes, spread)
-    images = (path for chunk in finished for path in chunk.paths)
-    for _ in track(images, total=sum(len(chunk.paths) for chunk in todo), label="decoding images"):
-        pass
+    if todo := [chunk for chunk in chunks if _is_open(chunk, scratch)]:
+        _decode(todo, scratch, sizes, workers=workers, track=track)
     return [outcome for chunk in chunks for outcome in read_outcomes(chunk, scratch) or ()]
+
+
+def _decode(chunks: Sequence[Chunk], scratch: Path, sizes: tuple[int, ...], *, workers: int, track: Track) -> None:
+    """Decode chunks, here or in processes, until each has its mark."""
+    spread = min(workers, len(chunks))
+    finished = _here(chunks, scratch, sizes) if spread < 2 else _spread(chunks, scratch, sizes, spread)
+    with committing(scratch, sizes) as commit:
+        images = (path for decoded in finished for path in commit(decoded).paths)
+        for _ in track(images, total=sum(len(chunk.paths) for chunk in chunks), label="decoding images"):
+            pass
 
 
 def _is_open(chunk: Chunk, scratch: Path) -> bool:
@@ -38,21 +45,19 @@ def _is_open(chunk: Chunk, scratch: Path) -> bool:
     return outcomes is None or any(outcome.reason for outcome in outcomes)
 
 
-def _here(chunks: Sequence[Chunk], scratch: Path, sizes: tuple[int, ...]) -> Iterator[Chunk]:
-    """Decode in this process; yield each chunk when it is done."""
+def _here(chunks: Sequence[Chunk], scratch: Path, sizes: tuple[int, ...]) -> Iterator[Decoded]:
+    """Decode in this process; yield each chunk when its rows are written."""
     for chunk in chunks:
-        decode_chunk(chunk, scratch, sizes)
-        yield chunk
+        yield chunk, decode_chunk(chunk, scratch, sizes)
 
 
-def _spread(chunks: Sequence[Chunk], scratch: Path, sizes: tuple[int, ...], workers: int) -> Iterator[Chunk]:
+def _spread(chunks: Sequence[Chunk], scratch: Path, sizes: tuple[int, ...], workers: int) -> Iterator[Decoded]:
     """Decode in processes of their own; spawned, since a fork of a process with threads can hang."""
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=start_worker)
     try:
         futures = {pool.submit(decode_chunk, chunk, scratch, sizes): chunk for chunk in chunks}
         for future in as_completed(futures):
-            future.result()
-            yield futures[future]
+            yield futures[future], future.result()
     except BrokenProcessPool:
         raise DataError(
             "a decoding process was killed, perhaps for want of memory; run it again with fewer --workers: "

@@ -11,14 +11,15 @@ from cxrbench.data.decoding import Outcome, pixel_file
 from cxrbench.data.store.finished import Failure, Store, open_store, write_store
 from cxrbench.data.store.plan import Plan, plan_store
 from cxrbench.data.store.pool import decode_all
-from cxrbench.data.store.scratch import alone, clear_marks, make_room, reporting_disk
+from cxrbench.data.store.scratch import clear_marks, make_room, reporting_disk
 from cxrbench.data.tables import Archive, require_complete
 from cxrbench.data.tables.wording import first_of, images
 from cxrbench.errors import DataError
-from cxrbench.files import atomic_folder, partial_of
+from cxrbench.files import alone, atomic_folder, partial_of
 from cxrbench.progress import Track, silent
 
 SIDES = ("height", "width")
+BUSY = "is preparing this store"
 _REMEDY = "choose another folder, or delete it to have it made again"
 
 
@@ -64,7 +65,7 @@ def prepare_store(
 
 def _make(plan: Plan, folder: Path, *, workers: int, allow_missing: bool, track: Track) -> None:
     """Build the store beside its final name, then rename it."""
-    with atomic_folder(folder, keep_on_error=True) as scratch, alone(scratch):
+    with atomic_folder(folder, keep_on_error=True) as scratch, alone(scratch, BUSY):
         make_room(scratch, plan)
         outcomes = decode_all(plan.chunks, scratch, plan.sizes, workers=workers, track=track)
         store = _as_store(plan, outcomes, scratch)
@@ -76,7 +77,7 @@ def _extend(store: Store, plan: Plan, *, workers: int, track: Track) -> None:
     """Add sizes to a finished store; they are part of it once its description, written last, says so."""
     scratch = partial_of(store.folder)
     scratch.mkdir(exist_ok=True)
-    with alone(scratch):
+    with alone(scratch, BUSY):
         make_room(scratch, plan)
         added = _as_store(plan, decode_all(plan.chunks, scratch, plan.sizes, workers=workers, track=track), scratch)
         if added.failures != store.failures:

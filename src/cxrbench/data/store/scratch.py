@@ -1,7 +1,6 @@
 """The folder of unfinished work: one process at a time, room taken before anything is decoded, resumable."""
 
 import errno
-import fcntl
 import json
 import os
 import shutil
@@ -20,31 +19,6 @@ from cxrbench.files import write_json
 PLAN_FILE = "plan.json"
 PER_IMAGE = 1024
 """Bytes that an image takes in the index and the marks, at most."""
-
-
-@contextmanager
-def alone(scratch: Path) -> Iterator[None]:
-    """Keep other processes out of the folder; the system lets go of it when this one ends, however it ends.
-
-    Raises:
-        DataError: Another process is in it.
-    """
-    handle = os.open(scratch, os.O_RDONLY)
-    try:
-        _lock(handle, scratch)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int, scratch: Path) -> None:
-    """Lock an open folder, where the file system can do that (over a network, some cannot)."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise DataError(f"{scratch}: another process is preparing this store; wait for it") from None
-    except OSError:
-        return
 
 
 def make_room(scratch: Path, plan: Plan) -> None:
