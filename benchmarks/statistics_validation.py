@@ -6,7 +6,8 @@
 Simulates test sets with the cluster sizes and prevalences of ChestX-ray14 and models of known AUC, and archives on
 which learners are retrained, and counts how often intervals hold the truth and tests reject a true null. Methods that
 ignore patients or shared training sets run beside them as controls, and must fail. Writes ``statistics-validation.csv``
-and ``.md`` to ``benchmarks/results``. Started again with the same ``--work`` folder, it goes on where it stopped.
+and ``.md`` to ``benchmarks/results``, and ends with 1 when a method misses a target or a control meets all of its own.
+Started again with the same ``--work`` folder, it goes on where it stopped.
 """
 
 import argparse
@@ -118,6 +119,16 @@ def main() -> None:
         "processor time": f"{seconds / 60:.0f} minutes",
     }
     write_summary(cells, facts, arguments.out / "statistics-validation.md")
+    missed = [cell for cell in cells if not cell.is_control and not cell.is_met]
+    harmless = controls_that_pass(cells)
+    if missed or harmless:
+        raise SystemExit(f"{len(missed)} cells miss their target; controls that do not fail: {harmless or 'none'}")
+
+
+def controls_that_pass(cells: list[Cell]) -> list[str]:
+    """Methods that must fail, and did not in any cell."""
+    controls = [cell for cell in cells if cell.is_control]
+    return sorted({cell.method for cell in controls} - {cell.method for cell in controls if not cell.is_met})
 
 
 if __name__ == "__main__":
