@@ -8,13 +8,15 @@ import polars as pl
 
 def test_from_a_study_to_answers(cxrbench, small_study, tmp_path):
     folder = tmp_path / "bundle"
-    code, out, _ = cxrbench("bundle", small_study, "--approach", "1channel", "--out", folder)
+    code, out, _ = cxrbench("bundle", small_study, "--approach", "1channel", "--out", folder, "--no-export")
     assert code == 0
     assert "1channel / resample-1 / seed 0" in out
     assert "note: Research use only; not a medical device." in out
     code, out, _ = cxrbench("check", folder)
     assert code == 0
     assert "unaltered; 1 member," in out
+    assert "reference film, torch: largest difference" in out
+    assert "openvino is not used: the bundle has no export for it" in out
     films = small_study.parent / "films" / "images"
     (tmp_path / "broken.dcm").write_bytes(b"")
     answers = tmp_path / "answers.csv"
@@ -24,6 +26,7 @@ def test_from_a_study_to_answers(cxrbench, small_study, tmp_path):
     table = pl.read_csv(answers, infer_schema_length=None)
     assert table.height == len(list(films.iterdir())) + 1
     assert f"{table.height - 1} answered" in out
+    assert "computed by torch" in out
     assert table["Effusion"].null_count() == 1
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from cxrbench.config import StudySettings
 from cxrbench.study import carry_out, make_plan, prepare_study
+from mutated_films import SIDE, radiograph, written
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def test_explain_says_when_a_film_was_trained_on(cxrbench, study, tmp_path):
     ("arguments", "said"),
     [
         (("nothing.png",), "'nothing.png' is neither an image of"),
-        (("{image}", "--finding", "Flu"), "unknown finding 'Flu'; this study has: Atelectasis"),
+        (("{image}", "--finding", "Flu"), "unknown finding 'Flu'; valid names: Atelectasis"),
         (("{image}", "--method", "gradcam"), "unknown method 'gradcam'; valid names: cam"),
         (("{image}", "--sex", "X"), "sex 'X' is neither F nor M"),
     ],
@@ -88,3 +89,39 @@ def test_localise_and_nonimage_print_where_they_wrote(cxrbench, study, tmp_path)
     code, out, err = cxrbench("nonimage", study, "--probe-films", "30", "--out", tmp_path / "features")
     assert code == 0, err
     assert f"non-image features: {tmp_path / 'features'}" in out
+
+
+def test_a_bundle_explains_a_film_by_itself(cxrbench, small_bundle, tmp_path):
+    (tmp_path / "film.dcm").write_bytes(written(radiograph()))
+    out = tmp_path / "why"
+    code, told, err = cxrbench("explain", small_bundle, tmp_path / "film.dcm", "--finding", "effusion", "--out", out)
+    assert code == 0, err
+    names = {path.name for path in (out / "film").iterdir()}
+    maps = {f"Effusion-{method}.{kind}" for method in ("cam", "layer-cam") for kind in ("png", "npy")}
+    assert names == {*maps, "answers.csv", "features.csv"}
+    heat = np.load(out / "film" / "Effusion-cam.npy")
+    assert (heat.shape, heat.dtype) == ((SIDE, SIDE), np.float32)
+    effects = pl.read_csv(out / "film" / "features.csv")
+    assert effects.select("feature", "value").unique(maintain_order=True).rows() == [
+        ("age", "62.0"), ("sex", "F"), ("view", "PA"),
+    ]  # fmt: skip
+    answers = pl.read_csv(out / "film" / "answers.csv")
+    assert answers.columns == ["finding", "probability", "is_present", "percentile"]
+    answered = tmp_path / "answers.csv"
+    cxrbench("predict", small_bundle, tmp_path / "film.dcm", "--out", answered, "--workers", "0")
+    effusion = answers.filter(finding="Effusion")["probability"][0]
+    assert effusion == pytest.approx(pl.read_csv(answered)["Effusion"][0], abs=1e-9)
+    assert "warning: " in told  # it is no chest
+    assert "note: Research use only; not a medical device." in told
+
+
+def test_a_bundle_is_asked_nothing_that_is_a_studys(cxrbench, small_bundle, tmp_path):
+    for arguments, said in (
+        (("--split", "official"), "--split is for a study's runs"),
+        (("--finding", "Flu"), "unknown finding 'Flu'; valid names: Atelectasis"),
+    ):
+        (tmp_path / "film.dcm").write_bytes(written(radiograph()))
+        code, _, err = cxrbench("explain", small_bundle, tmp_path / "film.dcm", *arguments, "--out", tmp_path / "why")
+        assert code == 2
+        assert said in err
+    assert not (tmp_path / "why").exists()

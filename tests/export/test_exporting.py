@@ -11,7 +11,9 @@ from cxrbench.bundle import load_bundle
 from cxrbench.data.images import Facts, Film
 from cxrbench.errors import BundleError, ConfigError
 from cxrbench.export import Exporting, export_bundle, exporting
+from cxrbench.export.own_films import read_own_films
 from cxrbench.export.parity import parity_samples
+from cxrbench.export.quantising import CALIBRATION_FILMS, calibration_inputs
 from cxrbench.export.writing import OPSET, write_openvino
 from cxrbench.predict import Predictor
 from cxrbench.predict.backends import open_backends
@@ -37,7 +39,7 @@ def test_the_same_logits_as_torch(exported_bundle, backend, count):
     bundle, films = load_bundle(exported_bundle), random_films(count)
     predictor = Predictor(bundle, backend=backend)
     assert predictor.largest_difference < 1e-4
-    expected = np.stack([answer.logits for answer in Predictor(bundle).predict_films(films)])
+    expected = np.stack([answer.logits for answer in Predictor(bundle, backend="torch").predict_films(films)])
     found = np.stack([answer.logits for answer in predictor.predict_films(films)])
     assert np.abs(found - expected).max() < 1e-4
     assert found.dtype == np.float32
@@ -90,10 +92,8 @@ def test_another_runs_study_is_refused(ensemble, small_study, tmp_path):
     study = shutil.copytree(small_study, tmp_path / "study")
     path = study / "runs" / "1channel" / "resample-1" / "seed-0" / "config.json"
     path.write_text(path.read_text().replace(ensemble.members[0].run.hash, "0" * 64))
-    from cxrbench.export.auc_parity import check_auc  # noqa: PLC0415
-
     with pytest.raises(BundleError, match="its run 1channel / resample-1 / seed 0 is not the one that the bundle was"):
-        check_auc(study, ensemble.members[0], None, has_preprocessing=True, findings=ensemble.findings)
+        read_own_films(study, ensemble.members[0])
 
 
 class Worse(nn.Module):
@@ -121,7 +121,7 @@ def test_one_flipped_bit_is_refused(copy):
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
-        with pytest.raises(BundleError, match=rf"{name}: altered since it was exported"):
+        with pytest.raises(BundleError, match=rf"{name}: altered since it was written"):
             Predictor(load_bundle(copy), backend=backend)
 
 
@@ -134,7 +134,7 @@ def test_a_file_that_is_gone(copy):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "absent or damaged"),
+        ("{", "absent, truncated or damaged"),
         ("[]", "expected keys and values, got list"),
         ('{"opset": 17}', "altered since it was written"),
     ],
@@ -162,5 +162,67 @@ def test_an_export_is_never_overwritten(exported_bundle):
 
 
 def test_an_unknown_form_names_the_valid_ones():
-    with pytest.raises(ConfigError, match="unknown form 'tflite'; valid names: onnx, openvino"):
+    with pytest.raises(ConfigError, match="unknown form 'tflite'; valid names: onnx, openvino, openvino-int8"):
         as_form("tflite")
+
+
+def test_auto_takes_openvino_and_answers_as_the_run_did(exported_bundle):
+    bundle, films = load_bundle(exported_bundle), random_films(4)
+    fastest = Predictor(bundle)
+    assert (fastest.backend, fastest.passed_over) == ("openvino", {})
+    expected = [answer.logits for answer in Predictor(bundle, backend="torch").predict_films(films)]
+    assert np.stack([answer.logits for answer in fastest.predict_films(films)]) == pytest.approx(
+        np.stack(expected), abs=1e-5
+    )
+
+
+@pytest.fixture(scope="module")
+def int8(small_bundle, small_study, tmp_path_factory):
+    """The small bundle with its export in int8, whose loss is bounded by nothing: bundle, record."""
+    pytest.importorskip("nncf")
+    bundle = load_bundle(shutil.copytree(small_bundle, tmp_path_factory.mktemp("int8") / "bundle"))
+    return bundle, export_bundle(bundle, Exporting(form="openvino-int8", study=small_study, max_auc_loss=1.0))[1]
+
+
+def test_int8_says_what_it_costs(int8):
+    _, record = int8
+    (member,) = record.members
+    assert member.auc_loss.upper is None  # six test patients show nothing
+    assert any(one.torch != one.exported for one in member.auc)
+    assert member.largest_difference > 1e-4  # it is int8 indeed
+    assert "nncf" in record.made_with
+
+
+def test_int8_answers_about_as_torch_does(int8):
+    bundle, record = int8
+    films = random_films(4)
+    told = [
+        np.stack([answer.logits for answer in Predictor(bundle, backend=backend).predict_films(films)])
+        for backend in ("torch", "openvino-int8")
+    ]
+    assert 0 < np.abs(told[1] - told[0]).max() < 20 * record.members[0].largest_difference
+    assert Predictor(bundle).backend == "torch"  # auto never takes it
+
+
+def test_int8_that_may_cost_too_much_is_not_exported(small_bundle, small_study, tmp_path):
+    pytest.importorskip("nncf")
+    how = Exporting(form="openvino-int8", study=small_study, max_auc_loss=0.01)
+    with pytest.raises(BundleError, match="no finding has the test patients to show what int8 costs: not exported"):
+        export_bundle(load_bundle(small_bundle), how, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_int8_without_a_study_is_refused():
+    with pytest.raises(ConfigError, match="openvino-int8 needs --study"):
+        Exporting(form="openvino-int8")
+
+
+def test_int8_is_calibrated_on_validation_films_only(ensemble, small_study):
+    own = read_own_films(small_study, ensemble.members[1])
+    given = list(calibration_inputs(own, has_preprocessing=True))
+    validation = own.told.validation.images
+    rows = own.store.rows(validation["image_id"])
+    assert len(given) == validation.height < CALIBRATION_FILMS
+    squares = np.concatenate([one["film"] for one in given])
+    assert np.array_equal(squares, own.store.pixels(ensemble.members[1].approach.input.store_size)[rows])
+    assert not set(validation["patient_id"]) & set(own.told.test.images["patient_id"])

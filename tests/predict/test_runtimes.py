@@ -16,11 +16,13 @@ def test_a_package_that_is_absent_is_named():
         optional_module("no_such_runtime")
 
 
-@pytest.mark.skipif(find_spec("openvino") is None, reason="needs openvino: pip install 'cxrbench[export]'")
-def test_openvino_reports_nothing_to_its_maker(tmp_path):
+@pytest.mark.parametrize("module", ["openvino", "nncf"])
+def test_nothing_is_reported_to_the_maker(tmp_path, module):
     """Imported as it is, it makes an identity for this user in the home folder, and sends that it was imported."""
+    if find_spec(module) is None:
+        pytest.skip(f"needs {module}: pip install 'cxrbench[export]'")
     script = (
-        "import sys; from cxrbench.predict.runtimes import openvino_module; openvino_module().Core();"
+        f"import sys; from cxrbench.predict.runtimes import {module}_module; {module}_module();"
         "print([name for name in sys.modules if name.startswith('openvino_telemetry.')])"
     )
     # It sends nothing where it believes to be tested, and nothing from a home folder that it cannot find.

@@ -98,7 +98,9 @@ def _decision(validation: HeldOut, probabilities: Numbers, column: int) -> Decis
 def _results(own: SplitRuns, scores: Scores) -> tuple[TestResult, ...]:
     """AUC, and sensitivity and specificity at the threshold, of every finding and of the mean."""
     everyone = {ALL: np.ones(own.test.images.height, dtype=bool)}
-    aucs = auc_table(own.test, scores.run.approach, grouped_aucs(own.test, [scores], everyone), count_table(own.test, everyone))
+    aucs = auc_table(
+        own.test, scores.run.approach, grouped_aucs(own.test, [scores], everyone), count_table(own.test, everyone)
+    )
     points = operation_table(own.test, own.validation, scores).filter(pl.col("rule") == "youden")
     at_threshold = {row["finding"]: row for row in points.iter_rows(named=True)}
     return tuple(_result(row, at_threshold.get(row["finding"], {})) for row in aucs.iter_rows(named=True))

@@ -1,21 +1,20 @@
 """Opening a bundle: nothing in it is executed, and what was altered since it was made is refused."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cxrbench.bundle.record import BUNDLE_FILE, FORMAT, FORMAT_VERSION, REFERENCE_FILE, BundleRecord, FileRecord, Member
+from cxrbench.bundle.documents import check_digest, check_file, parse_document, read_document
+from cxrbench.bundle.record import BUNDLE_FILE, FORMAT, FORMAT_VERSION, REFERENCE_FILE, BundleRecord, Member
 from cxrbench.bundle.reference import Reference
-from cxrbench.config import AnySettings, Feature, parse_settings
+from cxrbench.config import Feature
 from cxrbench.data.geometry import DEFINITION
-from cxrbench.errors import BundleError, ConfigError
+from cxrbench.errors import BundleError
 from cxrbench.files import digest_file, digest_json
 
 if TYPE_CHECKING:  # whoever reads a bundle's card or figures needs no torch
     from cxrbench.models.classifier import Classifier
 
-MAX_JSON_BYTES = 64 * 2**20
 REMEDY = "get the bundle anew from whoever made it, or make it again: cxrbench bundle"
 
 
@@ -80,39 +79,31 @@ def load_bundle(folder: Path) -> Bundle:
     Raises:
         BundleError: It is no bundle, or was made by a newer version, altered, or cut short; names the file.
     """
-    raw = _read_json(folder / BUNDLE_FILE, folder)
+    raw = _described(folder / BUNDLE_FILE)
     _check_format(raw, folder)
-    digest = raw.pop("digest", None)
-    if digest != digest_json(raw):
-        raise BundleError(f"{folder / BUNDLE_FILE}: altered since it was made (its digest differs); {REMEDY}")
-    record = _parsed(raw, BundleRecord, folder / BUNDLE_FILE)
+    path = folder / BUNDLE_FILE
+    record = parse_document(check_digest(raw, path, remedy=REMEDY), BundleRecord, path, remedy=REMEDY)
     if record.geometry != DEFINITION:
         raise BundleError(
             f"{folder}: its films were made square in another way ({record.geometry!r}) than this version does it "
             f"({DEFINITION!r}); use the version it was made with"
         )
     path = folder / REFERENCE_FILE
-    reference = _parsed(_read_json(path, folder), Reference, path)
+    reference = parse_document(_described(path), Reference, path, remedy=REMEDY)
     if digest_file(path) != record.reference_sha256:
         raise BundleError(f"{path}: altered since the bundle was made (its SHA-256 differs); {REMEDY}")
     for member in record.members:
-        _check_file(member.weights, folder)
+        check_file(member.weights, folder, remedy=REMEDY)
     return Bundle(folder, record, reference)
 
 
-def _read_json(path: Path, folder: Path) -> dict[str, Any]:
+def _described(path: Path) -> dict[str, Any]:
     """A JSON document of a bundle."""
     if not path.is_file():
-        raise BundleError(f"{folder} is not a bundle: it has no {path.name}; cxrbench bundle makes one from a study")
-    if path.stat().st_size > MAX_JSON_BYTES:
-        raise BundleError(f"{path}: {path.stat().st_size:,} bytes are too many for a bundle's description; {REMEDY}")
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError, OSError) as error:
-        raise BundleError(f"{path}: truncated or damaged ({str(error)[:120]}); {REMEDY}") from None
-    if not isinstance(raw, dict):
-        raise BundleError(f"{path}: expected keys and values, got {type(raw).__name__}; {REMEDY}")
-    return raw
+        raise BundleError(
+            f"{path.parent} is not a bundle: it has no {path.name}; cxrbench bundle makes one from a study"
+        )
+    return read_document(path, remedy=REMEDY)
 
 
 def _check_format(raw: dict[str, Any], folder: Path) -> None:
@@ -124,21 +115,3 @@ def _check_format(raw: dict[str, Any], folder: Path) -> None:
             f"{folder} has format version {raw.get('format_version')!r}, this cxrbench reads {FORMAT_VERSION}; "
             "use the version it was made with"
         )
-
-
-def _parsed(raw: dict[str, Any], model: type[AnySettings], path: Path) -> AnySettings:
-    try:
-        return parse_settings(raw, model, where=str(path))
-    except ConfigError as error:
-        raise BundleError(f"{error}; {REMEDY}") from None
-
-
-def _check_file(expected: FileRecord, folder: Path) -> None:
-    """Refuse a file that is not the one the bundle was made with."""
-    path = folder / expected.file
-    if ".." in Path(expected.file).parts or not path.is_file():
-        raise BundleError(f"{folder} lacks {expected.file}; {REMEDY}")
-    if (size := path.stat().st_size) != expected.bytes:
-        raise BundleError(f"{path}: {size:,} bytes, expected {expected.bytes:,}: truncated or exchanged; {REMEDY}")
-    if digest_file(path) != expected.sha256:
-        raise BundleError(f"{path}: altered since the bundle was made (its SHA-256 differs); {REMEDY}")

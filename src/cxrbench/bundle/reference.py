@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
+from cxrbench.bundle.differences import Difference, largest_difference
 from cxrbench.bundle.inputs import network_input
 from cxrbench.bundle.record import Member
 from cxrbench.bundle.squares import shrink
@@ -80,15 +81,22 @@ def check_reference(
     Raises:
         BundleError: One is beyond ``tolerance``; the message names the finding and both logits.
     """
-    if film_digest() != reference.pixels_sha256:
-        raise BundleError("the reference film differs from the one the bundle was made with; use the same version")
-    found, expected = reference_logits(members, networks), np.array(reference.logits)
-    difference = np.abs(found - expected) / np.maximum(np.abs(expected), 1)
-    member, column = np.unravel_index(np.argmax(np.where(np.isnan(difference), np.inf, difference)), difference.shape)
-    if not difference[member, column] <= tolerance:
+    difference = reference_difference(reference, members, networks)
+    if not difference.largest <= tolerance:
         raise BundleError(
-            f"the reference film gives another answer than when the bundle was made: {findings[int(column)]} of member "
-            f"{int(member) + 1} has logit {found[member, column]:.6f}, expected {expected[member, column]:.6f}; "
+            f"the reference film gives another answer than when the bundle was made: {findings[difference.column]} of "
+            f"member {difference.row + 1} has logit {difference.found:.6f}, expected {difference.expected:.6f}; "
             "this installation computes differently (versions of torch and OpenCV?): do not use it"
         )
-    return float(difference[member, column])
+    return difference.largest
+
+
+def reference_difference(reference: Reference, members: Sequence[Member], networks: Sequence[Network]) -> Difference:
+    """How far this installation's outputs (a row is a member's) lie from those that the bundle was made with.
+
+    Raises:
+        BundleError: The film itself is another one.
+    """
+    if film_digest() != reference.pixels_sha256:
+        raise BundleError("the reference film differs from the one the bundle was made with; use the same version")
+    return largest_difference(reference_logits(members, networks), np.array(reference.logits))

@@ -1,11 +1,18 @@
 """Subcommands about what a network looks at, and what is not the image."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cxrbench.cli.options import Study
+
+if TYPE_CHECKING:
+    from polars import DataFrame
+
+    from cxrbench.explain.explaining import Explaining
+    from cxrbench.explain.films import Patient
+    from cxrbench.explain.trained import OpenStudy, Trained
 
 Approaches = Annotated[list[str] | None, typer.Option("--approach", help="Only this approach; may be repeated.")]
 Splits = Annotated[list[str] | None, typer.Option("--split", help="Only this split; may be repeated.")]
@@ -23,8 +30,8 @@ Stage = Annotated[
 
 
 def explain(
-    study: Study,
-    images: Annotated[list[str], typer.Argument(help="Names of images of the study, or image files.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a study, or of a bundle.")],
+    images: Annotated[list[str], typer.Argument(help="Image files; of a study also names of its images.")],
     approach: Annotated[str | None, typer.Option(help="Whose answer (default: the study's only one).")] = None,
     split: Annotated[str | None, typer.Option(help="Of which split (default: the first it is finished on).")] = None,
     seed: Annotated[int, typer.Option(help="Of the run.")] = 0,
@@ -32,31 +39,86 @@ def explain(
     method: Methods = None,
     stage: Stage = None,
     boxes: Annotated[Path | None, typer.Option(help="List of known boxes; drawn where the film has one.")] = None,
-    age: Annotated[float | None, typer.Option(min=0, max=120, help="Years; in place of the table's.")] = None,
-    sex: Annotated[str | None, typer.Option(help="F or M; in place of the table's.")] = None,
-    view: Annotated[str | None, typer.Option(help="PA or AP; in place of the table's.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder (default: explanations in the study).")] = None,
+    age: Annotated[float | None, typer.Option(min=0, max=120, help="Years; in place of table or header.")] = None,
+    sex: Annotated[str | None, typer.Option(help="F or M; in place of table or header.")] = None,
+    view: Annotated[str | None, typer.Option(help="PA or AP; in place of table or header.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder (default: explanations in the study, or here for a bundle's).")
+    ] = None,
 ) -> None:
     """Heat maps of single films, and how far age, sex and view moved the answer."""
-    from cxrbench.explain.boxes import film_boxes
-    from cxrbench.explain.explaining import EXPLANATIONS_FOLDER, Explaining, explain_film
-    from cxrbench.explain.films import Patient, find_film
+    from cxrbench.bundle.record import BUNDLE_FILE
+    from cxrbench.explain.explaining import EXPLANATIONS_FOLDER, Explaining
+    from cxrbench.explain.films import Patient
     from cxrbench.explain.maps import checked_methods
-    from cxrbench.explain.trained import load_trained, one_run, open_study
-    from cxrbench.terminal import show_table
 
     how = Explaining(tuple(finding or ()), checked_methods(method), stage)
-    opened = open_study(study)
-    run = load_trained(opened, one_run(study, approach=approach, split=split, seed=seed))
+    patient = Patient(age, sex, view)
+    if (folder / BUNDLE_FILE).is_file():
+        _of_runs_only(approach=approach, split=split, seed=seed or None, stage=stage, boxes=boxes)
+        _explain_with_bundle(folder, images, out or Path(EXPLANATIONS_FOLDER), how=how, patient=patient)
+        return
+    from cxrbench.explain.boxes import film_boxes
+    from cxrbench.explain.trained import load_trained, one_run, open_study
+
+    opened = open_study(folder)
+    run = load_trained(opened, one_run(folder, approach=approach, split=split, seed=seed))
     known = None if boxes is None else film_boxes(boxes, opened)
+    target = (out or folder / EXPLANATIONS_FOLDER) / run.name.approach
     for image in images:
-        film = find_film(image, opened, run, Patient(age, sex, view))
-        folder = (out or study / EXPLANATIONS_FOLDER) / run.name.approach / film.name
-        answers = explain_film(opened, run, film, folder, how=how, boxes=known)
-        if (part := run.part_name(film.row["patient_id"][0])) in {"train", "val"}:
-            print(f"note: {run.name} was made with this patient ({part} part): its answer is no test of it")
-        print(f"{film.name}: {folder}")
-        show_table(answers.sort("logit", descending=True).head(5))
+        _explain_with_run(opened, run, image, target, how=how, patient=patient, boxes=known)
+
+
+def _explain_with_run(
+    study: "OpenStudy",
+    run: "Trained",
+    image: str,
+    out: Path,
+    *,
+    how: "Explaining",
+    patient: "Patient",
+    boxes: "DataFrame | None",
+) -> None:
+    """One film, explained by a run of a study."""
+    from cxrbench.explain.explaining import explain_film
+    from cxrbench.explain.films import find_film
+    from cxrbench.terminal import show_table
+
+    film = find_film(image, study, run, patient)
+    answers = explain_film(study, run, film, out / film.name, how=how, boxes=boxes)
+    if (part := run.part_name(film.row["patient_id"][0])) in {"train", "val"}:
+        print(f"note: {run.name} was made with this patient ({part} part): its answer is no test of it")
+    print(f"{film.name}: {out / film.name}")
+    show_table(answers.sort("logit", descending=True).head(5))
+
+
+def _of_runs_only(**options: object) -> None:
+    """Refuse options that mean nothing where a bundle answers."""
+    from cxrbench.errors import ConfigError
+
+    if given := [name for name, value in options.items() if value is not None]:
+        raise ConfigError(f"--{given[0]} is for a study's runs; a bundle answers with all its networks")
+
+
+def _explain_with_bundle(folder: Path, images: list[str], out: Path, *, how: "Explaining", patient: "Patient") -> None:
+    """Films, explained by a bundle: calibrated probabilities, what the headers say, and the bundle's notices."""
+    from cxrbench.bundle import load_bundle
+    from cxrbench.explain.explaining_bundles import BundleExplainer
+    from cxrbench.predict import Request
+    from cxrbench.terminal import show_table
+
+    bundle = load_bundle(folder)
+    explainer = BundleExplainer(bundle)
+    for image in images:
+        path = Path(image)
+        request = Request(path=path, age_years=patient.age_years, sex=patient.sex, view=patient.view)
+        explained = explainer.explain(request, out / path.stem, how=how)
+        print(f"{path.name}: {out / path.stem}")
+        for warning in explained.warnings:
+            print(f"warning: {warning}")
+        show_table(explained.answers.sort("probability", descending=True).head(5))
+    for notice in bundle.record.banners:
+        print(f"note: {notice}")
 
 
 def localise(

@@ -86,16 +86,20 @@ def explain_film(
 def asked_findings(findings: Sequence[str], answers: pl.DataFrame) -> list[str]:
     """The findings in the vocabulary's spelling; where none is asked for, the likeliest pathologies.
 
+    Args:
+        findings: As they were asked for.
+        answers: One row per ``finding``, with its ``probability``.
+
     Raises:
         StudyError: An unknown finding.
     """
     known = tuple(answers["finding"])
     if not findings:
         pathologies = answers.filter(pl.col("finding") != NO_FINDING)
-        return list(pathologies.sort("logit", descending=True)["finding"].head(LIKELIEST))
+        return list(pathologies.sort("probability", descending=True)["finding"].head(LIKELIEST))
     asked = {name: canonical(name, known) for name in findings}
     if unknown := [name for name, own in asked.items() if own is None]:
-        raise StudyError(f"unknown finding {unknown[0]!r}; this study has: {', '.join(known)}")
+        raise StudyError(f"unknown finding {unknown[0]!r}; valid names: {', '.join(known)}")
     return [own for own in asked.values() if own]
 
 
@@ -113,7 +117,22 @@ def _write_maps(run: Trained, film: Film, caption: Captioned, stem: Path, *, how
     asked = Asked(image, features, run.findings.index(stem.name))
     for method in how.methods:
         heat = film.frame.to_film(maps.heat_maps(run.classifier, asked, method, stage=how.stage)[0])
-        with atomic_file(stem.with_name(f"{stem.name}-{method}.npy")) as scratch, scratch.open("wb") as stream:
-            np.save(stream, heat)
-        picture = overlay(film.pixels, heat, replace(caption, text=f"{caption.text}  {method}"))
-        write_picture(stem.with_name(f"{stem.name}-{method}.png"), picture)
+        write_map(stem, film.pixels, heat, caption, method=method)
+
+
+def write_map(
+    stem: Path, film: NDArray[np.uint8], heat: NDArray[np.float32], caption: Captioned, *, method: Method
+) -> None:
+    """Write one map as an array and as a picture of the film under it: ``<stem>-<method>.npy`` and ``.png``.
+
+    Args:
+        stem: Folder and finding.
+        film: (H, W) grey values.
+        heat: (H, W) in the film's pixels.
+        caption: What is written above, followed by the method.
+        method: Whose map it is.
+    """
+    with atomic_file(stem.with_name(f"{stem.name}-{method}.npy")) as scratch, scratch.open("wb") as stream:
+        np.save(stream, heat)
+    picture = overlay(film, heat, replace(caption, text=f"{caption.text}  {method}"))
+    write_picture(stem.with_name(f"{stem.name}-{method}.png"), picture)

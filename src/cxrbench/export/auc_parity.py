@@ -1,86 +1,101 @@
 """Does an exported network tell findings as well as its run did? On the run's own test films."""
 
-import json
-from pathlib import Path
-
 import numpy as np
-import polars as pl
-from numpy.typing import NDArray
 
-from cxrbench import runs as names
-from cxrbench.bundle import Member
-from cxrbench.data.store import Store, open_store
 from cxrbench.errors import BundleError
-from cxrbench.evaluate.reading import HeldOut, read_config, read_split_runs, read_splits, read_table, readable
-from cxrbench.export.parity import Network, Samples
-from cxrbench.predict.exported import AucParity
-from cxrbench.runs import RunName
-from cxrbench.stats.roc import auc
+from cxrbench.evaluate.discrimination import known, pathologies
+from cxrbench.evaluate.reading import NOT_STATED
+from cxrbench.export.own_films import OwnFilms
+from cxrbench.export.parity import Network
+from cxrbench.predict.exported import AucLoss, AucParity
+from cxrbench.stats.clustered import auc_difference
+from cxrbench.stats.joint import JointAucs, joint_aucs
 
 BOUND = 1e-3
 """Largest difference of an AUC; logits that agree to 1e-4 exchange only images that are all but tied."""
-BATCH = 32
 
 
-def check_auc(
-    study: Path, member: Member, exported: Network, *, has_preprocessing: bool, findings: tuple[str, ...]
-) -> tuple[AucParity, ...]:
-    """Compare the export's AUC of each finding with that of the run's predictions.
+def measure_aucs(
+    own: OwnFilms, exported: Network, *, has_preprocessing: bool, findings: tuple[str, ...]
+) -> tuple[tuple[AucParity, ...], AucLoss]:
+    """Compare an exported network with its run, on the run's test films.
 
     Args:
-        study: The study that the member's run belongs to; its store must be at hand.
-        member: Of the bundle.
+        own: The member's films.
         exported: Its exported network.
         has_preprocessing: Whether it takes films' squares.
         findings: The outputs' names.
 
-    Raises:
-        BundleError: The study has another run of that name, or an AUC differs by more than ``BOUND``.
-        StudyError: A file of the study cannot be used.
+    Returns:
+        Both AUCs of every finding that is both present and absent, and how much lower their mean is.
     """
-    run = RunName(member.run.approach, member.run.split, member.run.seed)
-    if read_config(study, run)["hash"] != member.run.hash:
-        raise BundleError(f"{study}: its run {run} is not the one that the bundle was made from; give --study its own")
-    table = read_table(study)
-    told = read_split_runs(study, table, read_splits(study, [run.split])[run.split], [run])
-    found = _logits(_store(study), member, exported, told.test.images, has_preprocessing=has_preprocessing)
-    expected = told.scores[0].logits[:, [told.test.findings.index(finding) for finding in findings]]
-    return _compared(told.test, expected, found, findings)
+    found = own.test_logits(exported, has_preprocessing=has_preprocessing)
+    labels = own.told.test.labels[:, own.columns(findings)]
+    truth = np.where(labels == NOT_STATED, np.nan, labels)
+    scores = np.concatenate([own.run_logits(findings), found], axis=1)  # (N, 2 L)
+    joint = joint_aucs(scores, truth, own.told.test.codes)
+    stated = np.count_nonzero(labels != NOT_STATED, axis=0)
+    each = tuple(
+        _compared(joint, column, finding, images=int(stated[column]))
+        for column, finding in enumerate(findings)
+        if not np.isnan(joint.auc[column])
+    )
+    return each, _mean_loss(joint, findings)
 
 
-def _store(study: Path) -> Store:
-    path = study / names.STUDY_FILE
-    with readable(path):
-        elsewhere = json.loads(path.read_text(encoding="utf-8"))["settings"].get("store")
-    return open_store(Path(elsewhere or study / "store"))
+def _compared(joint: JointAucs, column: int, finding: str, *, images: int) -> AucParity:
+    """One finding; the export's columns follow the run's."""
+    theirs = column + len(joint.auc) // 2
+    loss = auc_difference(joint, column, theirs)
+    return AucParity(
+        finding=finding,
+        images=images,
+        torch=float(joint.auc[column]),
+        exported=float(joint.auc[theirs]),
+        loss_lower=known(loss.lower),
+        loss_upper=known(loss.upper),
+    )
 
 
-def _logits(
-    store: Store, member: Member, exported: Network, images: pl.DataFrame, *, has_preprocessing: bool
-) -> NDArray[np.float32]:
-    """The export's logits (N, L) of a study's images."""
-    pixels, rows = store.pixels(member.approach.input.store_size), store.rows(images["image_id"])
-    batches = (slice(start, start + BATCH) for start in range(0, len(rows), BATCH))
-    samples = (Samples(pixels[rows[batch]], images[batch]) for batch in batches)
-    return np.concatenate([exported(*each.for_export(member, has_preprocessing=has_preprocessing)) for each in samples])
+def _mean_loss(joint: JointAucs, findings: tuple[str, ...]) -> AucLoss:
+    """The loss of the mean AUC over the pathologies that have the patients for an interval."""
+    columns = {name: findings.index(name) for name in pathologies(findings)}
+    counted = [name for name, k in columns.items() if not np.isnan(auc_difference(joint, k, k + len(findings)).upper)]
+    if not counted:
+        return AucLoss(findings=(), loss=None, lower=None, upper=None)
+    ours = [columns[name] for name in counted]
+    loss = auc_difference(joint, ours, [k + len(findings) for k in ours])
+    return AucLoss(findings=tuple(counted), loss=known(loss.estimate), lower=known(loss.lower), upper=known(loss.upper))
 
 
-def _compared(
-    test: HeldOut, expected: NDArray[np.float32], found: NDArray[np.float32], findings: tuple[str, ...]
-) -> tuple[AucParity, ...]:
-    """Both AUCs of every finding that is both present and absent."""
-    compared = []
-    for i, finding in enumerate(findings):
-        labels = test.labels[:, test.findings.index(finding)]
-        is_stated = labels >= 0
-        present = labels[is_stated] == 1
-        if present.all() or not present.any():
-            continue
-        own, theirs = auc(expected[is_stated, i], present), auc(found[is_stated, i], present)
-        compared.append(AucParity(finding=finding, images=len(present), torch=own, exported=theirs))
-        if abs(own - theirs) > BOUND:
+def check_same(aucs: tuple[AucParity, ...], split: str) -> None:
+    """Refuse an export in full precision whose AUC of a finding is another one.
+
+    Raises:
+        BundleError: It differs by more than ``BOUND``.
+    """
+    for one in aucs:
+        if abs(one.torch - one.exported) > BOUND:
             raise BundleError(
-                f"the exported network's AUC of {finding} on {test.split} is {theirs:.4f}, its run's {own:.4f}, more "
-                f"than {BOUND:g} apart: not exported"
+                f"the exported network's AUC of {one.finding} on {split} is {one.exported:.4f}, its run's "
+                f"{one.torch:.4f}, more than {BOUND:g} apart: not exported"
             )
-    return tuple(compared)
+
+
+def check_loss(loss: AucLoss, split: str, *, bound: float) -> None:
+    """Refuse a quantised network unless its loss of the mean AUC is shown to be small.
+
+    What must lie within the bound is the upper end of the interval: few test patients show nothing, and where there is
+    no interval the loss may be anything up to 1.
+
+    Raises:
+        BundleError: It does not, or there is no interval.
+    """
+    if loss.upper is None and bound < 1:
+        raise BundleError(f"{split}: no finding has the test patients to show what int8 costs: not exported")
+    if loss.upper is not None and not loss.upper <= bound:
+        raise BundleError(
+            f"int8 may cost {loss.upper:.4f} of the mean AUC over {len(loss.findings)} findings on {split} (loss "
+            f"{loss.loss:.4f}, 95 % interval {loss.lower:.4f} to {loss.upper:.4f}), more than --max-auc-loss "
+            f"{bound:g}: not exported"
+        )

@@ -3,22 +3,26 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from cxrbench.bundle import Bundle, Member
+from cxrbench.bundle.differences import largest_difference
 from cxrbench.bundle.record import FileRecord
 from cxrbench.bundle.reference import check_reference
-from cxrbench.errors import BundleError
-from cxrbench.export.auc_parity import check_auc
+from cxrbench.errors import BundleError, ConfigError
+from cxrbench.export.auc_parity import check_loss, check_same, measure_aucs
 from cxrbench.export.graph import exported_module, input_records, output_records
-from cxrbench.export.parity import Network, check_parity
+from cxrbench.export.own_films import OwnFilms, read_own_films
+from cxrbench.export.parity import Network, checked_difference, compared_logits
+from cxrbench.export.quantising import write_int8
 from cxrbench.export.writing import OPSET, write_onnx, write_openvino
 from cxrbench.files import atomic_folder, digest_file, digest_json, write_json
 from cxrbench.predict.backends import Backend, open_backends
 from cxrbench.predict.exported import (
     EXPORT_FILE,
-    AucParity,
+    INT8,
     ExportedMember,
     ExportRecord,
     Form,
@@ -26,13 +30,19 @@ from cxrbench.predict.exported import (
     export_folder,
     load_export,
 )
+from cxrbench.predict.opening import RUNTIMES
 from cxrbench.predict.runtimes import OnnxNetwork, OpenVinoNetwork
 
 PACKAGES: dict[Form, tuple[str, ...]] = {
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "openvino": ("onnx", "onnxscript", "openvino"),
+    INT8: ("onnx", "onnxscript", "openvino", "nncf"),
 }
-NETWORKS: dict[Form, Callable[[Path], Network]] = {"onnx": OnnxNetwork, "openvino": OpenVinoNetwork}
+NETWORKS: dict[Form, Callable[[Path], Network]] = {
+    "onnx": OnnxNetwork,
+    "openvino": OpenVinoNetwork,
+    INT8: OpenVinoNetwork,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +50,27 @@ class Exporting:
     """How a bundle is exported.
 
     Attributes:
-        form: ``onnx`` or ``openvino``.
+        form: What is written.
         has_preprocessing: Take films' squares and patients' facts instead of prepared arrays.
-        study: The study that the bundle was made from, to compare AUCs on; None: logits alone are compared.
+        study: The study that the bundle was made from, to compare AUCs on; None: logits alone are compared. Int8 is
+            calibrated on its validation films, and needs it.
+        max_auc_loss: Of int8: the most that the mean AUC may be lower, at the upper end of its interval.
+
+    Raises:
+        ConfigError: Int8 without a study.
     """
 
     form: Form
     has_preprocessing: bool = False
     study: Path | None = None
+    max_auc_loss: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.form == INT8 and self.study is None:
+            raise ConfigError(
+                f"{INT8} needs --study, the study that the bundle was made from: its validation films "
+                "calibrate it, its test films say what it costs"
+            )
 
 
 def export_bundle(bundle: Bundle, how: Exporting, out: Path | None = None) -> tuple[Path, ExportRecord]:
@@ -78,29 +101,51 @@ def export_bundle(bundle: Bundle, how: Exporting, out: Path | None = None) -> tu
     return folder, load_export(folder, bundle)
 
 
+def export_fastest(bundle: Bundle) -> tuple[Path, ExportRecord] | None:
+    """Export to what ``--backend auto`` takes first on a CPU; None where its packages are not installed.
+
+    Raises:
+        BundleError: As ``export_bundle``.
+    """
+    form = next(iter(RUNTIMES))
+    return export_bundle(bundle, Exporting(form=form)) if all(map(find_spec, PACKAGES[form])) else None
+
+
 def _export_member(bundle: Bundle, member: Member, network: Backend, how: Exporting, scratch: Path) -> ExportedMember:
     """Write one member's network, and compare it with torch's."""
+    own = None if how.study is None else read_own_films(how.study, member)
     inputs = input_records(member, has_preprocessing=how.has_preprocessing)
     outputs = output_records(bundle.findings)
-    files = _write(bundle, member, how, scratch, about=_about(bundle, inputs, outputs))
+    files = _write(bundle, member, own, how, scratch, about=_about(bundle, inputs, outputs))
     exported = NETWORKS[how.form](files[0])
-    films, difference = check_parity(
-        member, network, exported, has_preprocessing=how.has_preprocessing, findings=bundle.findings
-    )
-    auc: tuple[AucParity, ...] = ()
-    if how.study is not None:
-        auc = check_auc(how.study, member, exported, has_preprocessing=how.has_preprocessing, findings=bundle.findings)
+    found, expected = compared_logits(member, network, exported, has_preprocessing=how.has_preprocessing)
+    if how.form == INT8:  # what it costs is measured below, in the unit that counts
+        difference = largest_difference(found, expected).largest
+    else:
+        difference = checked_difference(found, expected, bundle.findings)
     return ExportedMember(
         files=tuple(_file_record(file, scratch) for file in files),
         inputs=inputs,
         outputs=outputs,
-        films_checked=films,
+        films_checked=len(expected),
         largest_difference=difference,
-        auc=auc,
+        **({} if own is None else _checked_aucs(own, exported, how, bundle.findings)),
     )
 
 
-def _write(bundle: Bundle, member: Member, how: Exporting, scratch: Path, *, about: dict[str, Any]) -> tuple[Path, ...]:
+def _checked_aucs(own: OwnFilms, exported: Network, how: Exporting, findings: tuple[str, ...]) -> dict[str, Any]:
+    """What the export's AUCs are on the run's test films, as fields of ``ExportedMember``."""
+    aucs, loss = measure_aucs(own, exported, has_preprocessing=how.has_preprocessing, findings=findings)
+    if how.form == INT8:
+        check_loss(loss, own.told.test.split, bound=how.max_auc_loss)
+    else:
+        check_same(aucs, own.told.test.split)
+    return {"auc": aucs, "auc_loss": loss}
+
+
+def _write(
+    bundle: Bundle, member: Member, own: OwnFilms | None, how: Exporting, scratch: Path, *, about: dict[str, Any]
+) -> tuple[Path, ...]:
     """A member's files, named as its weights are; the one to open comes first."""
     path = (scratch / member.weights.file).with_suffix(".onnx")
     path.parent.mkdir(exist_ok=True)
@@ -108,7 +153,11 @@ def _write(bundle: Bundle, member: Member, how: Exporting, scratch: Path, *, abo
     write_onnx(module, input_records(member, has_preprocessing=how.has_preprocessing), path, about=about)
     if how.form == "onnx":
         return (path,)
-    written = write_openvino(path, path.with_suffix(".xml"))
+    described = path.with_suffix(".xml")
+    if own is None or how.form != INT8:
+        written = write_openvino(path, described)
+    else:
+        written = write_int8(path, described, own, has_preprocessing=how.has_preprocessing)
     path.unlink()
     return written
 

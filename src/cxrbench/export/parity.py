@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxrbench.bundle import Member
+from cxrbench.bundle.differences import largest_difference
 from cxrbench.bundle.inputs import network_input
 from cxrbench.bundle.reference import AGE_YEARS, SEX, VIEW, reference_film
 from cxrbench.bundle.squares import shrink
@@ -63,25 +64,17 @@ def parity_samples(size: int, *, seed: int = 0) -> Samples:
     return Samples(np.stack([shrink(film, [size])[size] for film in films]), pl.DataFrame(facts, schema=schema))
 
 
-def check_parity(
-    member: Member, torch_network: Backend, exported: Network, *, has_preprocessing: bool, findings: tuple[str, ...]
-) -> tuple[int, float]:
-    """Compare an exported network's logits with torch's; one film alone, then the others at once.
-
-    Returns:
-        Films compared, and the largest difference of a logit, relative where it is above 1.
-
-    Raises:
-        BundleError: One is beyond ``TOLERANCE``; the message names film, finding and both logits.
-    """
+def compared_logits(
+    member: Member, torch_network: Backend, exported: Network, *, has_preprocessing: bool
+) -> tuple[Floats, Floats]:
+    """Logits (N, L) that an exported network gives, one film alone, then the others at once; and torch's."""
     samples = parity_samples(member.approach.input.store_size)
-    expected = torch_network(*samples.for_torch(member))
     films, features = samples.for_export(member, has_preprocessing=has_preprocessing)
     found = np.concatenate([exported(films[:1], features[:1]), exported(films[1:], features[1:])])
-    return len(expected), largest_difference(found, expected, findings)
+    return found, torch_network(*samples.for_torch(member))
 
 
-def largest_difference(found: Floats, expected: Floats, findings: tuple[str, ...]) -> float:
+def checked_difference(found: Floats, expected: Floats, findings: tuple[str, ...]) -> float:
     """Largest difference of logits (N, L), relative where the expected one is above 1.
 
     Raises:
@@ -89,12 +82,11 @@ def largest_difference(found: Floats, expected: Floats, findings: tuple[str, ...
     """
     if found.shape != expected.shape:
         raise BundleError(f"the exported network gives logits {found.shape}, torch {expected.shape}: not exported")
-    difference = np.abs(found - expected) / np.maximum(np.abs(expected), 1)
-    film, column = np.unravel_index(np.argmax(np.where(np.isnan(difference), np.inf, difference)), difference.shape)
-    if not difference[film, column] <= TOLERANCE:
+    difference = largest_difference(found, expected)
+    if not difference.largest <= TOLERANCE:
         raise BundleError(
-            f"the exported network answers otherwise than torch: {findings[int(column)]} of film {int(film) + 1} has "
-            f"logit {found[film, column]:.6f}, expected {expected[film, column]:.6f}, more than {TOLERANCE:g} apart: "
-            "not exported"
+            f"the exported network answers otherwise than torch: {findings[difference.column]} of film "
+            f"{difference.row + 1} has logit {difference.found:.6f}, expected {difference.expected:.6f}, more than "
+            f"{TOLERANCE:g} apart: not exported"
         )
-    return float(difference[film, column])
+    return difference.largest

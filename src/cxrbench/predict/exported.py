@@ -1,16 +1,15 @@
 """What ``cxrbench export`` wrote, and opening it: an export that was altered, or of another bundle, is refused."""
 
-import json
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Final, Literal, get_args
 
 from pydantic import Field
 
 from cxrbench.bundle import Bundle, Member
+from cxrbench.bundle.documents import check_digest, check_file, parse_document, read_document
 from cxrbench.bundle.record import FileRecord
-from cxrbench.config import Settings, parse_settings
+from cxrbench.config import Settings
 from cxrbench.errors import BundleError, ConfigError
-from cxrbench.files import digest_file, digest_json
 
 EXPORTS_FOLDER, EXPORT_FILE = "exports", "export.json"
 PREPROCESSING_SUFFIX = "-with-preprocessing"
@@ -18,7 +17,8 @@ FILM, FEATURES, LOGITS = "film", "features", "logits"
 TOLERANCE = 1e-4
 """Largest difference of a logit from torch's, or of its share where it is above 1: another order of the same sums."""
 
-Form = Literal["onnx", "openvino"]
+INT8: Final = "openvino-int8"
+Form = Literal["onnx", "openvino", "openvino-int8"]
 FORMS: tuple[Form, ...] = get_args(Form)
 
 
@@ -38,6 +38,17 @@ class AucParity(Settings):
     images: int
     torch: float
     exported: float
+    loss_lower: float | None = Field(None, description="of the 95 % interval of torch's less the export's, paired")
+    loss_upper: float | None = None
+
+
+class AucLoss(Settings):
+    """How much lower the export's mean AUC is than torch's, paired, with its 95 % interval for new patients."""
+
+    findings: tuple[str, ...] = Field(description="pathologies that have the test patients for an interval")
+    loss: float | None
+    lower: float | None
+    upper: float | None
 
 
 class ExportedMember(Settings):
@@ -49,6 +60,7 @@ class ExportedMember(Settings):
     films_checked: int
     largest_difference: float = Field(description="of a logit from torch's, relative where it is above 1")
     auc: tuple[AucParity, ...] = Field((), description="where a study's predictions were at hand")
+    auc_loss: AucLoss | None = Field(None, description="likewise")
 
 
 class ExportRecord(Settings):
@@ -83,6 +95,11 @@ def export_folder(bundle: Bundle, form: Form, *, has_preprocessing: bool = False
     return bundle.folder / EXPORTS_FOLDER / (form + PREPROCESSING_SUFFIX * has_preprocessing)
 
 
+def has_export(bundle: Bundle, form: Form) -> bool:
+    """Whether the bundle holds an export that ``exported_network`` opens."""
+    return (export_folder(bundle, form) / EXPORT_FILE).is_file()
+
+
 def exported_network(bundle: Bundle, member: Member, form: Form) -> Path:
     """A member's exported network, for a runtime to open.
 
@@ -91,8 +108,9 @@ def exported_network(bundle: Bundle, member: Member, form: Form) -> Path:
         BundleError: The export was altered, cut short, or made from another bundle.
     """
     folder = export_folder(bundle, form)
-    if not (folder / EXPORT_FILE).is_file():
-        raise ConfigError(f"{bundle.folder} has no export for {form}; make it: cxrbench export --to {form}")
+    if not has_export(bundle, form):
+        needed = " --study STUDY" * (form == INT8)
+        raise ConfigError(f"{bundle.folder} has no export for {form}; make it: cxrbench export --to {form}{needed}")
     record = load_export(folder, bundle)
     return folder / record.members[bundle.members.index(member)].files[0].file
 
@@ -103,42 +121,12 @@ def load_export(folder: Path, bundle: Bundle) -> ExportRecord:
     Raises:
         BundleError: It was altered, cut short, or made from another bundle; names the file.
     """
-    path = folder / EXPORT_FILE
-    raw = _read(path)
-    if raw.pop("digest", None) != digest_json(raw):
-        raise BundleError(f"{path}: altered since it was written (its digest differs); {_remedy(folder)}")
-    try:
-        record = parse_settings(raw, ExportRecord, where=str(path))
-    except ConfigError as error:
-        raise BundleError(f"{error}; {_remedy(folder)}") from None
+    path, remedy = folder / EXPORT_FILE, f"delete {folder} and export again: cxrbench export"
+    raw = check_digest(read_document(path, remedy=remedy), path, remedy=remedy)
+    record = parse_document(raw, ExportRecord, path, remedy=remedy)
     if record.bundle != bundle.digest:
-        raise BundleError(
-            f"{folder} was made from bundle {record.bundle[:12]}, not {bundle.digest[:12]}; {_remedy(folder)}"
-        )
+        raise BundleError(f"{folder} was made from bundle {record.bundle[:12]}, not {bundle.digest[:12]}; {remedy}")
     for member in record.members:
         for file in member.files:
-            _check_file(file, folder)
+            check_file(file, folder, remedy=remedy)
     return record
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError, OSError) as error:
-        raise BundleError(f"{path}: absent or damaged ({str(error)[:120]}); {_remedy(path.parent)}") from None
-    if not isinstance(raw, dict):
-        raise BundleError(f"{path}: expected keys and values, got {type(raw).__name__}; {_remedy(path.parent)}")
-    return raw
-
-
-def _check_file(expected: FileRecord, folder: Path) -> None:
-    """Refuse a file that is not the one that was written."""
-    path = folder / expected.file
-    if ".." in Path(expected.file).parts or not path.is_file():
-        raise BundleError(f"{folder} lacks {expected.file}; {_remedy(folder)}")
-    if path.stat().st_size != expected.bytes or digest_file(path) != expected.sha256:
-        raise BundleError(f"{path}: altered since it was exported (its size or SHA-256 differs); {_remedy(folder)}")
-
-
-def _remedy(folder: Path) -> str:
-    return f"delete {folder} and export again: cxrbench export"

@@ -13,11 +13,11 @@ from cxrbench.bundle.answers import is_present, mean_probability, percentiles
 from cxrbench.bundle.inputs import network_input
 from cxrbench.bundle.pixel_statistics import miniature
 from cxrbench.bundle.population import unknown_features
-from cxrbench.bundle.reference import check_reference
 from cxrbench.config import Feature
 from cxrbench.data.images import Film
-from cxrbench.predict.backends import Backend, open_backends, tolerance_of
+from cxrbench.predict.backends import Backend
 from cxrbench.predict.decoding import Outcome, decoded
+from cxrbench.predict.opening import AUTO, open_networks
 from cxrbench.predict.prediction import Answer, Prediction
 from cxrbench.predict.preparation import Prepared, Request, prepare_film
 from cxrbench.progress import Track, silent
@@ -32,17 +32,19 @@ class Predictor:
 
     Attributes:
         bundle: Whose answers these are.
+        backend: What computes the logits; never ``auto``.
+        passed_over: Faster backend -> why ``auto`` did not take it.
         largest_difference: From the reference output; NaN when it was not checked.
     """
 
     def __init__(
-        self, bundle: Bundle, *, backend: str = "torch", has_mirror: bool = False, is_checked: bool = True
+        self, bundle: Bundle, *, backend: str = AUTO, has_mirror: bool = False, is_checked: bool = True
     ) -> None:
         """Load the networks.
 
         Args:
             bundle: From ``load_bundle``.
-            backend: What computes the logits; see ``BACKENDS``.
+            backend: What computes the logits; see ``open_networks``.
             has_mirror: Test-time augmentation: the mean of the film's logits and its mirror image's. Calibration and
                 thresholds were fitted without.
             is_checked: Compare the reference output first.
@@ -53,12 +55,9 @@ class Predictor:
         """
         self.bundle = bundle
         self.has_mirror = has_mirror
-        self._backends = open_backends(backend, bundle)
-        self.largest_difference = float("nan")
-        if is_checked:
-            self.largest_difference = check_reference(
-                bundle.reference, bundle.members, self._backends, bundle.findings, tolerance=tolerance_of(backend)
-            )
+        opened = open_networks(bundle, backend, is_checked=is_checked)
+        self.backend, self._backends = opened.backend, opened.networks
+        self.largest_difference, self.passed_over = opened.largest_difference, opened.passed_over
 
     def predict_films(self, films: Sequence[Film]) -> list[Answer]:
         """Answers about films in memory, in their order."""

@@ -1,5 +1,6 @@
 """Exported networks at work: ONNX Runtime and OpenVINO, in single precision on the CPU."""
 
+import logging
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -83,3 +84,15 @@ def openvino_module() -> ModuleType:
     if "openvino" not in sys.modules:
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # then OpenVINO takes its own stub
     return optional_module("openvino")
+
+
+def nncf_module() -> ModuleType:
+    """NNCF, likewise: where it does not find OpenVINO's telemetry it reports nothing either.
+
+    Raises:
+        ConfigError: It, or OpenVINO, is not installed.
+    """
+    openvino_module()
+    nncf = optional_module("nncf")
+    nncf.set_log_level(logging.ERROR)
+    return nncf

@@ -1,0 +1,87 @@
+"""One film explained by a bundle alone: overlays and arrays per finding, and what age, sex and view moved."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from cxrbench.bundle import Bundle
+from cxrbench.data.images import Film, read_film
+from cxrbench.evaluate.writing import replaced_folder
+from cxrbench.explain.bundled import Explainer
+from cxrbench.explain.explaining import ANSWERS_FILE, FEATURES_FILE, Explaining, asked_findings, write_map
+from cxrbench.explain.overlay import Captioned, said
+from cxrbench.predict import Answer, Predictor, Request, prepare_film
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What a bundle says of one film.
+
+    Attributes:
+        answers: One row per finding: ``finding, probability, is_present, percentile``.
+        warnings: Why the answer may be worth less than the bundle's card says.
+    """
+
+    answers: pl.DataFrame
+    warnings: tuple[str, ...]
+
+
+class BundleExplainer:
+    """A bundle that answers about films, and says why."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Load the networks.
+
+        Raises:
+            BundleError: The weights are not the bundle's, or this installation computes differently.
+        """
+        self._predictor = Predictor(bundle, backend="torch")
+        self._explainer = Explainer(bundle)
+
+    def explain(self, request: Request, out: Path, *, how: Explaining) -> Explained:
+        """Write a film's maps, and what each non-image feature moved, into ``out``; an earlier one is replaced.
+
+        Args:
+            request: The film's file, and what is known beside its header.
+            out: Gets ``<finding>-<method>.png`` and ``.npy`` (float32, (H, W) of the film, 0..1 of the map's own
+                maximum), ``answers.csv`` and, where a network uses them, ``features.csv``.
+            how: What is asked; each method reads its own stage.
+
+        Raises:
+            DataError: The file cannot be read.
+            StudyError: An unknown finding.
+        """
+        film = read_film(request.path)
+        film = replace(film, facts=request.over(film.facts))
+        prepared = prepare_film(film, self._explainer.bundle.store_sizes)
+        answer = self._predictor.predict_prepared([prepared])[0]
+        answers = _table(self._explainer.bundle, answer)
+        with replaced_folder(out) as scratch:
+            answers.write_csv(scratch / ANSWERS_FILE)
+            for finding in asked_findings(how.findings, answers):
+                self._write_maps(film, finding, answers, scratch, how=how)
+            if self._explainer.bundle.features:
+                effects = self._explainer.feature_effects(prepared, answer.logits)
+                effects.write_csv(scratch / FEATURES_FILE)
+        return Explained(answers, answer.warnings)
+
+    def _write_maps(self, film: Film, finding: str, answers: pl.DataFrame, folder: Path, *, how: Explaining) -> None:
+        """One finding's maps as arrays and pictures."""
+        probability = answers.filter(pl.col("finding") == finding)["probability"][0]
+        caption = Captioned(said(finding, probability), np.empty((0, 4)))
+        for method in how.methods:
+            heat = self._explainer.heat(film, finding, method=method)
+            write_map(folder / finding, film.pixels, heat, caption, method=method)
+
+
+def _table(bundle: Bundle, answer: Answer) -> pl.DataFrame:
+    """An answer, one row per finding."""
+    columns = {
+        "finding": bundle.findings,
+        "probability": answer.probabilities,
+        "is_present": answer.is_present,
+        "percentile": answer.percentiles.round(2),
+    }
+    return pl.DataFrame(columns, schema_overrides={"is_present": pl.Boolean})
