@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cxrbench import __version__
-from cxrbench.cli import archives, bundles, explaining, exporting, measures, plans, studies
+from cxrbench.cli import archives, bundles, explaining, exporting, measures, pacs, plans, serving, studies
 from cxrbench.errors import CxrbenchError
 
 BAD_INPUT = 2
@@ -21,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,  # help without boxes, in half the time
 )
-for commands in (studies, plans, archives, measures, bundles, exporting, explaining):
+for commands in (studies, plans, archives, measures, bundles, exporting, explaining, serving, pacs):
     for command in commands.COMMANDS:
         app.command()(command)
 

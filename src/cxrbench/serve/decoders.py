@@ -1,14 +1,14 @@
 """Films are decoded in processes of their own, with limits on memory and time; one that dies costs its film only."""
 
 import asyncio
-import signal
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
-from cxrbench.predict.decoding import start_decoder, within
+from cxrbench.predict.decoding import within
+from cxrbench.serve.films import start_process
 from cxrbench.serve.refusals import Refusal
 
 T = TypeVar("T")
@@ -25,6 +25,12 @@ class Decoders:
         self._free: asyncio.Queue[ProcessPoolExecutor] = asyncio.Queue()
         for pool in self._everyone:
             self._free.put_nowait(pool)
+        self._started = [pool.submit(int) for pool in self._everyone]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether one has started."""
+        return any(started.done() for started in self._started)
 
     async def run(self, work: Callable[..., T | str], *arguments: object) -> T:
         """Do some work on one film; the process is busy until it is done, the caller may leave earlier.
@@ -54,6 +60,7 @@ class Decoders:
         if not done.cancelled() and isinstance(done.exception(), BrokenProcessPool):
             self._everyone.discard(pool)
             pool = _pool()
+            pool.submit(int)  # it starts before the next film comes
             self._everyone.add(pool)
         self._free.put_nowait(pool)
 
@@ -65,13 +72,5 @@ def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *argum
 
 
 def _pool() -> ProcessPoolExecutor:
-    """Spawned, since a fork of a process with threads can hang; started at once."""
-    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_start)
-    pool.submit(int)
-    return pool
-
-
-def _start() -> None:
-    """As every decoder; and its parent alone decides when a terminated server is done."""
-    start_decoder()
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    """Spawned, since a fork of a process with threads can hang."""
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=start_process)

@@ -1,5 +1,6 @@
 """What a decoding process does with an upload; imports little, as every process pays for it."""
 
+import signal
 from dataclasses import dataclass
 
 import cv2
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from cxrbench.data.images.film import Film, decode_film
 from cxrbench.data.images.pixels import Unreadable
+from cxrbench.predict.decoding import start_decoder
 from cxrbench.predict.preparation import Prepared, prepare_film
 
 LONGEST_SIDE = 1536
@@ -27,6 +29,12 @@ class Picture:
     png: bytes
     height: int
     width: int
+
+
+def start_process() -> None:
+    """As every decoder; and the server alone decides when its processes end, whoever else is told to."""
+    start_decoder()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def prepare_upload(content: bytes, sizes: tuple[int, ...], max_pixels: int) -> Prepared | str:

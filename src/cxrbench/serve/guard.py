@@ -4,6 +4,7 @@ import hmac
 import logging
 import time
 import traceback
+from pathlib import PurePath
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -66,7 +67,7 @@ class Guard:
             self._metrics.refusals.labels(refusal.reason).inc()
             await refusal.response()(scope, receive, send_guarded)
         except Exception as error:  # noqa: BLE001 - the last resort; its words could be a patient's
-            log.error("failure: %s at %s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
+            log.error("failure: %s at %s", type(error).__name__, _places(error))
             self._metrics.refusals.labels("failure").inc()
             if not status:
                 await _failure().response()(scope, receive, send_guarded)
@@ -104,6 +105,12 @@ class Guard:
         self._metrics.seconds.labels(route).observe(seconds)
         method = scope["method"] if scope["method"] in {"GET", "POST"} else "OTHER"
         log.info("%s %s %s %.3f s", method, route, status or "left", seconds)
+
+
+def _places(error: Exception) -> str:
+    """Where an error came from, innermost last; file, line and function alone."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return " > ".join(f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
 
 
 def _failure() -> Refusal:

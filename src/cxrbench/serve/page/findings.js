@@ -45,7 +45,7 @@ export function column({ answer, first, order, chosen, head, choose }) {
   }
   const axis = element("div", { className: "axis", ariaHidden: "true" });
   for (const p of AXIS) axis.append(element("span", { textContent: `${100 * p} %`, style: { left: `${100 * place(p)}%` } }));
-  const legend = element("p", { className: "legend" }, element("i"), "threshold; the scale is one of odds");
+  const legend = element("p", { className: "legend" }, element("i"), "threshold, ▲ reached; P percentile among the validation films; the scale is one of odds");
   return element("section", { className: "column", ariaLabel: `Findings of ${answer.bundle.name}` }, head, axis, list, legend);
 }
 
@@ -57,17 +57,21 @@ function bar(one, before, isChosen) {
   if (hasMoved) track.append(element("span", { className: "ghost", style: { width: `${100 * place(before.probability)}%` } }));
   if (one.threshold != null) track.append(element("span", { className: "tick", style: { left: `${100 * place(one.threshold)}%` } }));
   const button = element("button", { type: "button", className: `finding ${one.decision ?? "open"}`, data: { finding: one.finding } },
-    element("span", { className: "name", textContent: one.finding }),
+    element("span", { className: "name", textContent: shown(one.finding) }),
     element("span", { className: "moved", textContent: hasMoved ? `was ${percent(before.probability)}` : "" }),
-    element("span", { className: "number", textContent: percent(one.probability) }),
-    track,
-    element("span", { className: "place", textContent: standing(one) }));
+    element("span", { className: "place", textContent: `P${Math.round(one.percentile)}` }),
+    element("span", { className: "number", textContent: `${one.decision === "present" ? "▲ " : ""}${percent(one.probability)}` }),
+    track);
   button.setAttribute("aria-pressed", String(isChosen));
-  button.setAttribute("aria-label", `${one.finding}: ${percent(one.probability)}${hasMoved ? `, was ${percent(before.probability)}` : ""}, ${standing(one)}. Show heat map`);
+  button.setAttribute("aria-label", `${shown(one.finding)}: ${percent(one.probability)}${hasMoved ? `, was ${percent(before.probability)}` : ""}, ${standing(one)}. Show heat map`);
   return button;
+}
+
+export function shown(finding) {
+  return finding.replaceAll("_", " ");
 }
 
 function standing(one) {
   const side = { present: "above its threshold", absent: "below its threshold" }[one.decision] ?? "no threshold";
-  return `${side}; higher than ${Math.round(one.percentile)} % of validation films${one.is_calibrated ? "" : "; not calibrated"}`;
+  return `${side}; percentile ${Math.round(one.percentile)} of the validation films${one.is_calibrated ? "" : "; not calibrated"}`;
 }

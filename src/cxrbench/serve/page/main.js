@@ -1,7 +1,7 @@
 // What the page does: a film is dropped, the server asked, its answer drawn.
 
 import * as api from "./api.js";
-import { column, element, ordered, percent, points } from "./findings.js";
+import { column, element, ordered, percent, points, shown } from "./findings.js";
 import { Viewer } from "./viewer.js";
 
 const at = (id) => document.getElementById(id);
@@ -93,7 +93,6 @@ async function open(file) {
   Object.assign(state, { file, first: new Map(), answers: new Map(), order: [], chosen: null });
   for (const name of FACTS) delete at(name).dataset.given;
   at("file").value = "";
-  at("detail").hidden = true;
   restart();
   say("Reading the film");
   await Promise.all([draw(file), ask()]);
@@ -156,15 +155,15 @@ function take(bundle, answer) {
 }
 
 function drawAnswers() {
-  const shown = state.shown.filter((name) => state.answers.has(name));
+  const names = state.shown.filter((name) => state.answers.has(name));
   const focused = document.activeElement?.closest?.(".finding");
   const place = focused && [focused.closest(".column").dataset.bundle, focused.dataset.finding];
   at("empty").hidden = true;
-  at("columns").replaceChildren(...shown.map((name, i) => drawColumn(name, i)));
+  at("columns").replaceChildren(...names.map((name, i) => drawColumn(name, i)));
   if (place) findButton(...place)?.focus();
-  const [first] = shown.map((name) => state.answers.get(name));
+  const [first] = names.map((name) => state.answers.get(name));
   drawFacts(first.facts);
-  drawWarnings(shown);
+  drawWarnings(names);
   drawNotices();
   drawDetail();
   const present = first.findings.filter((one) => one.decision === "present").map((one) => one.finding);
@@ -218,19 +217,18 @@ function drawFacts(facts) {
   at("restore").disabled = !FACTS.some((name) => at(name).dataset.given);
 }
 
-function drawWarnings(shown) {
-  const several = shown.length > 1;
+function drawWarnings(bundles) {
   const said = new Map(); // warning -> bundles
-  for (const name of shown) for (const warning of state.answers.get(name).warnings) said.set(warning, [...(said.get(warning) ?? []), name]);
+  for (const name of bundles) for (const warning of state.answers.get(name).warnings) said.set(warning, [...(said.get(warning) ?? []), name]);
   const items = [...said].map(([warning, names]) =>
-    element("li", { textContent: several && names.length < shown.length ? `${names.join(", ")}: ${warning}` : warning }));
+    element("li", { textContent: names.length < bundles.length ? `${names.join(", ")}: ${warning}` : warning }));
   at("warnings").querySelector("ul").replaceChildren(...items);
   at("warnings").hidden = !items.length;
 }
 
 function drawNotices() {
-  const shown = state.served.filter((one) => state.shown.includes(one.name));
-  const notices = new Set(shown.flatMap((one) => one.notices));
+  const served = state.served.filter((one) => state.shown.includes(one.name));
+  const notices = new Set(served.flatMap((one) => one.notices));
   at("notices").replaceChildren(...[...notices].map((text) => element("li", { textContent: text })));
 }
 
@@ -243,16 +241,17 @@ function choose(bundle, finding) {
   drawHeat();
 }
 
+// What the chosen number means, under its bar.
 function drawDetail(note = "") {
   const one = state.chosen && state.answers.get(state.chosen.bundle)?.findings.find((own) => own.finding === state.chosen.finding);
-  at("detail").hidden = !one;
+  document.querySelector(".detail")?.remove();
   if (!one) return;
   const moved = Object.entries(one.moved_by).map(([feature, change]) => `${feature} ${points(change)}`);
-  const lines = [element("h2", { textContent: `${one.finding}, ${percent(one.probability)}` }), element("p", { textContent: one.meaning })];
+  const lines = [element("p", { textContent: one.meaning })];
   if (one.threshold != null) lines.push(element("p", { className: "faint", textContent: `Counts as present from ${percent(one.threshold)} on.` }));
   if (moved.length) lines.push(element("p", { className: "faint", textContent: `Moved against the training population, in points: ${moved.join(", ")}.` }));
   if (note) lines.push(element("p", { className: "faint", textContent: note }));
-  at("detail").replaceChildren(...lines);
+  findButton(state.chosen.bundle, state.chosen.finding).after(element("div", { className: "detail" }, ...lines));
 }
 
 async function drawHeat() {
@@ -272,6 +271,7 @@ async function drawHeat() {
     const note = hasEvidence ? "The map's hottest place is always opaque: the probability says how much there is to explain."
       : "Nothing in the film speaks for it, so there is no heat map.";
     drawDetail(note);
+    say(`Heat map of ${shown(chosen.finding)}. ${note}`);
   } catch (error) {
     complain(error);
   }

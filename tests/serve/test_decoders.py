@@ -1,0 +1,32 @@
+"""A film that ends its decoder costs itself only, and whoever leaves does not keep one."""
+
+import asyncio
+import os
+import time
+
+import pytest
+
+from cxrbench.serve.decoders import Decoders
+from cxrbench.serve.refusals import Refusal
+
+
+def test_a_decoder_that_dies_is_replaced():
+    async def scenario():
+        decoders = Decoders(1, seconds=1)
+        try:
+            with pytest.raises(Refusal, match="truncated PNG") as refused:
+                await decoders.run(str, "truncated PNG")
+            assert refused.value.status == 422
+            for deadly in ((os.abort,), (time.sleep, 60)):  # a crash, and the alarm
+                with pytest.raises(Refusal, match="more than 1 s, or crashed"):
+                    await decoders.run(*deadly)
+                assert await decoders.run(bytes, b"next") == b"next"
+            leaving = asyncio.ensure_future(decoders.run(time.sleep, 0.5))
+            await asyncio.sleep(0.1)
+            leaving.cancel()
+            assert await decoders.run(bytes, b"after") == b"after"
+            assert decoders.is_ready
+        finally:
+            decoders.close()
+
+    asyncio.run(scenario())
