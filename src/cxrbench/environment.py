@@ -62,7 +62,7 @@ def keep_memory_mapped() -> bool:
     except (OSError, AttributeError):
         return False
     wanted = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: LARGEST_INT, M_TOP_PAD: TOP_PAD_BYTES}
-    return sum(mallopt(option, value) for option, value in wanted.items()) == len(wanted)
+    return [mallopt(option, value) for option, value in wanted.items()] == [1] * len(wanted)
 
 
 def _processor() -> str:

@@ -144,6 +144,7 @@ def test_a_damaged_manifest_is_refused(bundle, films, tmp_path):
 
 PROGRAM = """
 import sys
+from pathlib import Path
 from cxrbench.bundle import load_bundle
 from cxrbench.predict.gathering import find
 from cxrbench.predict.parts import Options, here, predict_parts

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,7 +13,7 @@ from cxrbench.cli.options import Study
 
 if TYPE_CHECKING:
     from cxrbench.bundle import Bundle as LoadedBundle
-    from cxrbench.predict import Prediction
+    from cxrbench.predict import Prediction, Predictor, Request
 
 BundleFolder = Annotated[Path, typer.Argument(help="Folder of a bundle.")]
 SHOWN = 10
@@ -78,7 +78,19 @@ def check(folder: BundleFolder) -> None:
 def predict(
     folder: BundleFolder,
     paths: Annotated[list[str], typer.Argument(help="Films, folders, patterns, or a CSV list of films.")],
-    out: Annotated[Path, typer.Option(help="File of the predictions: .parquet, .csv or .json.")],
+    out: Annotated[Path | None, typer.Option(help="File of the predictions: .parquet, .csv or .json.")] = None,
+    parts: Annotated[
+        Path | None,
+        typer.Option(help="Instead, a folder of Parquet parts, for archives of any size; what was stopped goes on."),
+    ] = None,
+    part_size: Annotated[int, typer.Option(min=1, help="Films of a part.")] = 2048,
+    on: Annotated[
+        str | None, typer.Option(help="Ray cluster to make parts on: ray (of this machine), auto, host:port, ray://...")
+    ] = None,
+    cpus: Annotated[int, typer.Option(min=1, help="Cores of each actor on a cluster.")] = 1,
+    gpus: Annotated[
+        float | None, typer.Option(min=0, help="GPUs of each actor, or a fraction (default: 1 if any).")
+    ] = None,
     age: Annotated[float | None, typer.Option(min=0, max=120, help="Age in years, over header and list.")] = None,
     sex: Annotated[str | None, typer.Option(help="F or M, over header and list.")] = None,
     view: Annotated[str | None, typer.Option(help="View position (PA, AP), over header and list.")] = None,
@@ -95,28 +107,56 @@ def predict(
 ) -> None:
     """Answer about films: calibrated probability, decision and percentile of every finding, with warnings."""
     from cxrbench.bundle import load_bundle
+    from cxrbench.cli.parts import predict_in_parts
+    from cxrbench.config import ClusterSettings
     from cxrbench.environment import usable_cores
     from cxrbench.predict import Predictor
-    from cxrbench.predict.gathering import gather
-    from cxrbench.predict.writing import check_format, write_predictions
-    from cxrbench.terminal import shown_progress
+    from cxrbench.predict.gathering import find, gather
 
-    check_format(out)
-    requests = gather(paths, age_years=age, sex=_sex(sex), view=view and view.upper())
+    _check_place(out, parts, on)
+    cluster = ClusterSettings(address=on, cpus=cpus, gpus=gpus)
+    known: dict[str, Any] = {"age_years": age, "sex": _sex(sex), "view": view and view.upper()}
+    requests = gather(paths, **known) if out else ()
     opened = load_bundle(folder)
     predictor = Predictor(opened, backend=backend, has_mirror=mirror)
     workers = usable_cores() if workers is None else workers
+    if out:
+        _predict_to_file(predictor, requests, out, batch_size=batch_size, workers=workers)
+    elif parts:
+        sizes = {"batch_size": batch_size, "part_size": part_size}
+        predict_in_parts(predictor, find(paths, **known), parts, **sizes, cluster=cluster, workers=workers)
+    _say_notices(opened)
+
+
+def _check_place(out: Path | None, parts: Path | None, on: str | None) -> None:
+    """Refuse what cannot be meant before anything is loaded."""
+    from cxrbench.errors import ConfigError
+    from cxrbench.predict.writing import check_format
+
+    if (out is None) == (parts is None):
+        raise ConfigError("say where predictions go: --out FILE, or --parts FOLDER")
+    if on is not None and parts is None:
+        raise ConfigError("--on makes parts on a cluster: it needs --parts FOLDER")
+    if out is not None:
+        check_format(out)
+
+
+def _predict_to_file(
+    predictor: "Predictor", requests: "Sequence[Request]", out: Path, *, batch_size: int, workers: int
+) -> None:
+    from cxrbench.predict.writing import write_predictions
+    from cxrbench.terminal import shown_progress
+
     started = time.perf_counter()
     with shown_progress() as track:
         predictions = list(
             predictor.predict_files(requests, batch_size=batch_size, workers=min(workers, len(requests)), track=track)
         )
     seconds = time.perf_counter() - started
-    write_predictions(out, opened, predictions)
+    write_predictions(out, predictor.bundle, predictions)
     _summarise(predictions)
     rate = f"{len(predictions) / seconds:.1f}/s, computed by {predictor.backend}"
     print(f"predictions: {out}: {len(predictions):,} files in {seconds:.1f} s, {rate}")
-    _say_notices(opened)
 
 
 def _sex(given: str | None) -> str | None:

@@ -7,23 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cxrbench.bundle import Bundle
     from cxrbench.config import ClusterSettings
-    from cxrbench.predict import Request
-    from cxrbench.predict.parts import Options
+    from cxrbench.predict import Predictor, Request
 
 
 def predict_in_parts(
-    opened: "Bundle",
+    predictor: "Predictor",
     requests: "Iterable[Request]",
     folder: Path,
     *,
-    options: "Options",
+    batch_size: int,
+    part_size: int,
     cluster: "ClusterSettings",
     workers: int,
 ) -> None:
     """Make the parts that are missing, then say what the set holds."""
-    from cxrbench.predict.parts import here, predict_parts
+    from cxrbench.predict.parts import Options, here, predict_parts
     from cxrbench.terminal import shown_progress
 
     if cluster.address is None:
@@ -32,9 +31,12 @@ def predict_in_parts(
         from cxrbench.predict.cluster import on_cluster
 
         make = on_cluster(cluster)
+    options = Options(
+        backend=predictor.backend, has_mirror=predictor.has_mirror, batch_size=batch_size, part_size=part_size
+    )
     started = time.perf_counter()
     with shown_progress() as track:
-        predict_parts(opened, requests, folder, make=make, options=options, track=track)
+        predict_parts(predictor.bundle, requests, folder, make=make, options=options, track=track)
     _summarise(folder, time.perf_counter() - started)
 
 
@@ -42,7 +44,7 @@ def _summarise(folder: Path, seconds: float) -> None:
     from cxrbench.predict.parts import count_predictions
 
     counts = count_predictions(folder)
-    print(f"{counts.answered:,} answered, {counts.warned:,} of them with warnings; {counts.failed:,} not read")
     if counts.failed:
         print(f"not read: {counts.failed:,} films; see the column error", file=sys.stderr)
+    print(f"{counts.answered:,} answered, {counts.warned:,} of them with warnings; {counts.failed:,} not read")
     print(f"predictions: {folder}: {counts.parts:,} parts, {seconds:.1f} s")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cxrbench.data.decoding import Chunk, Outcome, decode_chunk, read_outcomes, start_worker
 from cxrbench.data.store.committing import Decoded, committing
+from cxrbench.environment import keep_memory_mapped
 from cxrbench.errors import DataError
 from cxrbench.progress import Track
 
@@ -47,6 +48,7 @@ def _is_open(chunk: Chunk, scratch: Path) -> bool:
 
 def _here(chunks: Sequence[Chunk], scratch: Path, sizes: tuple[int, ...]) -> Iterator[Decoded]:
     """Decode in this process; yield each chunk when its rows are written."""
+    keep_memory_mapped()
     for chunk in chunks:
         yield chunk, decode_chunk(chunk, scratch, sizes)
 
