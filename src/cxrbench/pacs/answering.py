@@ -1,7 +1,9 @@
 """A DICOM film -> its answer as DICOM objects: report, heat maps, boxes."""
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from cxrbench.explain.maps import Method
 from cxrbench.pacs.capture import SIDE, make_capture, paint
 from cxrbench.pacs.decoding import Decoded, Decoder
 from cxrbench.pacs.equipment import author_of
-from cxrbench.pacs.findings import Told, shown, told
+from cxrbench.pacs.findings import Told, to_show, told
 from cxrbench.pacs.peak import peak_box
 from cxrbench.pacs.presentation import Boxed, make_presentation
 from cxrbench.pacs.report import make_report
@@ -80,7 +82,7 @@ class Answerer:
         """The results for a film that was decoded before."""
         answer = self.predictor.predict_prepared([film.prepared])[0]
         findings = told(self.bundle, answer)
-        maps = self._maps(film, shown(findings, self._most_shown))
+        maps = list(islice(self._maps(film, to_show(findings)), self._most_shown))
         captures = [
             make_capture(source, self._author, one, paint(film.preview, heat, one), number=number)
             for number, (one, heat) in enumerate(maps, start=1)
@@ -93,13 +95,12 @@ class Answerer:
             presentation=make_presentation(source, self._author, boxed) if has_presentation else None,
         )
 
-    def _maps(self, film: Decoded, findings: tuple[Told, ...]) -> list[tuple[Told, NDArray[np.float32]]]:
+    def _maps(self, film: Decoded, findings: tuple[Told, ...]) -> Iterator[tuple[Told, NDArray[np.float32]]]:
         """Findings with their heat maps, as large as the preview; without those for which nothing speaks."""
-        maps = [
-            (one, self._explainer.heat_prepared(film.prepared, one.finding, method=self._method, longest_side=SIDE))
-            for one in findings
-        ]
-        return [(one, heat) for one, heat in maps if heat.max() > 0]
+        for one in findings:
+            heat = self._explainer.heat_prepared(film.prepared, one.finding, method=self._method, longest_side=SIDE)
+            if heat.max() > 0:
+                yield one, heat
 
 
 def _boxed(source: Source, one: Told, heat: NDArray[np.float32]) -> Boxed:

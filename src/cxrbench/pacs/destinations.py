@@ -133,6 +133,27 @@ class Web:
             raise Rejected(f"HTTP {code}") from None
 
 
+def destination_of(
+    *, send_to: str | None, folder: Path | None, client: DICOMwebClient | None, own_title: str
+) -> Destination:
+    """The one destination that was named.
+
+    Args:
+        send_to: A node, as ``AE@host:port``.
+        folder: A folder.
+        client: A DICOMweb server's.
+        own_title: Our AE title.
+
+    Raises:
+        ConfigError: None or several were named, or not such an address.
+    """
+    if sum(one is not None for one in (send_to, folder, client)) != 1:
+        raise ConfigError("name one destination of the results: --send-to, --out or --dicomweb")
+    if client is not None:
+        return Web(client)
+    return Folder(folder) if folder is not None else node_at(send_to or "", own_title=own_title)
+
+
 def node_at(address: str, *, own_title: str) -> Node:
     """The node at ``AE@host:port``.
 

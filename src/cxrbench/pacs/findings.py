@@ -51,7 +51,7 @@ def _told(bundle: Bundle, answer: Answer) -> Iterator[Told]:
         )
 
 
-def shown(findings: tuple[Told, ...], most: int) -> tuple[Told, ...]:
-    """Findings that get a heat map and a box: pathologies over their threshold, at most so many, unusual ones first."""
+def to_show(findings: tuple[Told, ...]) -> tuple[Told, ...]:
+    """Findings that a heat map and a box are for: pathologies over their threshold, unusual ones first."""
     present = [one for one in findings if one.is_present and one.finding != NO_FINDING]
-    return tuple(sorted(present, key=lambda one: -one.percentile)[:most])
+    return tuple(sorted(present, key=lambda one: -one.percentile))

@@ -5,6 +5,7 @@ Source: DICOM PS3.16 TID 1500, TID 1501, TID 300, TID 311, TID 4019; PS3.3 A.35.
 
 from collections.abc import Iterator
 
+import pydicom
 from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import (
     CodedConcept,
@@ -116,9 +117,11 @@ def _measurements(told: Told) -> Iterator[Measurement]:
         yield _measurement(THRESHOLD, told.threshold)
 
 
-def _measurement(name: Code | CodedConcept, value: float, **about: MeasurementProperties) -> Measurement:
+def _measurement(
+    name: Code | CodedConcept, value: float, *, properties: MeasurementProperties | None = None
+) -> Measurement:
     """TID 300: a share, exactly as a floating-point number and in few digits for a reader."""
-    measurement = Measurement(name, value, codes.UCUM.NoUnits, **about)
+    measurement = Measurement(name, value, codes.UCUM.NoUnits, properties=properties)
     measurement[0].MeasuredValueSequence[0].NumericValue = f"{value:.{DIGITS}g}"
     return measurement
 
@@ -144,3 +147,25 @@ def _texts(notices: tuple[str, ...], warnings: tuple[str, ...]) -> ContainerCont
     items = [TextContentItem(name, text, relationship_type=RelationshipTypeValues.CONTAINS) for name, text in named]
     container.ContentSequence = ContentSequence(items)
     return container
+
+
+def read_probabilities(report: pydicom.Dataset) -> dict[str, float]:
+    """Finding, in its code's words -> probability, or the output that is not calibrated, as a report says it."""
+    (measurements,) = _named(report, codes.DCM.ImagingMeasurements)
+    told = {}
+    for group in measurements.ContentSequence:
+        (finding,) = _named(group, codes.DCM.Finding)
+        (number,) = [*_named(group, codes.DCM.Probability), *_named(group, MODEL_OUTPUT)]
+        told[str(finding.ConceptCodeSequence[0].CodeMeaning)] = float(
+            number.MeasuredValueSequence[0].FloatingPointValue
+        )
+    return told
+
+
+def _named(parent: pydicom.Dataset, name: Code | CodedConcept) -> list[pydicom.Dataset]:
+    """Content items of a name right below a parent."""
+    return [
+        item
+        for item in parent.ContentSequence
+        if "ConceptNameCodeSequence" in item and item.ConceptNameCodeSequence[0].CodeValue == name.value
+    ]

@@ -1,0 +1,133 @@
+"""Asks a DICOMweb server again and again for films that have no answer yet.
+
+Source: DICOM PS3.18 10.6 (QIDO-RS), 10.4 (WADO-RS).
+"""
+
+import datetime
+import io
+import logging
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pydicom
+from dicomweb_client import DICOMwebClient
+from dicomweb_client.session_utils import create_session, create_session_from_user_pass
+from requests import RequestException
+
+from cxrbench.data.images.dicom import PROBLEMS
+from cxrbench.errors import ConfigError
+from cxrbench.pacs.intake import Intake, log_name
+from cxrbench.pacs.spool import Full
+
+LOG = logging.getLogger(__name__)
+
+MODALITIES = ("CR", "DX")
+STUDY, SERIES, INSTANCE, INSTANCES = "0020000D", "0020000E", "00080018", "00201209"
+ANY_SYNTAX = (("application/dicom", "*"),)
+Found = dict[str, dict[str, Any]]
+"""An object of a QIDO answer: tag -> element."""
+
+
+class Watcher:
+    """Watches from ``start`` to ``stop``."""
+
+    def __init__(self, client: DICOMwebClient, intake: Intake, *, days: int, seconds: float) -> None:
+        """Ask nothing yet.
+
+        Args:
+            client: Of the server.
+            intake: Where films go.
+            days: Studies of today and so many days before are looked at; 0: all.
+            seconds: Between two looks.
+        """
+        self._client, self._intake, self._days, self._seconds = client, intake, days, seconds
+        self._seen: dict[str, int] = {}
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def start(self) -> None:
+        """Watch in a thread of its own."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask no more."""
+        self._stopped.set()
+        self._thread.join()
+
+    def look(self) -> None:
+        """Fetch what is new.
+
+        Raises:
+            Full: Too many films wait; the rest is fetched next time.
+            RequestException: The server is not there, or refuses.
+        """
+        for series in self._series():
+            count = int(_value(series, INSTANCES) or 0)
+            uid = str(_value(series, SERIES))
+            if count and self._seen.get(uid) == count:
+                continue
+            for instance in self._client.search_for_instances(str(_value(series, STUDY)), uid):
+                self._fetch(str(_value(series, STUDY)), uid, str(_value(instance, INSTANCE)))
+            self._seen[uid] = count
+
+    def _watch(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self.look()
+            except Full:
+                LOG.info("too many films wait; the rest is fetched later")
+            except (RequestException, *PROBLEMS) as error:
+                LOG.warning("DICOMweb server: %s", type(error).__name__)
+            self._stopped.wait(self._seconds)
+
+    def _series(self) -> Iterator[Found]:
+        """Series of films."""
+        since = datetime.datetime.now().astimezone().date() - datetime.timedelta(days=self._days)
+        for modality in MODALITIES:
+            filters = {"Modality": modality} | ({"StudyDate": f"{since:%Y%m%d}-"} if self._days else {})
+            yield from self._client.search_for_series(
+                search_filters=filters, fields=["NumberOfSeriesRelatedInstances"], get_remaining=True
+            )
+
+    def _fetch(self, study: str, series: str, uid: str) -> None:
+        """Retrieve one object unless it is known."""
+        if self._stopped.is_set() or self._intake.is_known(uid):
+            return
+        film = self._client.retrieve_instance(study, series, uid, media_types=ANY_SYNTAX)
+        if str(film.get("SOPInstanceUID")) != uid:
+            LOG.warning("%s left out: the server sent another object", log_name(uid))
+            return
+        self._intake.take(film, _content(film))
+
+
+def web_client(url: str, *, login: Path | None = None) -> DICOMwebClient:
+    """A client of a DICOMweb server.
+
+    Args:
+        url: Root of its services.
+        login: File that holds ``user:password``.
+
+    Raises:
+        ConfigError: Not a URL, or not such a file.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise ConfigError(f"--dicomweb {url}: expected a URL as http://127.0.0.1:8042/dicom-web")
+    if login is None:
+        return DICOMwebClient(url=url, session=create_session())
+    user, colon, password = login.read_text(encoding="utf-8").strip().partition(":")
+    if not colon:
+        raise ConfigError(f"--login {login}: expected one line user:password")
+    return DICOMwebClient(url=url, session=create_session_from_user_pass(user, password))
+
+
+def _value(found: Found, tag: str) -> Any:
+    """First value of an element; None where there is none."""
+    return next(iter(found.get(tag, {}).get("Value", [])), None)
+
+
+def _content(film: pydicom.Dataset) -> bytes:
+    stream = io.BytesIO()
+    film.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()

@@ -1,0 +1,146 @@
+"""A film's answer as DICOM: what the report says is what the prediction says, and all of it is valid."""
+
+import pydicom
+import pytest
+
+from cxrbench.data.images import read_film
+from cxrbench.errors import DataError
+from cxrbench.findings import NO_FINDING
+from cxrbench.pacs.answering import Answerer
+from cxrbench.pacs.capture import SIDE
+from cxrbench.pacs.codes import finding_code
+from cxrbench.pacs.equipment import is_result
+from cxrbench.pacs.refusing import Unanswerable
+from cxrbench.pacs.report import read_probabilities
+from cxrbench.pacs.source import IDENTITY
+from cxrbench.pacs.writing import write_results
+from dicom_film import CR, SC, film_dataset, write_film
+
+MONOCHROME1 = {"PhotometricInterpretation": "MONOCHROME1", "PresentationLUTShape": "INVERSE"}
+LITTLE = (
+    "PresentationIntentType", "PresentationLUTShape", "ViewPosition", "BodyPartExamined", "PatientOrientation",
+    "PatientAge", "WindowCenter", "WindowWidth", "RescaleSlope", "RescaleIntercept", "RescaleType",
+    "ImagerPixelSpacing",
+)  # fmt: skip
+CAPTURED = {"SOPClassUID": SC, "Modality": "OT", "ConversionType": "WSD", **dict.fromkeys(LITTLE)}
+FORMS = {
+    "DX": {},
+    "DX, low values bright": MONOCHROME1,
+    "CR": {"SOPClassUID": CR, "Modality": "CR", "PresentationIntentType": None, "PresentationLUTShape": None},
+    "SC that says little": CAPTURED,
+    "two windows": {"WindowCenter": ["2048", "1000"], "WindowWidth": ["4096", "500"]},
+    "a window without width": {"WindowWidth": None},
+    "lossy": {"LossyImageCompression": "01", "LossyImageCompressionRatio": "12.5",
+              "LossyImageCompressionMethod": "ISO_10918_1"},
+    "nothing that may be empty": dict.fromkeys(
+        ("PatientName", "PatientBirthDate", "PatientSex", "StudyID", "AccessionNumber", "ReferringPhysicianName"), ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("elements", FORMS.values(), ids=FORMS)
+def test_results_are_valid_and_refer_to_the_film(answerer, shown_film, errors_of, tmp_path, elements):
+    path = write_film(tmp_path / "film.dcm", shown_film, **elements)
+    film = pydicom.dcmread(path)
+    written = write_results(tmp_path / "out", answerer.answer(path))
+    assert {"report.dcm", "heat-map-1.dcm", "boxes.dcm"} <= {one.name for one in written.iterdir()}
+    for file in written.iterdir():
+        assert errors_of(file) == []
+        result = pydicom.dcmread(file)
+        assert film.SOPInstanceUID in _uids(result)
+        assert is_result(result)
+        assert [str(result.get(name) or "") for name in IDENTITY] == [str(film.get(name) or "") for name in IDENTITY]
+
+
+def _uids(dataset) -> set[str]:
+    return {str(element.value) for element in dataset.iterall() if element.keyword == "ReferencedSOPInstanceUID"}
+
+
+def test_the_report_says_what_the_prediction_says(answerer, shown_film, tmp_path):
+    path = write_film(tmp_path / "film.dcm", shown_film)
+    answer = answerer.predictor.predict_films([read_film(path)])[0]
+    told = read_probabilities(answerer.answer(path).report)
+    expected = {
+        finding_code(name).meaning: value
+        for name, value in zip(answerer.bundle.findings, answer.probabilities, strict=True)
+    }
+    assert told == pytest.approx(expected, abs=0, rel=1e-15)
+
+
+def test_the_same_film_gives_the_same_objects(answerer, shown_film, tmp_path):
+    path = write_film(tmp_path / "film.dcm", shown_film)
+    first, again = (answerer.answer(path).all for _ in range(2))
+    uids = [one.SOPInstanceUID for one in first]
+    assert uids == [one.SOPInstanceUID for one in again]
+    assert len(set(uids)) == len(uids)
+    assert len({one.SeriesInstanceUID for one in first}) == 3
+    assert all(uid.startswith("2.25.") and uid.is_valid for uid in uids)
+    other = answerer.answer(write_film(tmp_path / "other.dcm", shown_film))
+    assert not {one.SOPInstanceUID for one in other.all} & set(uids)
+
+
+def test_a_heat_map_is_a_picture_with_the_notice(answerer, shown_film, tmp_path):
+    results = answerer.answer(write_film(tmp_path / "film.dcm", shown_film))
+    assert 1 <= len(results.captures) <= 3
+    for capture in results.captures:
+        assert capture.BurnedInAnnotation == "YES"
+        assert capture.ConversionType == "WSD"
+        assert capture.PatientOrientation == ["L", "F"]
+        assert "Research use only" in capture.ImageComments
+        assert capture.Columns == SIDE
+        assert (capture.pixel_array[:30].max(axis=(0, 1)) == 255).all()  # white letters
+        assert NO_FINDING not in capture.DerivationDescription
+
+
+def test_boxes_lie_on_the_film(answerer, shown_film, tmp_path):
+    state = answerer.answer(write_film(tmp_path / "film.dcm", shown_film)).presentation
+    height, width = shown_film.shape
+    for annotation in state.GraphicAnnotationSequence:
+        points = annotation.GraphicObjectSequence[0].GraphicData
+        assert len(points) == 10
+        assert all(0 <= x <= width and 0 <= y <= height for x, y in zip(points[::2], points[1::2], strict=True))
+        assert points[:2] == points[-2:]
+    assert state.PresentationLUTShape == "IDENTITY"
+    turned = answerer.answer(write_film(tmp_path / "turned.dcm", 255 - shown_film, **MONOCHROME1)).presentation
+    assert turned.PresentationLUTShape == "INVERSE"
+    assert [one.GraphicObjectSequence[0].GraphicData for one in turned.GraphicAnnotationSequence] == [
+        one.GraphicObjectSequence[0].GraphicData for one in state.GraphicAnnotationSequence
+    ]
+
+
+def test_names_of_any_script_stay_as_they_are(answerer, shown_film, tmp_path):
+    path = write_film(tmp_path / "film.dcm", shown_film, SpecificCharacterSet="ISO_IR 100", PatientName="Müller^Jürgen")
+    for file in write_results(tmp_path / "out", answerer.answer(path)).iterdir():
+        assert str(pydicom.dcmread(file).PatientName) == "Müller^Jürgen"
+
+
+def test_nothing_is_shown_where_nothing_is_asked_for(answerer, shown_film, tmp_path):
+    quiet = Answerer(answerer.predictor, most_shown=0)
+    results = quiet.answer(write_film(tmp_path / "film.dcm", shown_film))
+    quiet.close()
+    assert results.all == (results.report,)
+
+
+def test_a_colour_film_gets_no_presentation_state(answerer, shown_film, tmp_path):
+    pixels = shown_film[..., None].repeat(3, axis=2).tobytes()
+    form = {"SamplesPerPixel": 3, "PlanarConfiguration": 0, "PhotometricInterpretation": "RGB"}
+    colour = {**form, "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "PixelData": pixels}
+    results = answerer.answer(write_film(tmp_path / "film.dcm", shown_film, **{**CAPTURED, **colour}))
+    assert results.captures
+    assert results.presentation is None
+
+
+def test_what_cannot_be_answered_says_why(answerer, plain_film, tmp_path):
+    (tmp_path / "not.dcm").write_bytes(b"no film")
+    with pytest.raises(DataError, match=r"not\.dcm: results need a DICOM film to refer to"):
+        answerer.answer(tmp_path / "not.dcm")
+    with pytest.raises(DataError, match="it lacks SeriesInstanceUID"):
+        answerer.answer(write_film(tmp_path / "lacking.dcm", plain_film, SeriesInstanceUID=None))
+    with pytest.raises(Unanswerable) as refused:
+        answerer.answer(write_film(tmp_path / "cut.dcm", plain_film, PixelData=b"\0" * 100))
+    assert refused.value.short == "truncated or unreadable DICOM"
+
+
+def test_a_result_is_known_by_its_equipment(answerer, shown_film, tmp_path):
+    results = answerer.answer(write_film(tmp_path / "film.dcm", shown_film))
+    assert all(is_result(one) for one in results.all)
+    assert not is_result(film_dataset(shown_film))

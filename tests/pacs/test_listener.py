@@ -1,0 +1,235 @@
+"""A bundle beside a real Orthanc: films in, results under the same study, through DIMSE and through DICOMweb."""
+
+import io
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pydicom
+import pytest
+from pydicom.uid import generate_uid
+from pynetdicom import AE
+
+from cxrbench.pacs.destinations import Web, node_at
+from cxrbench.pacs.intake import Intake
+from cxrbench.pacs.listener import Listener
+from cxrbench.pacs.receiver import Listening, Receiver
+from cxrbench.pacs.report import read_probabilities
+from cxrbench.pacs.spool import Spool
+from cxrbench.pacs.watcher import Watcher, web_client
+from dicom_film import DX, SC, film_dataset, write_film
+from orthanc import PLUGIN, PROGRAM, Orthanc, free_port, wait_until
+
+pytestmark = [
+    pytest.mark.skipif(PROGRAM is None or PLUGIN is None, reason="needs Debian's orthanc and orthanc-dicomweb"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+]
+KINDS = {
+    "1.2.840.10008.5.1.4.1.1.88.22": "report",
+    "1.2.840.10008.5.1.4.1.1.7": "heat map",
+    "1.2.840.10008.5.1.4.1.1.11.1": "boxes",
+}
+
+
+@pytest.fixture(scope="module")
+def listener_port():
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def orthanc(tmp_path_factory, listener_port):
+    server = Orthanc(tmp_path_factory.mktemp("orthanc"), listener_port=listener_port).start()
+    yield server
+    server.stop()
+
+
+class Running:
+    """A listener in threads of this process."""
+
+    def __init__(self, answerer, spool, destination, origin):
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=Listener(answerer, spool, destination, origin).run, args=(self.stop,))
+        self.thread.start()
+
+    def end(self):
+        self.stop.set()
+        self.thread.join(120)
+        assert not self.thread.is_alive()
+
+
+@pytest.fixture
+def spool(answerer, tmp_path):
+    return Spool(tmp_path / "spool", answerer.bundle.digest, most_waiting=20)
+
+
+@pytest.fixture
+def listening(answerer, spool, orthanc, listener_port):
+    """A listener that gives its results to Orthanc."""
+    receiver = Receiver(Listening(port=listener_port), Intake(spool))
+    running = Running(answerer, spool, node_at(orthanc.node, own_title="CXRBENCH"), receiver)
+    yield receiver
+    running.end()
+
+
+def results_in(orthanc, study, *, least=3):
+    """Results of a study in Orthanc by kind, once there are so many."""
+
+    def found():
+        kinds = {}
+        for one in orthanc.study(study):
+            if one.get("ManufacturerModelName") == "cxrbench":
+                kinds.setdefault(KINDS[one.SOPClassUID], []).append(one)
+        return kinds if sum(map(len, kinds.values())) >= least and "report" in kinds else None
+
+    return wait_until(found, "no results in Orthanc")
+
+
+def test_a_film_that_orthanc_sends_is_answered_under_its_study(
+    listening, spool, orthanc, answerer, shown_film, tmp_path
+):
+    path = write_film(tmp_path / "film.dcm", shown_film, PatientID="DIMSE")
+    film = pydicom.dcmread(path)
+    instance = orthanc.upload(path)
+    orthanc.send(instance)
+    kinds = results_in(orthanc, film.StudyInstanceUID)
+    assert set(kinds) == {"report", "heat map", "boxes"}
+    assert {one.PatientID for group in kinds.values() for one in group} == {"DIMSE"}
+    assert read_probabilities(kinds["report"][0]) == read_probabilities(answerer.answer(path).report)
+    wait_until(lambda: spool.is_empty, "the spool is not empty")
+    before = len(orthanc.study(film.StudyInstanceUID))
+    orthanc.send(instance)  # again: it was answered
+    for result in kinds["heat map"]:  # and its own results, as a rule that sends all might
+        stream = io.BytesIO()
+        result.save_as(stream, enforce_file_format=True)
+        (tmp_path / "result.dcm").write_bytes(stream.getvalue())
+        orthanc.send(orthanc.upload(tmp_path / "result.dcm"))
+    assert spool.is_empty
+    assert len(orthanc.study(film.StudyInstanceUID)) == before
+
+
+def test_a_real_film_as_secondary_capture(listening, orthanc, shared, tmp_path):
+    picture = next(iter(sorted((shared("nih-sample") / "images").glob("*.png"))))
+    pixels = cv2.imread(str(picture), cv2.IMREAD_GRAYSCALE)
+    unsaid = dict.fromkeys(("ViewPosition", "PresentationIntentType", "PresentationLUTShape", "BodyPartExamined"))
+    path = write_film(tmp_path / "film.dcm", pixels, SOPClassUID=SC, Modality="OT", ConversionType="WSD", **unsaid)
+    orthanc.send(orthanc.upload(path))
+    kinds = results_in(orthanc, pydicom.dcmread(path).StudyInstanceUID, least=1)
+    assert len(kinds["report"]) == 1
+
+
+def test_the_destination_may_be_away(answerer, spool, tmp_path, phantom_films, caplog):
+    orthanc = Orthanc(tmp_path, listener_port=1)
+    receiver = Receiver(Listening(port=0), Intake(spool))
+    films = [film_dataset(pixels) for pixels in phantom_films[:2]]
+    with caplog.at_level(logging.INFO):
+        running = Running(answerer, spool, node_at(orthanc.node, own_title="CXRBENCH"), receiver)
+        wait_until(lambda: receiver._server, "not listening")
+        assert send(receiver.port, *films) == [0, 0]
+        wait_until(lambda: caplog.text.count("not delivered yet") >= 2, "nothing was tried")
+        orthanc.start()
+        for film in films:
+            results_in(orthanc, film.StudyInstanceUID, least=1)
+        wait_until(lambda: spool.is_empty, "the spool is not empty")
+    running.end()
+    orthanc.stop()
+
+
+def test_dicomweb(answerer, spool, orthanc, shown_film, tmp_path):
+    """Watched, retrieved, answered, stored; looked at again without a new answer."""
+    path = write_film(tmp_path / "film.dcm", shown_film, PatientID="WEB", StudyDate="20260101")
+    lateral = write_film(tmp_path / "lateral.dcm", shown_film, PatientID="WEB", StudyDate="20260101", ViewPosition="LL")
+    film = pydicom.dcmread(path)
+    orthanc.upload(path)
+    orthanc.upload(lateral)
+    client = web_client(orthanc.web)
+    running = Running(answerer, spool, Web(client), Watcher(client, Intake(spool), days=0, seconds=0.2))
+    kinds = results_in(orthanc, film.StudyInstanceUID)
+    wait_until(lambda: spool.is_empty, "the spool is not empty")
+    running.end()
+    assert set(kinds) == {"report", "heat map", "boxes"}
+    assert len(orthanc.study(pydicom.dcmread(lateral).StudyInstanceUID)) == 1
+    before = len(orthanc.study(film.StudyInstanceUID))
+    Watcher(client, Intake(spool), days=0, seconds=1).look()
+    assert spool.is_empty
+    assert len(orthanc.study(film.StudyInstanceUID)) == before
+
+
+def test_killed_between_success_and_answer(eager_bundle, orthanc, shown_film, tmp_path):
+    """The command, killed as soon as it said success; started again, it answers; SIGTERM ends it in order."""
+    film = film_dataset(shown_film)
+    first, port = start(eager_bundle, tmp_path, orthanc)
+    assert send(port, film) == [0]
+    first.kill()
+    first.wait()
+    second, _ = start(eager_bundle, tmp_path, orthanc)
+    results_in(orthanc, film.StudyInstanceUID)
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(120) == 0
+    log = (tmp_path / "log").read_text()
+    assert "delivered" in log
+    assert "Test" not in log
+    assert film.SOPInstanceUID not in log
+    assert "Traceback" not in log
+
+
+def start(bundle, folder: Path, orthanc) -> tuple[subprocess.Popen, int]:
+    """The command ``listen``, ready."""
+    port = free_port()
+    log = (folder / "log").open("ab")
+    command = [sys.executable, "-m", "cxrbench", "listen", str(bundle), "--spool", str(folder / "spool"),
+               "--port", str(port), "--send-to", orthanc.node]  # fmt: skip
+    process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+    def is_ready():
+        assert process.poll() is None, (folder / "log").read_text()
+        return re.search(rf"ready: CXRBENCH on 127.0.0.1:{port}", (folder / "log").read_text())
+
+    wait_until(is_ready, "not ready")
+    wait_until(lambda: echoes(port), "no echo")
+    return process, port
+
+
+def echoes(port) -> bool:
+    entity = AE()
+    entity.add_requested_context("1.2.840.10008.1.1")
+    association = entity.associate("127.0.0.1", port, ae_title="CXRBENCH")
+    if not association.is_established:
+        return False
+    status = association.send_c_echo()
+    association.release()
+    return status.get("Status") == 0
+
+
+def send(port, *films):
+    entity = AE(ae_title="SCANNER")
+    entity.add_requested_context(DX, "1.2.840.10008.1.2.1")
+    association = entity.associate("127.0.0.1", port, ae_title="CXRBENCH")
+    assert association.is_established
+    statuses = [association.send_c_store(film).get("Status") for film in films]
+    association.release()
+    return statuses
+
+
+def test_what_the_listener_cannot_read_does_not_stop_it(answerer, spool, tmp_path, plain_film, caplog):
+    """Sound headers, pixels that are none."""
+    from cxrbench.pacs.destinations import Folder  # noqa: PLC0415
+
+    receiver = Receiver(Listening(port=0), Intake(spool))
+    with caplog.at_level(logging.INFO):
+        running = Running(answerer, spool, Folder(tmp_path / "out"), receiver)
+        wait_until(lambda: receiver._server, "not listening")
+        broken = [film_dataset(plain_film, PixelData=b"\0" * size) for size in (0, 10, 1000)]
+        broken.append(film_dataset(plain_film, Rows=60000, Columns=60000))
+        sound = film_dataset(np.flipud(plain_film), SOPInstanceUID=generate_uid())
+        assert set(send(receiver.port, *broken, sound)) == {0}
+        wait_until(lambda: spool.is_empty, "the spool is not empty")
+        running.end()
+    assert caplog.text.count("not answered") == 4
+    assert len(list((tmp_path / "out").glob("*/0.dcm"))) == 1

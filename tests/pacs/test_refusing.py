@@ -1,0 +1,29 @@
+"""Which objects get no answer."""
+
+import pytest
+
+from cxrbench.pacs.refusing import Unanswerable, check_answerable
+from dicom_film import film_dataset
+
+REFUSED = [
+    ({"BodyPartExamined": "HAND"}, "another body part"),
+    ({"ViewPosition": "LL"}, "lateral"),
+    ({"ViewPosition": "RAO"}, "oblique"),
+    ({"PresentationIntentType": "FOR PROCESSING"}, "for processing"),
+    ({"NumberOfFrames": 2}, "several frames"),
+    ({"SamplesPerPixel": 3}, "colour"),
+    ({"ManufacturerModelName": "cxrbench"}, "cxrbench itself"),
+]
+
+
+@pytest.mark.parametrize(("elements", "said"), REFUSED)
+def test_refused(plain_film, elements, said):
+    with pytest.raises(Unanswerable, match=said):
+        check_answerable(film_dataset(plain_film, **elements))
+
+
+@pytest.mark.parametrize(
+    "elements", [{}, {"BodyPartExamined": None, "ViewPosition": None}, {"BodyPartExamined": "THORAX PA"}]
+)
+def test_answered(plain_film, elements):
+    check_answerable(film_dataset(plain_film, **elements))

@@ -1,0 +1,95 @@
+"""The content of a structured report, read back."""
+
+import io
+
+import highdicom
+import numpy as np
+import pydicom
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydicom.sr.codedict import codes
+
+from cxrbench.findings import NIH, NO_FINDING
+from cxrbench.pacs.codes import NOTICE, REACHES_THRESHOLD, THRESHOLD, WARNING, finding_code
+from cxrbench.pacs.equipment import Author
+from cxrbench.pacs.findings import Told, to_show
+from cxrbench.pacs.report import DECISIONS, make_report, read_probabilities
+from cxrbench.pacs.source import source_of
+from dicom_film import film_dataset
+
+AUTHOR = Author("ab" * 32, ("large-meta / resample-1 / seed 0",), ("Research use only; not for diagnosis.",))
+SHARES = st.floats(0, 1) | st.sampled_from([0.0, 1e-300, 5e-324, 1 - 2**-53, 1.0])
+
+
+@st.composite
+def told(draw, finding):
+    threshold = draw(st.none() | SHARES)
+    probability = draw(SHARES)
+    return Told(
+        finding=finding,
+        probability=probability,
+        threshold=threshold,
+        is_present=None if threshold is None else probability >= threshold,
+        percentile=draw(st.floats(0, 100)),
+        is_calibrated=draw(st.booleans()),
+    )
+
+
+@pytest.fixture(scope="module")
+def source():
+    return source_of(film_dataset(np.zeros((20, 30), np.uint8)))
+
+
+def written_and_read(dataset) -> highdicom.sr.EnhancedSR:
+    stream = io.BytesIO()
+    dataset.save_as(stream, enforce_file_format=True)
+    return highdicom.sr.EnhancedSR.from_dataset(pydicom.dcmread(io.BytesIO(stream.getvalue())))
+
+
+@settings(max_examples=12)
+@given(findings=st.tuples(*map(told, NIH)), warnings=st.lists(st.text("aß漢 ", min_size=1).map(str.strip), max_size=3))
+def test_all_that_is_told_is_read_back(source, findings, warnings):
+    report = written_and_read(make_report(source, AUTHOR, findings, tuple(text for text in warnings if text)))
+    groups = report.content.get_image_measurement_groups()
+    assert [group.finding_type for group in groups] == [finding_code(name).concept for name in NIH]
+    for one, group in zip(findings, groups, strict=True):
+        numbers = {item.name.value: item for item in group.get_measurements()}
+        own = codes.DCM.Probability.value if one.is_calibrated else "MODEL_OUTPUT"
+        assert numbers[own].value == one.probability
+        assert (THRESHOLD.value in numbers) == (one.threshold is not None)
+        (decision,) = group.get_qualitative_evaluations(REACHES_THRESHOLD)
+        assert decision.value == DECISIONS[one.is_present]
+        assert group.tracking_identifier == one.finding
+    assert read_probabilities(report) == {finding_code(one.finding).meaning: one.probability for one in findings}
+    texts = report.ContentSequence[-1].ContentSequence
+    assert [item.TextValue for item in texts] == [*AUTHOR.notices, *(text for text in warnings if text)]
+    assert {item.ConceptNameCodeSequence[0].CodeValue for item in texts} <= {NOTICE.value, WARNING.value}
+
+
+def test_who_says_it(source):
+    one = Told(
+        finding="Mass", probability=0.123456789, threshold=0.1, is_present=True, percentile=99, is_calibrated=True
+    )
+    report = written_and_read(make_report(source, AUTHOR, (one,), ()))
+    (observer,) = report.content.get_observer_contexts()
+    assert observer.observer_identifying_attributes.serial_number == AUTHOR.digest
+    assert report.DeviceSerialNumber == AUTHOR.digest
+    text = str(report)
+    assert "Algorithm Name" in text
+    assert "cxrbench large-meta" in text
+    (group,) = report.content.get_image_measurement_groups()
+    (number,) = [item for item in group.get_measurements() if item.name == codes.DCM.Probability]
+    assert number[0].MeasuredValueSequence[0].NumericValue == pytest.approx(0.1235)  # what a reader is shown
+    assert report.PreliminaryFlag == "PRELIMINARY"
+    assert report.VerificationFlag == "UNVERIFIED"
+
+
+def test_what_is_shown_is_over_its_threshold_and_no_normal_film():
+    def one(finding, percentile, is_present):
+        return Told(finding=finding, probability=0.5, threshold=0.4, is_present=is_present, percentile=percentile,
+                    is_calibrated=True)  # fmt: skip
+
+    findings = (one("Mass", 80, True), one("Edema", 95, True), one("Hernia", 99, False), one("Nodule", 70, None),
+                one("Effusion", 90, True), one(NO_FINDING, 99, True))  # fmt: skip
+    assert [told.finding for told in to_show(findings)] == ["Edema", "Effusion", "Mass"]

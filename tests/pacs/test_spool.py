@@ -1,0 +1,90 @@
+"""What was accepted stays until it is answered and delivered, whatever ends the process in between."""
+
+import pytest
+
+from cxrbench.pacs.spool import Full, Spool
+from cxrbench.pacs.uids import short_hash
+from dicom_film import film_dataset
+
+BUNDLE = "ab" * 32
+
+
+def open_spool(folder, *, most_waiting=10, bundle=BUNDLE):
+    return Spool(folder, bundle, most_waiting=most_waiting)
+
+
+def test_a_film_goes_through_once(tmp_path, plain_film):
+    spool = open_spool(tmp_path)
+    assert spool.accept("1.2.3", b"film")
+    assert not spool.accept("1.2.3", b"film")
+    film = spool.next_film(0)
+    assert film.read_bytes() == b"film"
+    assert film.stem == short_hash("1.2.3")
+    spool.answer(film, [film_dataset(plain_film)])
+    assert spool.next_film(0) is None
+    assert not spool.accept("1.2.3", b"film")
+    answer = spool.next_answer(0)
+    assert [path.name for path in answer.iterdir()] == ["0.dcm"]
+    assert not spool.is_empty
+    spool.delivered(answer)
+    assert spool.is_empty
+    assert spool.is_known("1.2.3")
+    assert not open_spool(tmp_path).accept("1.2.3", b"film")
+    assert open_spool(tmp_path, bundle="cd" * 32).accept("1.2.3", b"film")
+
+
+def test_what_waits_is_taken_up_in_order(tmp_path, plain_film):
+    first = open_spool(tmp_path)
+    for uid in "1.1", "1.2", "1.3":
+        first.accept(uid, uid.encode())
+    first.answer(first.next_film(0), [film_dataset(plain_film)])
+    second = open_spool(tmp_path)
+    assert second.next_film(0).read_bytes() == b"1.2"
+    assert second.next_answer(0).name == short_hash("1.1")
+
+
+def test_killed_between_two_steps(tmp_path, plain_film):
+    """Results are whole before the film goes; a half-written film or answer counts as none."""
+    spool = open_spool(tmp_path)
+    spool.accept("1.1", b"film")
+    film = spool.next_film(0)
+    spool.answer(film, [film_dataset(plain_film)])
+    film.write_bytes(b"film")  # as if killed before it was taken away
+    (tmp_path / "incoming" / ".x.dcm.1.partial").write_bytes(b"ha")
+    (tmp_path / "outgoing" / "x.partial").mkdir()
+    again = open_spool(tmp_path)
+    again.answer(again.next_film(0), [])
+    assert again.next_film(0) is None
+    assert [path.name for path in again.next_answer(0).iterdir()] == ["0.dcm"]
+    again.delivered(again.next_answer(0))
+    assert again.next_answer(0) is None
+    assert again.is_empty
+
+
+def test_it_is_bounded_both_ways(tmp_path, plain_film):
+    spool = open_spool(tmp_path, most_waiting=2)
+    spool.accept("1.1", b"a")
+    spool.accept("1.2", b"b")
+    with pytest.raises(Full):
+        spool.accept("1.3", b"c")
+    for _ in range(2):
+        spool.answer(spool.next_film(0), [film_dataset(plain_film)])
+    spool.accept("1.3", b"c")
+    assert spool.next_film(0) is None  # until an answer is delivered
+    spool.delivered(spool.next_answer(0))
+    assert spool.next_film(0).read_bytes() == b"c"
+
+
+def test_what_cannot_be_answered_or_delivered(tmp_path, plain_film):
+    spool = open_spool(tmp_path)
+    for uid in "1.1", "1.2", "1.3":
+        spool.accept(uid, uid.encode())
+    spool.refuse(spool.next_film(0), "truncated")
+    spool.fail(spool.next_film(0))
+    spool.answer(spool.next_film(0), [film_dataset(plain_film)])
+    spool.undeliverable(spool.next_answer(0))
+    assert spool.is_empty
+    assert (tmp_path / "answered" / BUNDLE[:12] / short_hash("1.1")).read_text() == "truncated"
+    assert (tmp_path / "failed" / f"{short_hash('1.2')}.dcm").read_bytes() == b"1.2"
+    assert (tmp_path / "failed" / short_hash("1.3") / "0.dcm").exists()
+    assert tmp_path.stat().st_mode & 0o077 == 0
