@@ -9,11 +9,13 @@ from cxrbench import config
 from cxrbench.errors import ConfigError
 
 
-def test_the_paper_has_eight_approaches_of_resnet50_and_two_other_depths():
+def test_the_papers_eight_approaches_come_first_then_other_depths_and_cached_features():
     names = config.approach_names()
     assert names[:8] == list(config.PAPER_APPROACHES)
-    assert {config.load_approach(name).backbone.depth for name in names[8:]} == {38, 101}
-    assert len(names) == 16
+    others = [config.load_approach(name) for name in names[8:]]
+    assert {each.backbone.depth for each in others if each.cached_views is None} == {38, 101}
+    assert [each.name for each in others if each.cached_views] == ["ots-cached", "ots-cached-meta"]
+    assert len(names) == 18
 
 
 @pytest.mark.parametrize("name", config.approach_names())

@@ -113,7 +113,19 @@ class Approach(Settings):
     input: Input
     features: tuple[Feature, ...] = Field((), description="non-image features joined to the pooled image features")
     augmentation: Augmentation = Augmentation()
+    cached_views: int | None = Field(
+        None,
+        ge=1,
+        description="the frozen backbone's features are computed once, and each epoch trains the head on them: 1, of "
+        "the centre crop; more, of so many augmented views of each training image in turn; null: anew in every epoch",
+    )
     recipe: Recipe
+
+    @model_validator(mode="after")
+    def _only_frozen_features_are_cached(self) -> Self:
+        if self.cached_views is not None and self.backbone.trained == "all":
+            raise ValueError("cached_views needs trained: head; a backbone that learns gives other features every time")
+        return self
 
 
 class RecipeChange(Settings):
@@ -209,6 +221,12 @@ class ClusterSettings(Settings):
     )
     memory_gb: float | None = Field(None, gt=0, description="memory of each run; null: not counted")
     attempts: int = Field(4, ge=1, description="times that a run is begun whose node or process is lost")
+    storage: str | None = Field(
+        None, description="URL (s3://bucket/study ...) through which nodes get what they need; null: they see the study"
+    )
+    cache: Path | None = Field(
+        None, description="folder of each node for what it gets from the storage; null: in its temporary folder"
+    )
 
     @model_validator(mode="after")
     def _gpus_are_whole_or_shared(self) -> Self:

@@ -93,7 +93,7 @@ def test_flags_are_read_from_the_systems_description(tmp_path):
 
 FAULTS = """
 import resource, torch
-from cxrbench.training.compute import keep_memory_mapped
+from cxrbench.environment import keep_memory_mapped
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -10,58 +10,14 @@ import torch
 from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
-from cxrbench.config import ComputeSettings, StudySettings
+from cxrbench.config import ComputeSettings
 from cxrbench.errors import TrainingError
 from cxrbench.models.classifier import Classifier
 from cxrbench.runs import CONFIG_FILE, ENVIRONMENT_FILE, HISTORY_FILE, WEIGHTS_FILE, predictions_file
-from cxrbench.study import make_plan, prepare_study
+from cxrbench.study import make_plan
 from cxrbench.training import RunConfig, fit_run
 from cxrbench.training.fit import STATE_FILE
-
-
-@pytest.fixture(scope="module")
-def materials(make_archive, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("training")
-    settings = StudySettings(
-        data=make_archive(folder / "films"),
-        out=folder / "study",
-        approaches=("1channel-meta",),
-        profile="small",
-        splits={"resamples": 1},
-        recipe={"epochs": 4, "batch_size": 16},
-        workers=1,
-    )
-    return prepare_study(settings)
-
-
-@pytest.fixture
-def config(materials):
-    return make_plan(materials).to_do[0].config
-
-
-def changed(config, **recipe):
-    approach = config.approach
-    return config.model_copy(
-        update={"approach": approach.model_copy(update={"recipe": approach.recipe.model_copy(update=recipe)})}
-    )
-
-
-def fit(config, folder, materials, **options):
-    folder.mkdir(exist_ok=True)
-    fit_run(
-        config,
-        folder,
-        table=materials.table,
-        store=materials.store,
-        split=materials.splits[0],
-        weights=None,
-        **options,
-    )
-    return folder
-
-
-def logits(folder, part="test"):
-    return pl.read_parquet(folder / predictions_file(part)).drop("image_id", "patient_id").to_numpy()
+from fitting import changed, fit, logits
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,9 @@ import math
 
 import cv2
 import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
 
 from cxrbench.config import Augmentation
 
@@ -65,8 +68,32 @@ def _affines(*, centre: np.ndarray, scale: np.ndarray, angle: np.ndarray, size: 
     return np.concatenate([linear, offset[:, :, None]], axis=2)
 
 
-def warp(images: np.ndarray, affines: np.ndarray, *, size: int) -> np.ndarray:
-    """Sample images bilinearly; what lies outside is black.
+def warp(images: np.ndarray, affines: np.ndarray, *, size: int, rows: np.ndarray | None = None) -> np.ndarray:
+    """Sample images bilinearly on the CPU; what lies outside is black.
+
+    Args:
+        images: (N, S, S) uint8, may be memory-mapped.
+        affines: (B, 2, 3) or (1, 2, 3) maps from output to source pixels.
+        size: Side of the output, pixels.
+        rows: (B,) which of the images; None: all, B = N.
+
+    Returns:
+        (B, 1, size, size) float32, grey values in 0..1.
+    """
+    images = np.asarray(images)  # a memory map's own indexing is slower
+    rows = np.arange(len(images)) if rows is None else rows
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    maps = np.broadcast_to(affines, (len(rows), 2, 3))
+    warped = np.empty((len(rows), 1, size, size), np.float32)
+    for position in np.argsort(rows):  # the disk is read forwards
+        image = images[rows[position]]
+        warped[position, 0] = cv2.warpAffine(image, maps[position], (size, size), flags=flags)
+    warped *= np.float32(1 / 255)
+    return warped
+
+
+def sample(images: Tensor, affines: Tensor, *, size: int) -> Tensor:
+    """Sample images bilinearly on their device, all at once; what lies outside is black.
 
     Args:
         images: (B, S, S) uint8.
@@ -76,9 +103,11 @@ def warp(images: np.ndarray, affines: np.ndarray, *, size: int) -> np.ndarray:
     Returns:
         (B, 1, size, size) float32, grey values in 0..1.
     """
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    warped = np.empty((len(images), 1, size, size), np.float32)
-    for image, affine, out in zip(images, np.broadcast_to(affines, (len(images), 2, 3)), warped, strict=True):
-        out[0] = cv2.warpAffine(image, affine, (size, size), flags=flags)
-    warped *= np.float32(1 / 255)
-    return warped
+    count, source = images.shape[:2]
+    linear, offset = affines[:, :, :2], affines[:, :, 2:]
+    # From pixels to the range -1..1 that PyTorch counts in, edge to edge, in both images.
+    centre = (linear.sum(dim=2, keepdim=True) * (size - 1) + 2 * offset + 1) / source - 1
+    maps = torch.cat([linear * (size / source), centre], dim=2).float().expand(count, -1, -1)
+    grid = functional.affine_grid(maps, [count, 1, size, size], align_corners=False)
+    films = images[:, None].float() / 255
+    return functional.grid_sample(films, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

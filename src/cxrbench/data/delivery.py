@@ -1,4 +1,9 @@
-"""Whole batches from the memory-mapped store; what epoch and batch hold is a pure function of the seed."""
+"""Whole batches from the memory-mapped store; what epoch and batch hold is a pure function of the seed.
+
+Batches can be shared: by several devices, by parts that one device works through one after the other, or both. The
+shares of a batch hold the images, augmented alike, that the batch would hold alone, and their weights say what each
+counts, so that the gradient is that of the batch.
+"""
 
 import math
 from collections.abc import Iterator
@@ -9,7 +14,8 @@ import torch
 from torch import Tensor
 
 from cxrbench.config import Augmentation
-from cxrbench.data.augment import centre_affine, draw_affines, warp
+from cxrbench.data.augment import centre_affine, draw_affines
+from cxrbench.data.films import Films, HostFilms, ahead
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +28,7 @@ class Part:
         targets: (n, L) float32: 1 present, 0 absent, NaN not stated.
         features: (n, F) float32 non-image features, scaled.
         image_size: Side of the network's input, pixels.
+        films: How films are made of pixels; None: here, by OpenCV.
     """
 
     pixels: np.ndarray
@@ -29,22 +36,82 @@ class Part:
     targets: np.ndarray
     features: np.ndarray
     image_size: int
+    films: Films | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def batch(self, chosen: np.ndarray, affines: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
         """Films (B, 1, H, W) in 0..1, features (B, F) and targets (B, L) of the chosen images."""
-        order = np.argsort(self.rows[chosen])  # the disk is read forwards
-        source = np.empty((len(chosen), *self.pixels.shape[1:]), np.uint8)
-        source[order] = self.pixels[self.rows[chosen][order]]
-        film = warp(source, affines, size=self.image_size)
-        return torch.from_numpy(film), torch.from_numpy(self.features[chosen]), torch.from_numpy(self.targets[chosen])
+        return self.fetch(chosen, affines).finish()
+
+    def fetch(self, chosen: np.ndarray, affines: np.ndarray) -> "Fetched":
+        """The chosen images, as far as a thread in the background can make them ready."""
+        films = self.films or HostFilms(self.pixels)
+        return Fetched(
+            films=films,
+            fetched=films.fetch(self.rows[chosen], affines, size=self.image_size),
+            affines=affines,
+            size=self.image_size,
+            features=torch.from_numpy(self.features[chosen]),
+            targets=torch.from_numpy(self.targets[chosen]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """A batch that only the training device has to finish."""
+
+    films: Films
+    fetched: Tensor
+    affines: np.ndarray
+    size: int
+    features: Tensor
+    targets: Tensor
+
+    def finish(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Films (B, 1, H, W) in 0..1, features (B, F) and targets (B, L)."""
+        film = self.films.finish(self.fetched, self.affines, size=self.size)
+        return film, _beside(film, self.features), _beside(film, self.targets)
+
+
+def _beside(film: Tensor, values: Tensor) -> Tensor:
+    """On the film's device; a GPU is not waited for."""
+    if film.device.type != "cuda":
+        return values
+    return values.pin_memory().to(film.device, non_blocking=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sharing:
+    """Whose share of each batch.
+
+    Attributes:
+        devices: Processes that share each batch.
+        rank: Which of them this is.
+        accumulate: Parts that each works through one after the other.
+    """
+
+    devices: int = 1
+    rank: int = 0
+    accumulate: int = 1
+
+    @property
+    def shares(self) -> int:
+        """Parts of each batch."""
+        return self.devices * self.accumulate
+
+    def mine(self, chosen: np.ndarray) -> list[np.ndarray]:
+        """This process's parts of a batch's positions 0..B-1."""
+        return np.array_split(chosen, self.shares)[self.rank :: self.devices]
+
+
+ALONE = Sharing()
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingBatches:
-    """One epoch of shuffled, augmented batches.
+    """One epoch of shuffled, augmented batches: film, features, targets, and the weight of the share's mean loss.
 
     The order and the augmentation depend on seed, epoch and batch alone, so a resumed run sees
     what an undisturbed one does. A last batch too small for batch statistics is left out.
@@ -55,32 +122,54 @@ class TrainingBatches:
     batch_size: int
     seed: int
     epoch: int
+    sharing: Sharing = ALONE
 
     def __len__(self) -> int:
         whole, rest = divmod(len(self.part), self.batch_size)
-        return whole + (rest > 1 or whole == 0)
+        return (whole + (rest >= 2 * self.sharing.shares or whole == 0)) * self.sharing.accumulate
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor, float]]:
+        for fetched, weight in ahead(self._fetched()):
+            yield *fetched.finish(), weight
+
+    def _fetched(self) -> Iterator[tuple[Fetched, float]]:
         order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.part))
-        for number in range(len(self)):
+        for number in range(len(self) // self.sharing.accumulate):
             chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
             rng = np.random.default_rng([self.seed, self.epoch, number + 1])  # 0 at the end would be the order's
             source, size = self.part.pixels.shape[1], self.part.image_size
             affines = draw_affines(rng, self.augmentation, count=len(chosen), source=source, size=size)
-            yield self.part.batch(chosen, affines)
+            for mine in self.sharing.mine(np.arange(len(chosen))):
+                yield self.part.fetch(chosen[mine], affines[mine]), self._weight(chosen, mine)
+
+    def _weight(self, chosen: np.ndarray, mine: np.ndarray) -> float:
+        """What the mean loss of a share counts, for the mean over the shares to be that of the batch."""
+        if self.sharing.shares == 1:
+            return 1.0
+        is_stated = ~np.isnan(self.part.targets[chosen])
+        return self.sharing.shares * float(is_stated[mine].sum() / max(is_stated.sum(), 1))
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationBatches:
-    """Every image once, in order, its centre crop."""
+    """Every image once, in order, its centre crop; several devices take a piece each."""
 
     part: Part
     batch_size: int
+    sharing: Sharing = ALONE
 
     def __len__(self) -> int:
-        return math.ceil(len(self.part) / self.batch_size)
+        return math.ceil(len(self._mine()) / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        for fetched in ahead(self._fetched()):
+            yield fetched.finish()
+
+    def _mine(self) -> np.ndarray:
+        return np.array_split(np.arange(len(self.part)), self.sharing.devices)[self.sharing.rank]
+
+    def _fetched(self) -> Iterator[Fetched]:
         affines = centre_affine(source=self.part.pixels.shape[1], size=self.part.image_size)
-        for start in range(0, len(self.part), self.batch_size):
-            yield self.part.batch(np.arange(start, min(start + self.batch_size, len(self.part))), affines)
+        mine = self._mine()
+        for start in range(0, len(mine), self.batch_size):
+            yield self.part.fetch(mine[start : start + self.batch_size], affines)

@@ -35,7 +35,14 @@ class Classifier(nn.Module):
 
         Image-only approaches take F = 0.
         """
-        pooled = self.maps(image).mean(dim=(2, 3))  # (B, C)
+        return self.classify(self.pool(image), features)
+
+    def pool(self, image: Tensor) -> Tensor:
+        """Pooled features (B, C) of films (B, 1, H, W): what a frozen backbone gives once and for all."""
+        return self.maps(image).mean(dim=(2, 3))
+
+    def classify(self, pooled: Tensor, features: Tensor) -> Tensor:
+        """Logits (B, L) of pooled features (B, C) and non-image features (B, F)."""
         logits: Tensor = self.head(torch.cat([pooled, features], dim=1))
         return logits
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 INK, FAINT, RULE, PAPER = "#1b1f24", "#5b6470", "#d5d9de", "#ffffff"
 ACCENT = "#0b5cad"
 
-FAMILY_COLOURS = ("#0072b2", "#c8500a", "#00805a", "#a8327e", "#6b4c9a", "#8a6d00", "#3d7a8c", "#454b54")
+FAMILY_COLOURS = ("#0072b2", "#c8500a", "#00805a", "#a8327e", "#6b4c9a", "#8a6d00", "#3d7a8c", "#454b54", "#5f6b1f")
 """Hues after doi:10.1038/nmeth.1618 (Wong), darkened until each has a contrast of 4 to 1 or more with white."""
 
 META = "-meta"

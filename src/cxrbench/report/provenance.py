@@ -31,6 +31,7 @@ def facts(study: Study) -> list[tuple[str, str]]:
         "Reader's notes": "; ".join(archive["notes"]) or "none",
         "Profile": f"{study.record['profile']['name']}: {study.record['profile']['summary']}",
         "Pre-trained weights": _weights(study.record["weights"]),
+        "Frozen backbones": _frozen(study),
         "Splits": _splits(study),
         "Training seeds": listed([str(seed) for seed in settings["seeds"]]),
         "Time in training": duration(float(study.tables.runs["seconds"].sum())),
@@ -172,6 +173,23 @@ def _weights(record: Mapping[str, Any] | None) -> str:
         return "none"
     kind = "stand-in, not ImageNet" if record["is_stand_in"] else f"ImageNet, {record['source']}"
     return f"{kind}, SHA-256 {record['digest'][:SHORT]}"
+
+
+def _frozen(study: Study) -> str:
+    """What the approaches whose backbone is frozen learnt from."""
+    first = {name.approach: name for name in reversed(list(_run_names(study)))}
+    approaches = [read_config(study.folder, run)["approach"] for _, run in sorted(first.items())]
+    frozen = [approach for approach in approaches if approach.get("backbone", {}).get("trained") == "head"]
+    return "; ".join(f"{each['name']}: {_seen(each.get('cached_views'))}" for each in frozen) or "none"
+
+
+def _seen(cached_views: int | None) -> str:
+    """Which views of a film a frozen backbone gave features of."""
+    if cached_views is None:
+        return "each film augmented anew in every epoch"
+    return "features computed once, of " + (
+        "the centre crop" if cached_views == 1 else f"{cached_views} augmented views"
+    )
 
 
 def _splits(study: Study) -> str:

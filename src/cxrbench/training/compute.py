@@ -4,7 +4,6 @@ The rules rest on measurements (docs/speed.md). Nothing here changes what a run 
 is done in bfloat16, weights, batch-norm statistics, losses and the optimiser stay in float32, and so do predictions.
 """
 
-import ctypes
 import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,11 +18,6 @@ BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """Processor flags (x86, Arm) of instructions for bfloat16; without them it is ten times slower than float32."""
 GRAPH_BATCH = 64
 """Up to this many images a GPU waits for the launch of each kernel; CUDA graphs launch a step at once."""
-
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
-"""Names of glibc's mallopt(3)."""
-LARGEST_INT = 2**31 - 1
-TOP_PAD_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +58,10 @@ class Compute:
     def memory_format(self) -> torch.memory_format:
         """PyTorch's name of the order in memory."""
         return torch.channels_last if self.channels_last else torch.contiguous_format
+
+    def device_of(self, rank: int) -> torch.device:
+        """Where process ``rank`` of those that share a batch trains."""
+        return torch.device("cuda", rank) if self.device == "cuda" else torch.device("cpu")
 
     def record(self) -> dict[str, Any]:
         """All fields as a JSON value."""
@@ -151,16 +149,3 @@ def _has_triton() -> bool:
     from torch.utils._triton import has_triton  # noqa: PLC0415 - private: PyTorch has no public question
 
     return bool(has_triton())
-
-
-def keep_memory_mapped() -> bool:
-    """Have glibc keep large blocks after they are freed, for the rest of this process.
-
-    Else every activation is mapped, zeroed page by page and unmapped in each step. Whether it worked.
-    """
-    try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):
-        return False
-    wanted = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: LARGEST_INT, M_TOP_PAD: TOP_PAD_BYTES}
-    return sum(mallopt(option, value) for option, value in wanted.items()) == len(wanted)

@@ -15,14 +15,15 @@ from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from cxrbench.config import Recipe
-from cxrbench.data.delivery import EvaluationBatches, Part, TrainingBatches
+from cxrbench.data.delivery import EvaluationBatches, Sharing, TrainingBatches
 from cxrbench.errors import TrainingError
 from cxrbench.files import atomic_file
 from cxrbench.models.classifier import Classifier, masked_loss
 from cxrbench.runs import WEIGHTS_FILE
 from cxrbench.training.compute import Compute
 from cxrbench.training.identity import RunConfig
-from cxrbench.training.inference import EVALUATION_BATCH
+from cxrbench.training.inference import EVALUATION_BATCH, scorer
+from cxrbench.training.parts import RunParts
 from cxrbench.training.state import FitState
 
 STATE_FILE = "state.pt"
@@ -40,17 +41,18 @@ class Fit(lightning.LightningModule):
         classifier: Classifier,
         config: RunConfig,
         *,
-        training: Part,
-        validation: Part,
+        parts: RunParts,
         folder: Path,
         compute: Compute,
+        rank: int = 0,
     ) -> None:
         super().__init__()
-        self.classifier = classifier.to(memory_format=compute.memory_format)
+        self.classifier = classifier.train().to(memory_format=compute.memory_format)
         self.config = config
         self.compute = compute
-        self.training_part = training
-        self.validation_part = validation
+        self.sharing = Sharing(devices=compute.devices, rank=rank, accumulate=compute.accumulate)
+        self.parts = parts
+        self.score = scorer(classifier, config.approach)
         self.folder = folder
         self.state = FitState()
         trained = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
@@ -79,41 +81,49 @@ class Fit(lightning.LightningModule):
     def train_dataloader(self) -> TrainingBatches:
         """The batches of the epoch to come."""
         return TrainingBatches(
-            part=self.training_part,
+            part=self.parts.training(self.state.epochs_done),
             augmentation=self.config.approach.augmentation,
             batch_size=self.recipe.batch_size,
             seed=self.config.seed,
             epoch=self.state.epochs_done,
+            sharing=self.sharing,
         )
 
     def val_dataloader(self) -> EvaluationBatches:
         """The validation part, in order."""
-        return EvaluationBatches(part=self.validation_part, batch_size=EVALUATION_BATCH)
+        return EvaluationBatches(part=self.parts.val, batch_size=EVALUATION_BATCH, sharing=self.sharing)
 
     def on_train_epoch_start(self) -> None:
         """Start the epoch's clock and sums."""
         self._started = time.perf_counter()
         self._train_losses = []
 
-    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], number: int) -> Tensor:
-        """Loss of one batch."""
-        film, features, targets = batch
-        loss = masked_loss(self.classifier(film, features), targets)
+    def training_step(self, batch: tuple[Tensor, Tensor, Tensor, float], _number: int) -> Tensor:
+        """Loss of one batch, or of a share of it."""
+        film, features, targets, weight = batch
+        loss = masked_loss(self.score(film, features), targets) * weight
         self._pending.append(loss.detach())
-        if len(self._pending) == LOSS_CHECK_EVERY:
-            self._look_at_losses(last=number)
+        if len(self._pending) == LOSS_CHECK_EVERY * self.sharing.accumulate:
+            self._look_at_losses()
         return loss
 
-    def _look_at_losses(self, *, last: int) -> None:
-        losses = torch.stack(self._pending).tolist()
+    def _look_at_losses(self) -> None:
+        shares = self._over_devices(torch.stack(self._pending)).reshape(-1, self.sharing.accumulate)
+        losses = (shares.sum(dim=1) / self.sharing.shares).tolist()  # one per batch
         self._pending = []
-        for batch, loss in enumerate(losses, start=last - len(losses) + 1):
+        for batch, loss in enumerate(losses, start=len(self._train_losses)):
             if not loss < EXPLODED:  # also true of NaN
                 raise TrainingError(
                     f"training loss is {loss:g} in epoch {self.state.epochs_done}, batch {batch} "
                     f"(learning rate {self.learning_rate:g}); lower the learning rate of the recipe"
                 )
         self._train_losses += losses
+
+    def _over_devices(self, values: Tensor) -> Tensor:
+        """The sum over the devices."""
+        if self.sharing.devices > 1:
+            torch.distributed.all_reduce(values)
+        return values
 
     @property
     def learning_rate(self) -> float:
@@ -124,18 +134,18 @@ class Fit(lightning.LightningModule):
         """See that no training loss went unlooked at, and start the sums."""
         self._val_sums = torch.zeros(2, dtype=torch.float64, device=self.device)
         if self._pending:
-            self._look_at_losses(last=len(self._train_losses) + len(self._pending) - 1)
+            self._look_at_losses()
 
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], _number: int) -> None:
         """Add a batch to the validation loss, weighted by its stated labels."""
         film, features, targets = batch
         stated = (~targets.isnan()).sum()
-        loss = masked_loss(self.classifier(film, features), targets)
+        loss = masked_loss(self.score(film, features), targets)
         self._val_sums += torch.stack([loss * stated, stated])
 
     def on_validation_epoch_end(self) -> None:
         """Judge the epoch, halve the rate when it is time, and put everything on disk."""
-        total, stated = self._val_sums.tolist()
+        total, stated = self._over_devices(self._val_sums).tolist()
         val_loss = total / max(stated, 1.0)
         if not math.isfinite(val_loss):
             raise TrainingError(f"validation loss is {val_loss:g} after epoch {self.state.epochs_done}")
@@ -146,15 +156,16 @@ class Fit(lightning.LightningModule):
             seconds=time.perf_counter() - self._started,
         )
         self.plateau.step(val_loss)
-        if is_best:
-            with atomic_file(self.folder / WEIGHTS_FILE) as scratch:
-                save_file({name: value.contiguous() for name, value in self.classifier.state_dict().items()}, scratch)
-        self.save()
+        if self.sharing.rank == 0:
+            self.save(is_best=is_best)
         if self.state.is_finished(self.recipe):
             self.trainer.should_stop = True
 
-    def save(self) -> None:
-        """Write the state that a stopped run goes on from."""
+    def save(self, *, is_best: bool) -> None:
+        """Write the weights when they are the best so far, then the state that a stopped run goes on from."""
+        if is_best:
+            with atomic_file(self.folder / WEIGHTS_FILE) as scratch:
+                save_file({name: value.contiguous() for name, value in self.classifier.state_dict().items()}, scratch)
         state = {
             "hash": self.config.hash,
             "fit": asdict(self.state),

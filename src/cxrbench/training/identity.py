@@ -34,9 +34,10 @@ class RunConfig(Settings):
     def hash(self) -> str:
         """SHA-256 (hex) over all fields, defaults too: a run is not reused after a default changes."""
         fields = self.model_dump(mode="json")
-        # Came later; null is what runs did before, so that an unfinished study goes on with a newer version.
-        if fields["norm_batch"] is None:
-            del fields["norm_batch"]
+        # These came later. Null is what runs did before, and an unfinished study goes on with a newer version.
+        for settings, name in ((fields, "norm_batch"), (fields["approach"], "cached_views")):
+            if settings[name] is None:
+                del settings[name]
         return digest_json(fields)
 
 

@@ -1,11 +1,15 @@
 """Logits of a part's images, in full single precision."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import torch
+from torch import Tensor
 
+from cxrbench.config import Approach
 from cxrbench.data.delivery import EvaluationBatches, Part
 from cxrbench.files import atomic_file
 from cxrbench.models.classifier import Classifier
@@ -13,17 +17,30 @@ from cxrbench.models.classifier import Classifier
 EVALUATION_BATCH = 64
 
 
+def scorer(classifier: Classifier, approach: Approach) -> Callable[[Tensor, Tensor], Tensor]:
+    """What gives logits: of films, or of their pooled features where the approach has these cached."""
+    return classifier if approach.cached_views is None else classifier.classify
+
+
 @torch.inference_mode()
-def predict(classifier: Classifier, part: Part, *, device: torch.device | None = None) -> np.ndarray:
+def predict(
+    classifier: Classifier, part: Part, *, approach: Approach, device: torch.device | None = None
+) -> np.ndarray:
     """Logits (n, L) float32 of a part's images, centre crops, in full single precision."""
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    classifier = classifier.to(device).eval()
-    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True):
+    score = scorer(classifier.to(device).eval(), approach)
+    with full_precision():
         batches = [
-            classifier(film.to(device), features.to(device)).float().cpu()
+            score(film.to(device), features.to(device)).float().cpu()
             for film, features, _ in EvaluationBatches(part=part, batch_size=EVALUATION_BATCH)
         ]
     return torch.cat(batches).numpy()
+
+
+def full_precision() -> AbstractContextManager[None]:
+    """No TF32, and the same sums every time."""
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True)
+    return flags
 
 
 def write_predictions(path: Path, ids: pl.DataFrame, logits: np.ndarray, findings: tuple[str, ...]) -> None:

@@ -1,0 +1,155 @@
+"""Where a batch's films come from: warped by OpenCV here, or by the training device from pixels that lie there.
+
+Both ways sample bilinearly by the same affine maps, black outside. OpenCV places its samples in steps of 1/32 pixel
+and rounds to whole grey values, the device does neither: on films they differ by about one grey value of 255.
+"""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cxrbench.data.augment import sample, warp
+
+T = TypeVar("T")
+
+STORE_SHARE = 0.5
+"""Of the free device memory that the store may take; the rest is the network's."""
+CHUNK = 1024
+"""Images sent to the device at a time."""
+
+
+class Films(Protocol):
+    """Makes the network's input of rows of the store, in two steps."""
+
+    def fetch(self, rows: np.ndarray, affines: np.ndarray, *, size: int) -> Tensor:
+        """What a thread in the background does while the batch before is worked on."""
+        ...
+
+    def finish(self, fetched: Tensor, affines: np.ndarray, *, size: int) -> Tensor:
+        """What the training's own thread does; on a GPU it only tells the device what to do."""
+        ...
+
+
+@dataclass(frozen=True)
+class HostFilms:
+    """Films (B, 1, size, size), warped by OpenCV from the memory-mapped store: fastest where the CPU trains."""
+
+    pixels: np.ndarray
+
+    def fetch(self, rows: np.ndarray, affines: np.ndarray, *, size: int) -> Tensor:
+        """Read and warp."""
+        return torch.from_numpy(warp(self.pixels, affines, size=size, rows=rows))
+
+    def finish(self, fetched: Tensor, affines: np.ndarray, *, size: int) -> Tensor:
+        """Nothing is left to do."""
+        del affines, size
+        return fetched
+
+
+@dataclass(frozen=True)
+class UploadedFilms:
+    """Films warped by the device, from a store too large for it: the chosen images are sent batch by batch."""
+
+    pixels: np.ndarray
+    device: torch.device
+
+    def fetch(self, rows: np.ndarray, affines: np.ndarray, *, size: int) -> Tensor:
+        """Read into memory that the device can fetch from by itself."""
+        del affines, size
+        return _pinned(torch.from_numpy(read_rows(self.pixels, rows)), self.device)
+
+    def finish(self, fetched: Tensor, affines: np.ndarray, *, size: int) -> Tensor:
+        """Send and warp."""
+        return sample(fetched.to(self.device, non_blocking=True), send(affines, self.device), size=size)
+
+
+@dataclass(frozen=True)
+class ResidentFilms:
+    """Films warped by the device, from a store that lies there whole."""
+
+    pixels: Tensor
+
+    def fetch(self, rows: np.ndarray, affines: np.ndarray, *, size: int) -> Tensor:
+        """Which rows."""
+        del affines, size
+        return _pinned(torch.from_numpy(rows), self.pixels.device)
+
+    def finish(self, fetched: Tensor, affines: np.ndarray, *, size: int) -> Tensor:
+        """Choose and warp."""
+        device = self.pixels.device
+        chosen = self.pixels.index_select(0, fetched.to(device, non_blocking=True))
+        return sample(chosen, send(affines, device), size=size)
+
+
+@dataclass(frozen=True)
+class PooledFilms:
+    """Pooled features (B, C) that a frozen backbone gave for each row of the store, in place of films."""
+
+    features: np.ndarray
+    device: torch.device
+
+    def fetch(self, rows: np.ndarray, affines: np.ndarray, *, size: int) -> Tensor:
+        """Read."""
+        del affines, size
+        return _pinned(torch.from_numpy(read_rows(self.features, rows)), self.device)
+
+    def finish(self, fetched: Tensor, affines: np.ndarray, *, size: int) -> Tensor:
+        """Send."""
+        del affines, size
+        return fetched.to(self.device, non_blocking=True)
+
+
+def choose_films(pixels: np.ndarray, device: torch.device, *, share: float = 1.0) -> Films:
+    """The fastest way on this device.
+
+    Args:
+        pixels: (N, S, S) uint8, memory-mapped.
+        device: Where the network is.
+        share: Of the device's memory that this process may take.
+    """
+    if device.type == "cpu":
+        return HostFilms(pixels)
+    free, total = torch.cuda.mem_get_info(device)
+    fits = pixels.nbytes <= STORE_SHARE * min(free, share * total)
+    return ResidentFilms(load_store(pixels, device)) if fits else UploadedFilms(pixels, device)
+
+
+def load_store(pixels: np.ndarray, device: torch.device) -> Tensor:
+    """The store on the device; the host holds a chunk of it at a time."""
+    loaded = torch.empty(pixels.shape, dtype=torch.uint8, device=device)
+    for start in range(0, len(pixels), CHUNK):
+        chunk = np.array(pixels[start : start + CHUNK])
+        loaded[start : start + CHUNK].copy_(torch.from_numpy(chunk))
+    return loaded
+
+
+def read_rows(array: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Rows of a memory-mapped array; the disk is read forwards."""
+    order = np.argsort(rows)
+    read = np.empty((len(rows), *array.shape[1:]), array.dtype)
+    read[order] = array[rows[order]]
+    return read
+
+
+def send(values: np.ndarray, device: torch.device) -> Tensor:
+    """A small array on the device, without waiting for what the device is doing."""
+    return _pinned(torch.from_numpy(values), device).to(device, non_blocking=True)
+
+
+def _pinned(values: Tensor, device: torch.device) -> Tensor:
+    return values.pin_memory() if device.type == "cuda" else values
+
+
+def ahead(items: Iterable[T]) -> Iterator[T]:
+    """The same items, each made in the background while the one before is worked on."""
+    iterator, end = iter(items), object()
+    with ThreadPoolExecutor(1) as background:
+        coming = background.submit(next, iterator, end)
+        while (item := coming.result()) is not end:
+            coming = background.submit(next, iterator, end)
+            yield item  # type: ignore[misc]

@@ -1,0 +1,80 @@
+"""A batch in shares, by one process after another or by two at once, learns what the whole batch does."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from cxrbench.config import ComputeSettings, load_approach, load_profile
+from cxrbench.errors import TrainingError
+from cxrbench.models.classifier import Classifier
+from cxrbench.models.standin import stand_in_weights
+from cxrbench.runs import ENVIRONMENT_FILE
+from cxrbench.training import WeightsRecord
+from fitting import changed, fit, logits, losses
+
+SMALL = load_profile("small")
+
+
+def frozen(config):
+    approach = SMALL.apply(load_approach("ots-meta"))
+    record = WeightsRecord(source="test", digest="0" * 64, is_stand_in=True)
+    config = config.model_copy(update={"approach": approach, "weights": record})
+    return changed(config, epochs=3, learning_rate=0.01, batch_size=16)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="two processes on a CPU")
+def test_two_processes_have_the_losses_of_one(config, materials, tmp_path):
+    approach = frozen(config)
+    weights = stand_in_weights(approach.approach.backbone, image_size=64, steps=0)
+    one = fit(approach, tmp_path / "one", materials, weights=weights)
+    steps = []
+    two = fit(
+        approach,
+        tmp_path / "two",
+        materials,
+        weights=weights,
+        compute=ComputeSettings(devices=2, device_batch=4),
+        report=steps.append,
+    )
+    said = json.loads((two / ENVIRONMENT_FILE).read_text())["compute"]
+    assert (said["devices"], said["accumulate"]) == (2, 2)
+    np.testing.assert_allclose(losses(two), losses(one), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(logits(two), logits(one), rtol=0, atol=1e-4)
+    assert np.ptp(losses(one)[:, 0]) > 0.01
+    assert [(step.epoch, step.batch) for step in steps] == [
+        (epoch, batch + 1) for epoch in range(3) for batch in range(steps[0].batches)
+    ]
+    assert not torch.distributed.is_initialized()
+
+
+def keep_statistics(classifier, mode=True):
+    """Train everything, batch-norm statistics excepted."""
+    torch.nn.Module.train(classifier, mode)
+    classifier.backbone.eval()
+    return classifier
+
+
+def test_gradients_added_up_are_those_of_the_batch(config, materials, tmp_path, monkeypatch):
+    monkeypatch.setattr(Classifier, "train", keep_statistics)
+    short = changed(config, epochs=2, learning_rate=1e-4)
+    whole = fit(short, tmp_path / "whole", materials)
+    parts = fit(short, tmp_path / "parts", materials, compute=ComputeSettings(device_batch=4))
+    np.testing.assert_allclose(losses(parts), losses(whole), rtol=0, atol=1e-4)
+
+
+def test_more_devices_than_images_to_judge_by_are_refused(config, materials, tmp_path):
+    split = materials.splits[0]
+    patient = (split.patients["val"][0],)  # three films
+    few = split.__class__(**{**vars(split), "patients": {**split.patients, "val": patient}})
+    approach = frozen(config)
+    weights = stand_in_weights(approach.approach.backbone, image_size=64, steps=0)
+    with pytest.raises(TrainingError, match=r"'resample-1' is too small .* val 3"):
+        fit(
+            approach,
+            tmp_path / "few",
+            materials.__class__(**{**vars(materials), "splits": (few,)}),
+            weights=weights,
+            compute=ComputeSettings(devices=4),
+        )
