@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from cxrbench.bundle import load_bundle
+from cxrbench.config import Augmentation
 from cxrbench.errors import BundleError
 from cxrbench.files import digest_file, digest_json
 
@@ -25,6 +26,17 @@ def rewritten(folder, **changes):
 def test_a_bundle_may_be_moved(small_bundle, copy):
     assert load_bundle(copy).digest == load_bundle(small_bundle).digest
     assert load_bundle(copy).digest == json.loads((copy / "bundle.json").read_text())["digest"]
+
+
+def test_the_name_outlives_settings_that_a_newer_version_adds(copy):
+    """What is written lacks a setting that has a default here: read, it is in the record, but not in the digest."""
+    raw = json.loads((copy / "bundle.json").read_text())
+    del raw["digest"], raw["members"][0]["approach"]["augmentation"]
+    named = digest_json(raw)
+    (copy / "bundle.json").write_text(json.dumps(raw | {"digest": named}))
+    bundle = load_bundle(copy)
+    assert bundle.digest == named
+    assert bundle.record.members[0].approach.augmentation == Augmentation()
 
 
 def test_one_flipped_bit_of_the_weights(copy):

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cxrbench.bundle.documents import check_digest, check_file, parse_document, read_document
+from cxrbench.bundle.documents import DIGEST, check_digest, check_file, parse_document, read_document
 from cxrbench.bundle.record import BUNDLE_FILE, FORMAT, FORMAT_VERSION, REFERENCE_FILE, BundleRecord, Member
 from cxrbench.bundle.reference import Reference
 from cxrbench.config import Feature
 from cxrbench.data.geometry import DEFINITION
 from cxrbench.errors import BundleError
-from cxrbench.files import digest_file, digest_json
+from cxrbench.files import digest_file
 
 if TYPE_CHECKING:  # whoever reads a bundle's card or figures needs no torch
     from cxrbench.models.classifier import Classifier
@@ -26,11 +26,13 @@ class Bundle:
         folder: Where it lies; it may be moved.
         record: What ``bundle.json`` says.
         reference: Outputs that a sound installation gives.
+        digest: SHA-256 (hex) that names the bundle: of its description as it was written, hence of its weights.
     """
 
     folder: Path
     record: BundleRecord
     reference: Reference
+    digest: str
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -52,11 +54,6 @@ class Bundle:
     def store_sizes(self) -> tuple[int, ...]:
         """Sides that a film is shrunk to, pixels, ascending."""
         return tuple(sorted({member.approach.input.store_size for member in self.members}))
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 (hex) that names this bundle: of its description, hence of its weights."""
-        return digest_json(self.record.model_dump(mode="json"))
 
     def is_calibrated(self, finding: str) -> bool:
         """Whether every member's outputs for a finding could be calibrated."""
@@ -94,7 +91,7 @@ def load_bundle(folder: Path) -> Bundle:
         raise BundleError(f"{path}: altered since the bundle was made (its SHA-256 differs); {REMEDY}")
     for member in record.members:
         check_file(member.weights, folder, remedy=REMEDY)
-    return Bundle(folder, record, reference)
+    return Bundle(folder, record, reference, raw[DIGEST])
 
 
 def _described(path: Path) -> dict[str, Any]:

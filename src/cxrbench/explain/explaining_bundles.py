@@ -58,9 +58,10 @@ class BundleExplainer:
         prepared = prepare_film(film, self._explainer.bundle.store_sizes)
         answer = self._predictor.predict_prepared([prepared])[0]
         answers = _table(self._explainer.bundle, answer)
+        asked = asked_findings(how.findings, answers)
         with replaced_folder(out) as scratch:
             answers.write_csv(scratch / ANSWERS_FILE)
-            for finding in asked_findings(how.findings, answers):
+            for finding in asked:
                 self._write_maps(film, finding, answers, scratch, how=how)
             if self._explainer.bundle.features:
                 effects = self._explainer.feature_effects(prepared, answer.logits)
