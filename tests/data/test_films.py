@@ -1,6 +1,7 @@
 """Films from OpenCV and from the device's own sampling."""
 
 import threading
+from functools import partial
 
 import cv2
 import numpy as np
@@ -79,25 +80,23 @@ def test_the_store_lies_on_the_device_if_it_fits_its_share(monkeypatch, share, e
     assert isinstance(choose_films(images, torch.device("cuda"), share=share), expected)
 
 
-def test_the_next_item_is_made_while_this_one_is_worked_on():
-    begun = [threading.Event() for _ in range(3)]
+def test_what_comes_next_is_made_while_this_is_worked_on():
+    begun = [threading.Event() for _ in range(4)]
 
-    def items():
-        for number, event in enumerate(begun):
-            event.set()
-            yield number
+    def make(number):
+        begun[number].set()
+        return number
 
     seen = []
-    for item in ahead(items()):
-        assert item == 2 or begun[item + 1].wait(timeout=60)
+    for item in ahead(partial(make, number) for number in range(4)):
+        assert item == 3 or begun[item + 1].wait(timeout=60)
         seen.append(item)
-    assert seen == [0, 1, 2]
+    assert seen == [0, 1, 2, 3]
 
 
 def test_what_goes_wrong_in_the_background_is_told():
     def broken():
-        yield 1
         raise OSError("the disk is gone")
 
     with pytest.raises(OSError, match="the disk is gone"):
-        list(ahead(broken()))
+        list(ahead([broken]))

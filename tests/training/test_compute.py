@@ -1,8 +1,10 @@
 """What `auto` is resolved to, and what a machine refuses."""
 
 import platform
+import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +12,7 @@ import torch
 from cxrbench.config import ComputeSettings, load_approach, load_profile
 from cxrbench.errors import TrainingError
 from cxrbench.training import compute, norm_batch
-from cxrbench.training.compute import BF16_FLAGS, processor_flags, resolve
+from cxrbench.training.compute import BF16_FLAGS, GpuSeat, gpu_seats, processor_flags, resolve
 
 FULL = load_approach("ft")
 SMALL = load_profile("small").apply(FULL)
@@ -89,6 +91,23 @@ def test_flags_are_read_from_the_systems_description(tmp_path):
     path.write_text("Features\t: fp asimd bf16\n")
     assert processor_flags(path) == {"fp", "asimd", "bf16"}
     assert processor_flags(tmp_path / "absent") == frozenset()
+
+
+def test_runs_at_a_time_are_spread_over_the_gpus(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    pretend(monkeypatch, gpus=2)
+    assert gpu_seats(3) == [GpuSeat("0", 0.5), GpuSeat("1", 0.5), GpuSeat("0", 0.5)]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
+    assert gpu_seats(2) == [GpuSeat("5", 1.0), GpuSeat("7", 1.0)]
+    pretend(monkeypatch)
+    assert gpu_seats(2) == [GpuSeat(None, 1.0)] * 2
+
+
+def test_without_a_gpu_its_benchmark_says_so_and_fails(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    script = Path(__file__).parents[2] / "benchmarks" / "gpu.py"
+    with pytest.raises(SystemExit, match=r"^no GPU is at hand"):
+        runpy.run_path(str(script), run_name="__main__")
 
 
 FAULTS = """

@@ -84,12 +84,11 @@ def warp(images: np.ndarray, affines: np.ndarray, *, size: int, rows: np.ndarray
     rows = np.arange(len(images)) if rows is None else rows
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     maps = np.broadcast_to(affines, (len(rows), 2, 3))
-    warped = np.empty((len(rows), 1, size, size), np.float32)
+    warped = np.empty((len(rows), 1, size, size), np.uint8)
     for position in np.argsort(rows):  # the disk is read forwards
-        image = images[rows[position]]
-        warped[position, 0] = cv2.warpAffine(image, maps[position], (size, size), flags=flags)
-    warped *= np.float32(1 / 255)
-    return warped
+        cv2.warpAffine(images[rows[position]], maps[position], (size, size), dst=warped[position, 0], flags=flags)
+    films: np.ndarray = np.multiply(warped, np.float32(1 / 255), dtype=np.float32)
+    return films
 
 
 def sample(images: Tensor, affines: Tensor, *, size: int) -> Tensor:

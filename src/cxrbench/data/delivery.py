@@ -8,6 +8,7 @@ counts, so that the gradient is that of the batch.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -129,18 +130,22 @@ class TrainingBatches:
         return (whole + (rest >= 2 * self.sharing.shares or whole == 0)) * self.sharing.accumulate
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor, float]]:
-        for fetched, weight in ahead(self._fetched()):
-            yield *fetched.finish(), weight
-
-    def _fetched(self) -> Iterator[tuple[Fetched, float]]:
         order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.part))
-        for number in range(len(self) // self.sharing.accumulate):
-            chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
-            rng = np.random.default_rng([self.seed, self.epoch, number + 1])  # 0 at the end would be the order's
-            source, size = self.part.pixels.shape[1], self.part.image_size
-            affines = draw_affines(rng, self.augmentation, count=len(chosen), source=source, size=size)
-            for mine in self.sharing.mine(np.arange(len(chosen))):
-                yield self.part.fetch(chosen[mine], affines[mine]), self._weight(chosen, mine)
+        numbers = range(len(self) // self.sharing.accumulate)
+        for shares in ahead(partial(self._fetch, order, number) for number in numbers):
+            for fetched, weight in shares:
+                yield *fetched.finish(), weight
+
+    def _fetch(self, order: np.ndarray, number: int) -> list[tuple[Fetched, float]]:
+        """This process's shares of one batch."""
+        chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
+        rng = np.random.default_rng([self.seed, self.epoch, number + 1])  # 0 at the end would be the order's
+        source, size = self.part.pixels.shape[1], self.part.image_size
+        affines = draw_affines(rng, self.augmentation, count=len(chosen), source=source, size=size)
+        return [
+            (self.part.fetch(chosen[mine], affines[mine]), self._weight(chosen, mine))
+            for mine in self.sharing.mine(np.arange(len(chosen)))
+        ]
 
     def _weight(self, chosen: np.ndarray, mine: np.ndarray) -> float:
         """What the mean loss of a share counts, for the mean over the shares to be that of the batch."""
@@ -162,14 +167,12 @@ class EvaluationBatches:
         return math.ceil(len(self._mine()) / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        for fetched in ahead(self._fetched()):
+        affines = centre_affine(source=self.part.pixels.shape[1], size=self.part.image_size)
+        mine = self._mine()
+        starts = range(0, len(mine), self.batch_size)
+        batches = (partial(self.part.fetch, mine[start : start + self.batch_size], affines) for start in starts)
+        for fetched in ahead(batches):
             yield fetched.finish()
 
     def _mine(self) -> np.ndarray:
         return np.array_split(np.arange(len(self.part)), self.sharing.devices)[self.sharing.rank]
-
-    def _fetched(self) -> Iterator[Fetched]:
-        affines = centre_affine(source=self.part.pixels.shape[1], size=self.part.image_size)
-        mine = self._mine()
-        for start in range(0, len(mine), self.batch_size):
-            yield self.part.fetch(mine[start : start + self.batch_size], affines)

@@ -4,8 +4,9 @@ Both ways sample bilinearly by the same affine maps, black outside. OpenCV place
 and rounds to whole grey values, the device does neither: on films they differ by about one grey value of 255.
 """
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -145,11 +146,13 @@ def _pinned(values: Tensor, device: torch.device) -> Tensor:
     return values.pin_memory() if device.type == "cuda" else values
 
 
-def ahead(items: Iterable[T]) -> Iterator[T]:
-    """The same items, each made in the background while the one before is worked on."""
-    iterator, end = iter(items), object()
-    with ThreadPoolExecutor(1) as background:
-        coming = background.submit(next, iterator, end)
-        while (item := coming.result()) is not end:
-            coming = background.submit(next, iterator, end)
-            yield item  # type: ignore[misc]
+def ahead(tasks: Iterable[Callable[[], T]], *, workers: int = 2) -> Iterator[T]:
+    """What the tasks give, in order, made in the background while earlier results are worked on."""
+    coming: deque[Future[T]] = deque()
+    with ThreadPoolExecutor(workers) as background:
+        for task in tasks:
+            coming.append(background.submit(task))
+            if len(coming) > workers:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()

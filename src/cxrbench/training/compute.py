@@ -4,8 +4,10 @@ The rules rest on measurements (docs/speed.md). Nothing here changes what a run 
 is done in bfloat16, weights, batch-norm statistics, losses and the optimiser stay in float32, and so do predictions.
 """
 
+import os
 import platform
 from dataclasses import asdict, dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -149,3 +151,26 @@ def _has_triton() -> bool:
     from torch.utils._triton import has_triton  # noqa: PLC0415 - private: PyTorch has no public question
 
     return bool(has_triton())
+
+
+@dataclass(frozen=True)
+class GpuSeat:
+    """Where one of several runs at a time trains.
+
+    Attributes:
+        gpu: Name of its GPU as CUDA_VISIBLE_DEVICES has it; None: there is none.
+        share: Of that GPU's memory.
+    """
+
+    gpu: str | None
+    share: float
+
+
+def gpu_seats(runs: int) -> list[GpuSeat]:
+    """A seat for each of the runs at a time: spread over the GPUs, those on the same one with equal shares."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if not count:
+        return [GpuSeat(None, 1.0)] * runs
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    names = named[:count] if len(named) >= count and all(named) else [str(number) for number in range(count)]
+    return [GpuSeat(names[run % count], 1 / ceil(runs / count)) for run in range(runs)]

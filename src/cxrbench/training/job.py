@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import torch
 from torch import Tensor
 
 from cxrbench.data.features import FeatureScaling
@@ -31,6 +32,8 @@ class Job:
     def begin(self, rank: int = 0) -> tuple[Fit, FeatureScaling]:
         """The fit as process ``rank`` of those that share it sees it, where an earlier, stopped one left off."""
         config, device = self.config, self.compute.device_of(rank)
+        if device.type == "cuda" and self.compute.gpu_share < 1:
+            torch.cuda.set_per_process_memory_fraction(self.compute.gpu_share, device)
         parts, scaling = make_parts(config, table=self.table, store=self.store, split=self.split, compute=self.compute)
         classifier = build_classifier(
             config.approach, findings=len(config.findings), seed=config.seed, weights=self.weights

@@ -1,0 +1,111 @@
+"""What features computed once are worth: ten epochs of ``ots``, and of ``ots-cached`` the first time and again.
+
+    python benchmarks/cached_features.py
+
+Full-size networks on drawn films of 224 px; whole runs through ``fit_run``, predictions and files included. The first
+run of ``ots-cached`` makes the features, the next one (another split, seed or head) finds them. ``ots`` computes in the
+precision that ``auto`` resolves to; kept features are always float32. Writes ``cached_features.csv`` to
+``benchmarks/results``.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+
+from cxrbench.config import Approach, load_approach
+from cxrbench.data.store.finished import Store, write_store
+from cxrbench.environment import describe_environment, usable_cores
+from cxrbench.findings import NIH
+from cxrbench.models.standin import stand_in_weights
+from cxrbench.splits import Split, resample_splits
+from cxrbench.training import RunConfig, WeightsRecord, fit_run
+
+RESULTS = Path(__file__).parent / "results" / "cached_features.csv"
+
+
+def draw_archive(folder: Path, images: int, size: int) -> tuple[pl.DataFrame, Store]:
+    """A table and a store of drawn films, each patient with one."""
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    pixels = np.lib.format.open_memmap(
+        folder / f"pixels-{size}.npy", mode="w+", dtype=np.uint8, shape=(images, size, size)
+    )
+    pixels[:] = rng.integers(0, 256, pixels.shape, dtype=np.uint8)
+    pixels.flush()
+    names = [f"{number:06d}.png" for number in range(images)]
+    index = pl.DataFrame({"image_id": names, "row": np.arange(images), "height": size, "width": size})
+    store = Store(folder=folder, sizes=(size,), index=index, source="drawn", failures=())
+    write_store(store)
+    labels = {name: (rng.random(images) < 0.2).astype(np.int8) for name in NIH}
+    facts = {"image_id": names, "path": names, "patient_id": names}
+    known = {"age_years": [50.0] * images, "sex": ["F"] * images, "view": ["PA"] * images, "follow_up": [0] * images}
+    return pl.DataFrame(facts | known | labels), store
+
+
+def seconds_of(
+    approach: Approach,
+    folder: Path,
+    *,
+    table: pl.DataFrame,
+    store: Store,
+    split: Split,
+    weights: dict[str, torch.Tensor],
+) -> float:
+    """Wall time of a run."""
+    folder.mkdir()
+    config = RunConfig(
+        approach=approach,
+        profile="paper",
+        weights=WeightsRecord(source="drawn", digest="0" * 64, is_stand_in=True),
+        split=split.name,
+        split_digest=split.digest,
+        store_digest=store.digest,
+        table_digest="0" * 64,
+        seed=0,
+        findings=tuple(NIH),
+    )
+    started = time.perf_counter()
+    fit_run(config, folder, table=table, store=store, split=split, weights=weights)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Measure and write."""
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--images", type=int, default=192)
+    arguments.add_argument("--epochs", type=int, default=10)
+    asked = arguments.parse_args()
+    taken: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        ots = load_approach("ots")
+        table, store = draw_archive(folder / "store", asked.images, ots.input.store_size)
+        split = resample_splits(table, count=1)[0]
+        weights = stand_in_weights(ots.backbone, image_size=ots.input.image_size, steps=0)
+        for key, name in (("ots", "ots"), ("cached_first", "ots-cached"), ("cached_again", "ots-cached")):
+            approach = load_approach(name)
+            recipe = approach.recipe.model_copy(update={"epochs": asked.epochs, "stop_after": asked.epochs})
+            approach = approach.model_copy(update={"recipe": recipe})
+            taken[key] = seconds_of(approach, folder / key, table=table, store=store, split=split, weights=weights)
+    environment = describe_environment(device="cpu", threads=usable_cores())
+    row = {
+        "images": asked.images,
+        "epochs": asked.epochs,
+        **{f"{key}_seconds": round(value, 2) for key, value in taken.items()},
+        "times_first": round(taken["ots"] / taken["cached_first"], 1),
+        "times_again": round(taken["ots"] / taken["cached_again"], 1),
+        "processor": environment["processor"],
+        "cores": environment["cores"],
+        "torch": torch.__version__,
+    }
+    pl.DataFrame([row]).write_csv(RESULTS)
+    print(row)
+
+
+if __name__ == "__main__":
+    main()

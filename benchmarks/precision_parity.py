@@ -1,0 +1,91 @@
+"""Whether bfloat16 changes results beyond noise: AUCs on generated films, against the same runs in float32.
+
+    python benchmarks/precision_parity.py STUDY --approach 1channel-meta --splits 2 --epochs 8
+
+STUDY is a study of generated films (phantom_study.py makes one), of which table, store and splits are used. Each split
+is trained from the same seed in float32 and in bfloat16, and from another seed in float32: the difference between
+precisions is set against the one between seeds. Writes ``precision_parity.csv`` to ``benchmarks/results``.
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+from sklearn.metrics import roc_auc_score
+
+from cxrbench import runs
+from cxrbench.config import ComputeSettings
+from cxrbench.data.store import open_store
+from cxrbench.environment import describe_environment, usable_cores
+from cxrbench.runs import RunName
+from cxrbench.splits import Split, read_split
+from cxrbench.training import RunConfig, fit_run
+
+RESULTS = Path(__file__).parent / "results" / "precision_parity.csv"
+WAYS = (("fp32", 0), ("bf16", 0), ("fp32", 1))
+
+
+def config_of(study: Path, approach: str, split: str, *, epochs: int, seed: int) -> RunConfig:
+    """The settings of a finished run, shortened."""
+    raw = json.loads((RunName(approach, split, 0).folder(study) / runs.CONFIG_FILE).read_text(encoding="utf-8"))
+    config = RunConfig.model_validate({key: value for key, value in raw.items() if key in RunConfig.model_fields})
+    recipe = config.approach.recipe.model_copy(update={"epochs": epochs, "stop_after": epochs})
+    return config.model_copy(update={"seed": seed, "approach": config.approach.model_copy(update={"recipe": recipe})})
+
+
+def aucs(folder: Path, table: pl.DataFrame, findings: tuple[str, ...]) -> np.ndarray:
+    """(L,) AUC of each finding on the test part; NaN where only one kind is there."""
+    found = pl.read_parquet(folder / runs.predictions_file("test"))
+    truth = found.select("image_id").join(table, on="image_id", how="left", maintain_order="left")
+    labels = [truth[finding].to_numpy() for finding in findings]
+    scores = [found[finding].to_numpy() for finding in findings]
+    pairs = zip(labels, scores, strict=True)
+    return np.array([roc_auc_score(y, x) if 0 < y.sum() < len(y) else np.nan for y, x in pairs])
+
+
+def mean_aucs(study: Path, approach: str, split: Split, *, epochs: int) -> dict[str, np.ndarray]:
+    """AUCs of each way of one split."""
+    table = pl.read_parquet(study / runs.TABLE_FILE)
+    store = open_store(study / "store")
+    result = {}
+    for precision, seed in WAYS:
+        config = config_of(study, approach, split.name, epochs=epochs, seed=seed)
+        compute = ComputeSettings(precision=precision)
+        with tempfile.TemporaryDirectory() as scratch:
+            fit_run(config, Path(scratch), table=table, store=store, split=split, weights=None, compute=compute)
+            result[f"{precision}, seed {seed}"] = aucs(Path(scratch), table, config.findings)
+        print(split.name, precision, seed, float(np.nanmean(result[f"{precision}, seed {seed}"])), flush=True)
+    return result
+
+
+def main() -> None:
+    """Train and write."""
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("study", type=Path)
+    arguments.add_argument("--approach", default="1channel-meta")
+    arguments.add_argument("--splits", type=int, default=2)
+    arguments.add_argument("--epochs", type=int, default=8)
+    asked = arguments.parse_args()
+    rows = []
+    for number in range(asked.splits):
+        split = read_split(asked.study / runs.SPLITS_FOLDER / f"resample-{number + 1}.json")
+        found = mean_aucs(asked.study, asked.approach, split, epochs=asked.epochs)
+        base = found["fp32, seed 0"]
+        row = {"approach": asked.approach, "split": split.name, "epochs": asked.epochs}
+        row |= {f"mean_auc_{way}": round(float(np.nanmean(values)), 4) for way, values in found.items()}
+        for key, way in (("precision", "bf16, seed 0"), ("seed", "fp32, seed 1")):
+            row[f"mean_difference_by_{key}"] = round(float(np.nanmean(found[way]) - np.nanmean(base)), 4)
+            row[f"mean_absolute_difference_by_{key}"] = round(float(np.nanmean(np.abs(found[way] - base))), 4)
+        rows.append(row)
+        environment = describe_environment(device="cpu", threads=usable_cores())
+        machine = {"processor": pl.lit(environment["processor"]), "torch": pl.lit(torch.__version__)}
+        pl.DataFrame(rows).with_columns(**machine).write_csv(RESULTS)
+    print(pl.read_csv(RESULTS))
+
+
+if __name__ == "__main__":
+    main()
