@@ -76,7 +76,7 @@ def test_next_to_orthanc(folder, command):
     process = run(ours, folder, stdout=(folder / "log").open("w"), stderr=subprocess.STDOUT)
     try:
         orthanc.start()
-        wait_until(lambda: "ready:" in (folder / "log").read_text(), "the listener is not ready")
+        wait_until(lambda: "ready\n" in (folder / "log").read_text(), "the listener is not ready")
         wait_until(lambda: process.poll() is None, (folder / "log").read_text())
         orthanc.upload(folder / "film.dcm")
         study = pydicom.dcmread(folder / "film.dcm").StudyInstanceUID

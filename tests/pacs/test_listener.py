@@ -189,10 +189,10 @@ def start(bundle, folder: Path, orthanc) -> tuple[subprocess.Popen, int]:
 
     def is_ready():
         assert process.poll() is None, (folder / "log").read_text()
-        return re.search(rf"ready: CXRBENCH on 127.0.0.1:{port}", (folder / "log").read_text())
+        return re.search(rf"listening: CXRBENCH on 127.0.0.1:{port};.*ready\n", (folder / "log").read_text(), re.DOTALL)
 
     wait_until(is_ready, "not ready")
-    wait_until(lambda: echoes(port), "no echo")
+    assert echoes(port)
     return process, port
 
 

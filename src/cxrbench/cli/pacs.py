@@ -11,6 +11,8 @@ from cxrbench.cli.bundles import BundleFolder
 if TYPE_CHECKING:
     import threading
 
+    from cxrbench.pacs.listener import Origin
+
 
 Shown = Annotated[
     int, typer.Option(min=0, max=15, help="Findings over their threshold that get a heat map and a box, at most.")
@@ -105,10 +107,11 @@ def listen(
         waiting = Spool(spool, bundle.digest, most_waiting=max_waiting)
         intake = Intake(waiting)
         listening = Listening(title=aet, host=host, port=port, callers=tuple(calling_aet or ()), most_mb=max_mb)
-        watching = client and Watcher(client, intake, days=days, seconds=seconds)
+        receiver = Receiver(listening, intake)
+        origin: Origin = receiver if client is None else Watcher(client, intake, days=days, seconds=seconds)
         with closing(Answerer(Predictor(bundle), most_shown=shown, method=chosen)) as answerer:
-            print(f"ready: {dicomweb or f'{aet} on {host}:{port}'}; {' '.join(bundle.record.banners)}", flush=True)
-            Listener(answerer, waiting, destination, watching or Receiver(listening, intake)).run(stop)
+            print(f"listening: {dicomweb or f'{aet} on {host}:{port}'}; {' '.join(bundle.record.banners)}", flush=True)
+            Listener(answerer, waiting, destination, origin).run(stop)
 
 
 def _stop_on_signals() -> "threading.Event":

@@ -125,12 +125,14 @@ class Web:
     def deliver(self, results: Sequence[Path]) -> None:
         """Store the results by STOW-RS; see ``Destination``."""
         try:
-            self.client.store_instances([pydicom.dcmread(path) for path in results])
+            stored = self.client.store_instances([pydicom.dcmread(path) for path in results])
         except RequestException as error:
             code = None if error.response is None else error.response.status_code
             if code is None or code >= TRY_LATER:
                 raise Unreachable("no answer" if code is None else f"HTTP {code}") from None
             raise Rejected(f"HTTP {code}") from None
+        if stored.get("FailedSOPSequence"):
+            raise Rejected(f"{len(stored.FailedSOPSequence)} of {len(results)} objects were not stored")
 
 
 def destination_of(

@@ -62,6 +62,7 @@ class Listener:
         for worker in workers:
             worker.start()
         self.origin.start()
+        LOG.info("ready")
         while not stop.wait(TICK):
             pass
         LOG.info("stopping: no more films are taken")

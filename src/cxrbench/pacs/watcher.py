@@ -13,8 +13,9 @@ from typing import Any
 
 import pydicom
 from dicomweb_client import DICOMwebClient
-from dicomweb_client.session_utils import create_session, create_session_from_user_pass
-from requests import RequestException
+from dicomweb_client.session_utils import create_session
+from requests import PreparedRequest, RequestException, Response
+from requests.adapters import HTTPAdapter
 
 from cxrbench.data.images.dicom import PROBLEMS
 from cxrbench.errors import ConfigError
@@ -23,6 +24,9 @@ from cxrbench.pacs.spool import Full
 
 LOG = logging.getLogger(__name__)
 
+SCHEMES = ("http://", "https://")
+SECONDS = 60
+"""Without a word from the server, after which it counts as away."""
 MODALITIES = ("CR", "DX")
 STUDY, SERIES, INSTANCE, INSTANCES = "0020000D", "0020000E", "00080018", "00201209"
 ANY_SYNTAX = (("application/dicom", "*"),)
@@ -54,7 +58,7 @@ class Watcher:
     def stop(self) -> None:
         """Ask no more."""
         self._stopped.set()
-        self._thread.join()
+        self._thread.join(SECONDS)
 
     def look(self) -> None:
         """Fetch what is new.
@@ -102,6 +106,14 @@ class Watcher:
         self._intake.take(film, _content(film))
 
 
+class _Bounded(HTTPAdapter):
+    """HTTP that waits for an answer, but not forever."""
+
+    def send(self, request: PreparedRequest, *arguments: Any, **options: Any) -> Response:
+        """Send with a time limit where none is given."""
+        return super().send(request, *arguments, **{**options, "timeout": options.get("timeout") or SECONDS})
+
+
 def web_client(url: str, *, login: Path | None = None) -> DICOMwebClient:
     """A client of a DICOMweb server.
 
@@ -112,14 +124,17 @@ def web_client(url: str, *, login: Path | None = None) -> DICOMwebClient:
     Raises:
         ConfigError: Not a URL, or not such a file.
     """
-    if not url.startswith(("http://", "https://")):
+    if not url.startswith(SCHEMES):
         raise ConfigError(f"--dicomweb {url}: expected a URL as http://127.0.0.1:8042/dicom-web")
-    if login is None:
-        return DICOMwebClient(url=url, session=create_session())
-    user, colon, password = login.read_text(encoding="utf-8").strip().partition(":")
-    if not colon:
-        raise ConfigError(f"--login {login}: expected one line user:password")
-    return DICOMwebClient(url=url, session=create_session_from_user_pass(user, password))
+    session = create_session()
+    for scheme in SCHEMES:
+        session.mount(scheme, _Bounded())
+    if login is not None:
+        user, colon, password = login.read_text(encoding="utf-8").strip().partition(":")
+        if not colon:
+            raise ConfigError(f"--login {login}: expected one line user:password")
+        session.auth = (user, password)
+    return DICOMwebClient(url=url, session=session)
 
 
 def _value(found: Found, tag: str) -> Any:
