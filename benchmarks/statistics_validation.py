@@ -115,7 +115,7 @@ def main() -> None:
     write_csv(cells, arguments.out / "statistics-validation.csv")
     facts = {
         **describe_machine(),
-        "replicates": f"{replicates:,} per cell, seed {arguments.seed}",
+        "replicates": f"{replicates:,} or more per cell, seed {arguments.seed}",
         "processor time": f"{seconds / 60:.0f} minutes",
     }
     write_summary(cells, facts, arguments.out / "statistics-validation.md")

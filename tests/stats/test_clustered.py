@@ -152,3 +152,28 @@ def test_smallest_detectable_difference_is_found_with_the_power_asked_for():
     difference = smallest_detectable(0.01, 1e6)
     noise = stats.norm(difference, 0.01)
     assert noise.sf(stats.norm.ppf(0.975) * 0.01) == pytest.approx(0.8, abs=1e-4)
+
+
+def test_p_does_not_depend_on_the_interval():
+    """Few patients of unequal weight, where Student's t of one confidence would not do for another."""
+    rng = np.random.default_rng(0)
+    patients = np.repeat(np.arange(60), np.r_[np.full(3, 12), np.ones(57, int)])
+    present = (patients < 12).astype(float)
+    scores = rng.normal(size=(len(patients), 2)) + present[:, None]
+    joint = joint_aucs(scores, present[:, None], patients)
+    found = {confidence: auc_difference(joint, 0, 1, confidence=confidence) for confidence in (0.5, 0.95, 0.999)}
+    assert len({one.p_value for one in found.values()}) == 1
+    p = found[0.95].p_value
+    edge = auc_difference(joint, 0, 1, confidence=1 - p)
+    assert min(abs(edge.lower), abs(edge.upper)) == pytest.approx(0, abs=1e-6)  # the interval at 1 - p just reaches 0
+
+
+def test_a_patient_with_most_of_a_class_leaves_no_interval():
+    rng = np.random.default_rng(1)
+    patients = np.r_[np.zeros(20, int), np.arange(1, 80)]
+    present = (np.arange(99) < 30).astype(float)
+    joint = joint_aucs(rng.normal(size=(99, 2)) + present[:, None], present[:, None], patients)
+    assert (
+        auc_estimate(joint, 0).reason == "one patient has 67% of the positive images; an interval needs more of others"
+    )
+    assert np.isnan(auc_difference(joint, 0, 1).p_value)

@@ -58,6 +58,8 @@ def calibration_slope_replicates(probabilities: ArrayLike, present: ArrayLike, r
     values, truth = checked_probabilities(probabilities, present)
     logits = _logits(values)
     line = np.array(fit_line(logits, truth.astype(np.float64)))
+    if np.isnan(line).any():
+        return np.full(resamples.replicates, np.nan)
     design = np.stack([np.ones_like(logits), logits])
     return np.asarray(refit(design, line @ design, truth, resamples)[:, 1] + line[1])
 

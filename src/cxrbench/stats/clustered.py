@@ -18,6 +18,9 @@ from cxrbench.stats.joint import JointAucs, Numbers
 MIN_PATIENTS = 5
 """With fewer positive (or negative) patients no interval is offered."""
 
+MOST = 0.5
+"""When one patient has more than this share of the positive (or negative) images no interval is offered."""
+
 POWER = 0.8
 """Chance with which the smallest detectable difference is detected."""
 
@@ -37,7 +40,7 @@ class AucEstimate:
         std_error: Obuchowski's clustered standard error.
         lower: Lower end of the interval.
         upper: Upper end.
-        df: Degrees of freedom: Satterthwaite's; of a difference, those whose limits at this confidence are exact.
+        df: Degrees of freedom: Satterthwaite's; of a difference, those of the Student's t with the same limits.
         inflation: Clustered variance over the variance that takes images as independent.
         reason: Why there is no interval, or None.
     """
@@ -123,7 +126,7 @@ def auc_difference(joint: JointAucs, first: Columns, second: Columns, *, confide
         upper=estimate + half,
         df=df,
         inflation=difference.variance / difference.image_variance,
-        p_value=float(student.two_sided_p(estimate / std_error, df)),
+        p_value=difference.two_sided_p(estimate / std_error),
         smallest_detectable=smallest_detectable(std_error, df, confidence=confidence),
     )
 
@@ -172,8 +175,11 @@ def _obstacle(joint: JointAucs, columns: Indices) -> str | None:
     """Why no interval can be had, or None."""
     if not len(columns):
         return "no images of both classes"
+    labels = joint.label[columns]
     for name, sizes in (("positive", joint.positives), ("negative", joint.negatives)):
         # In a mean too: one finding whose variance nobody knows makes that of the mean unknown.
-        if (patients := sizes.patients[joint.label[columns]].min()) < MIN_PATIENTS:
+        if (patients := sizes.patients[labels].min()) < MIN_PATIENTS:
             return f"{patients} {name} patients; an interval needs {MIN_PATIENTS}"
+        if (share := (sizes.largest[labels] / sizes.images[labels]).max()) > MOST:
+            return f"one patient has {share:.0%} of the {name} images; an interval needs more of others"
     return None

@@ -42,6 +42,11 @@ class ClusterSizes:
         """Patients (L,) with at least one image."""
         return np.asarray(self.powers[0], dtype=np.intp)
 
+    @cached_property
+    def largest(self) -> NDArray[np.intp]:
+        """Images (L,) of the patient with the most."""
+        return np.array([np.flatnonzero(column)[-1] for column in self.having.T], dtype=np.intp)
+
     @property
     def images(self) -> NDArray[np.intp]:
         """Images (L,)."""

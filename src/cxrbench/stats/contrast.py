@@ -1,10 +1,12 @@
 """Variance and degrees of freedom of a linear combination of AUCs."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cxrbench.stats import student
 from cxrbench.stats.clusters import ClusterSizes, residual_moments, residual_spectrum
 from cxrbench.stats.joint import JointAucs, Numbers
 from cxrbench.stats.studentised import Squares
@@ -34,10 +36,17 @@ class Contrast:
     parts: tuple["Part", ...]
 
     def df_at(self, confidence: float) -> float:
-        """Degrees of freedom that hold at this confidence, also where few patients with many images count most."""
-        if not self.df < MANY:
-            return self.df
-        return Squares.of([part.squares() for part in self.parts if part.corrected > 0]).df(confidence)
+        """Degrees of freedom of the Student's t whose limits at this confidence are those of the studentised sum."""
+        return self._squares.df(confidence) if self.df < MANY else self.df
+
+    def two_sided_p(self, t: float) -> float:
+        """Probability of a studentised sum at least as far from zero as ``t``."""
+        return self._squares.two_sided_p(t) if self.df < MANY else float(student.two_sided_p(t, self.df))
+
+    @cached_property
+    def _squares(self) -> Squares:
+        """The variance under the working correlation; exact where a patient's weight does not grow with its images."""
+        return Squares.of([part.squares() for part in self.parts if part.corrected > 0])
 
 
 @dataclass(frozen=True)
