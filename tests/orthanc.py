@@ -1,5 +1,6 @@
 """A real Orthanc on loopback ports, with DICOMweb, for as long as a test needs it."""
 
+import io
 import json
 import shutil
 import socket
@@ -54,8 +55,8 @@ class Orthanc:
         return f"ORTHANC@127.0.0.1:{self.dicom_port}"
 
     def start(self) -> Self:
-        log = (self.folder / "orthanc.log").open("ab")
-        self._process = subprocess.Popen([PROGRAM, str(self.folder / "orthanc.json")], stdout=log, stderr=log)
+        with (self.folder / "orthanc.log").open("ab") as log:
+            self._process = subprocess.Popen([PROGRAM, str(self.folder / "orthanc.json")], stdout=log, stderr=log)
         wait_until(self._answers, "Orthanc did not start")
         return self
 
@@ -84,7 +85,7 @@ class Orthanc:
             return []
         listed = requests.get(f"{self.url}/studies/{ids[0]}/instances", timeout=SECONDS).json()
         files = [requests.get(f"{self.url}/instances/{one['ID']}/file", timeout=SECONDS).content for one in listed]
-        return [pydicom.dcmread(pydicom.filebase.DicomBytesIO(content)) for content in files]
+        return [pydicom.dcmread(io.BytesIO(content)) for content in files]
 
     def _answers(self) -> bool:
         if self._process is not None and self._process.poll() is not None:

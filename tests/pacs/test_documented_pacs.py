@@ -73,7 +73,8 @@ def test_next_to_orthanc(folder, command):
     if command is WATCH:
         ours[ours.index("--days") + 1] = "0"  # the test's film is an old one
         ours[ours.index("--seconds") + 1] = "0.5"
-    process = run(ours, folder, stdout=(folder / "log").open("w"), stderr=subprocess.STDOUT)
+    with (folder / "log").open("w") as log:
+        process = run(ours, folder, stdout=log, stderr=subprocess.STDOUT)
     try:
         orthanc.start()
         wait_until(lambda: "ready\n" in (folder / "log").read_text(), "the listener is not ready")

@@ -182,10 +182,10 @@ def test_killed_between_success_and_answer(eager_bundle, orthanc, shown_film, tm
 def start(bundle, folder: Path, orthanc) -> tuple[subprocess.Popen, int]:
     """The command ``listen``, ready."""
     port = free_port()
-    log = (folder / "log").open("ab")
     command = [sys.executable, "-m", "cxrbench", "listen", str(bundle), "--spool", str(folder / "spool"),
                "--port", str(port), "--send-to", orthanc.node]  # fmt: skip
-    process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
     def is_ready():
         assert process.poll() is None, (folder / "log").read_text()

@@ -1,6 +1,7 @@
 """Objects over the wire: what comes in is kept, what is broken does no harm."""
 
 import logging
+import time
 
 import numpy as np
 import pytest
@@ -126,6 +127,8 @@ def send_raw(association, uid, content):
     request.Priority, request.DataSet = 2, BytesIO(content)
     context = next(one for one in association.accepted_contexts if one.abstract_syntax == DX)
     association._reactor_checkpoint.clear()
+    while not association._is_paused:
+        time.sleep(0.01)
     association.dimse.send_msg(request, context.context_id)
     _, response = association.dimse.get_msg(block=True)
     association._reactor_checkpoint.set()
