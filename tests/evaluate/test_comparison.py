@@ -15,7 +15,8 @@ def auc(rows: list[tuple[str, str, str, float | None]]) -> pl.DataFrame:
     frame = pl.DataFrame(
         rows, schema={"approach": pl.String, "split": pl.String, "finding": pl.String, "auc": pl.Float64}, orient="row"
     )
-    return frame.with_columns(kind=pl.lit("resample"), group=pl.lit("all"))
+    counts = {"positives": pl.int_range(40, 40 + pl.len()), "positive_patients": pl.lit(30)}
+    return frame.with_columns(kind=pl.lit("resample"), group=pl.lit("all"), **counts)
 
 
 def test_holm_within_the_family_of_means_and_of_findings():
@@ -42,6 +43,7 @@ def test_only_splits_that_both_have_count():
     ]  # fmt: skip
     row = resampled_comparisons(auc(rows), SPLITS).row(0, named=True)
     assert (row["splits"], row["difference"]) == (2, pytest.approx(0.075))
+    assert (row["positives"], row["positive_patients"]) == (40, 30)  # of the split with the fewest
     assert row["std_error"] == pytest.approx(0.05 / 2**0.5 * (1 / 2 + 2 / 7) ** 0.5)
 
 

@@ -119,7 +119,7 @@ def test_a_rare_finding_has_a_value_without_interval(study):
     summary = pl.read_csv(study / "results" / "probability_summary.csv", infer_schema_length=None)
     rare = summary.filter(pl.col("lower").is_null())
     assert rare.height
-    assert set(rare["reason"]) == {"fewer than 5 patients with, or without, the finding in a test set"}
+    assert set(rare["reason"]) == {"fewer than 5 patients, or with or without the finding, in a test set"}
     assert summary.filter(pl.col("finding") == "Infiltration")["lower"].null_count() == 0
 
 

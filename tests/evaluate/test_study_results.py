@@ -1,6 +1,7 @@
 """A whole study is evaluated from its files; what does not belong together is refused."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from cxrbench import files, runs, splits
 from cxrbench.errors import DataError, StudyError
 from cxrbench.evaluate import evaluate_study
 from cxrbench.findings import NIH, PATHOLOGIES
+from cxrbench.report import write_report
 from cxrbench.runs import RunName
 from fake_study import fake_predictions, write_fake_study
 
@@ -114,7 +116,7 @@ def test_comparison_over_resamples_is_nadeau_and_bengios(study):
 
 def test_comparison_on_one_list_asks_about_new_patients(study):
     rows = result(study, "comparison.csv").filter(pl.col("kind") == "official")
-    assert rows["question"].unique().to_list() == ["this model on new patients"]
+    assert rows["question"].unique().to_list() == ["these models on new patients"]  # two seeds of each approach
     auc = result(study, "auc.csv").filter(
         pl.col("group") == "all", pl.col("kind") == "official", pl.col("finding") == "Infiltration"
     )
@@ -345,3 +347,30 @@ def test_seeds_on_one_test_set_are_averaged_with_an_interval(tmp_path):
     assert row["std_error"] > row["std_error_right"] / np.sqrt(2)
     assert mean.filter(finding="mean")["findings_counted"].item() == auc.filter(finding="mean")["findings_counted"][0]
     assert result(study, "gaps_seeds.csv").filter(finding="mean")["difference"].is_not_null().any()
+
+
+def test_approaches_with_unequal_seeds_are_compared_by_their_own_means(tmp_path):
+    study = write_fake_study(tmp_path / "study", patients=120, resamples=0, official=True, seeds=(0, 1, 2))
+    for seed in (0, 1):
+        shutil.rmtree(RunName("ft-meta", "official", seed).folder(study))
+    evaluate_study(study, replicates=0)
+    row = result(study, "comparison.csv").filter(finding="Infiltration").row(0, named=True)
+    means = dict(
+        result(study, "auc_summary.csv")
+        .filter(group="all", finding="Infiltration")
+        .select("approach", "mean")
+        .iter_rows()
+    )
+    assert row["difference"] == pytest.approx(means["ft"] - means["ft-meta"])
+    assert row["lower"] < row["difference"] < row["upper"]
+    curves = pl.read_parquet(study / "results" / "roc.parquet")
+    assert curves["sd"].null_count() == curves.height  # one split: seeds have no SD over splits
+
+
+def test_one_seed_each_but_different_ones_makes_a_report(tmp_path):
+    study = write_fake_study(tmp_path / "study", patients=120, resamples=0, official=True, seeds=(0, 1))
+    shutil.rmtree(RunName("ft", "official", 0).folder(study))
+    shutil.rmtree(RunName("ft-meta", "official", 1).folder(study))
+    evaluate_study(study, replicates=0)
+    assert result(study, "comparison.csv")["question"].unique().to_list() == ["this model on new patients"]
+    assert write_report(study).is_file()

@@ -1,17 +1,17 @@
 """Which of two approaches is better, and how sure that is."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, cycle, islice
+from math import lcm
 from typing import Any
 
 import numpy as np
 import polars as pl
 from scipy.special import ndtri
 
-from cxrbench.evaluate.discrimination import MEAN, NEW_PATIENTS, known, pathologies
+from cxrbench.evaluate.discrimination import MEAN, NEW_PATIENTS, NEW_PATIENTS_OF_SEVERAL, known, pathologies
 from cxrbench.evaluate.groups import ALL
 from cxrbench.evaluate.reading import NOT_STATED, HeldOut, Scores
-from cxrbench.runs import RunName
 from cxrbench.splits import Split
 from cxrbench.stats.clustered import AucDifference, auc_difference, difference_covariance, smallest_detectable
 from cxrbench.stats.comparison import corrected_resampled
@@ -69,7 +69,11 @@ def resampled_comparisons(auc: pl.DataFrame, splits: Mapping[str, Split]) -> pl.
         for (kind, finding), aucs in by_split.items()
         for a, b in combinations(sorted(aucs), 2)
     ]
-    return adjusted(pl.DataFrame(rows, schema=COMPARISON_SCHEMA))
+    counted = ["positives", "positive_patients"]
+    fewest = auc.filter(group=ALL).group_by("kind", "finding").agg(pl.col(counted).min())
+    table = pl.DataFrame(rows, schema=COMPARISON_SCHEMA).drop(counted)
+    table = table.join(fewest, on=["kind", "finding"], how="left", maintain_order="left")
+    return adjusted(table.select(COMPARISON_SCHEMA.keys()))
 
 
 def _aucs_by_split(auc: pl.DataFrame) -> dict[tuple[str, str], dict[str, dict[str, float]]]:
@@ -128,13 +132,13 @@ def paired_comparisons(truth: HeldOut, scores: Sequence[Scores], *, adjustment: 
     joint = joint_aucs(np.concatenate([run.logits for run in scores], axis=1), labels, truth.codes)
     approaches = sorted({run.run.approach for run in scores})
     compared = {
-        (finding, a, b): columns
+        (finding, a, b): _paired_columns(truth, scores, (a, b), finding)
         for finding in (*truth.findings, MEAN)
         for a, b in combinations(approaches, 2)
-        if (columns := _paired_columns(truth, scores, (a, b), finding))
     }
     differences = [auc_difference(joint, *columns) for columns in compared.values()]
-    head = {"kind": truth.kind, "question": NEW_PATIENTS, "method": PAIRED, "splits": 1}
+    question = NEW_PATIENTS if len(approaches) == len(scores) else NEW_PATIENTS_OF_SEVERAL
+    head = {"kind": truth.kind, "question": question, "method": PAIRED, "splits": 1}
     rows = [
         {**head, "approach_a": a, "approach_b": b, "finding": finding, **_as_row(difference)}
         for (finding, a, b), difference in zip(compared, differences, strict=True)
@@ -179,17 +183,19 @@ def _measured(joint: JointAucs, columns: Columns) -> Columns:
     return list(first), list(second)
 
 
-def _paired_columns(truth: HeldOut, scores: Sequence[Scores], pair: tuple[str, str], finding: str) -> Columns | None:
-    """Columns of the joint covariance on either side: every seed that both have, and every finding of a mean."""
-    place = {run.run: row for row, run in enumerate(scores)}
-    seeds = [sorted(run.seed for run in place if run.approach == approach) for approach in pair]
-    common = [seed for seed in seeds[0] if seed in seeds[1]]
+def _paired_columns(truth: HeldOut, scores: Sequence[Scores], pair: tuple[str, str], finding: str) -> Columns:
+    """Columns of the joint covariance on either side: every seed of the approach, and every finding of a mean.
+
+    Where one approach has more seeds, those of the other count more often: both sides are means over their own seeds.
+    """
     averaged = pathologies(truth.findings) if finding == MEAN else (finding,)
-    chosen = [truth.findings.index(name) for name in averaged]
-    width = len(truth.findings)
-    rows = [[place[RunName(approach, truth.split, seed)] * width for seed in common] for approach in pair]
-    first, second = ([row + column for row in side for column in chosen] for side in rows)
-    return (first, second) if common else None
+    chosen, width = [truth.findings.index(name) for name in averaged], len(truth.findings)
+    of_pair = [[row for row, run in enumerate(scores) if run.run.approach == approach] for approach in pair]
+    length = lcm(*map(len, of_pair))
+    first, second = (
+        [row * width + column for row in islice(cycle(rows), length) for column in chosen] for rows in of_pair
+    )
+    return first, second
 
 
 def _as_row(difference: AucDifference) -> dict[str, Any]:

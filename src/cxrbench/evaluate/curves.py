@@ -33,13 +33,15 @@ def roc_table(truth: HeldOut, scores: Sequence[Scores]) -> pl.DataFrame:
 
 
 def mean_curves(curves: pl.DataFrame) -> pl.DataFrame:
-    """Vertical average over the splits of one kind.
+    """Vertical average over the splits of one kind; seeds on one split first.
 
     Scores of different models are never pooled: a threshold means something else in each.
 
     Source: doi:10.1016/j.patrec.2005.10.010, section 8.
     """
-    return curves.group_by("approach", "kind", "finding", "false_positive_rate", maintain_order=True).agg(
+    names = ["approach", "kind", "finding", "false_positive_rate"]
+    per_split = curves.group_by(*names, "split", maintain_order=True).agg(pl.col("sensitivity").mean())
+    return per_split.group_by(names, maintain_order=True).agg(
         pl.col("sensitivity").mean(),
         pl.col("sensitivity").std().alias("sd"),
         pl.col("split").n_unique().alias("splits"),

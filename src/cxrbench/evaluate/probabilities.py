@@ -23,6 +23,7 @@ THRESHOLDS = np.geomspace(0.005, 0.5, 25)
 """Probabilities at which one might act, from a screening to an even chance."""
 
 PREVALENCE = "prevalence"
+NO_LINE = "no slope or intercept: the probabilities separate the classes or are all equal"
 CURVE_BINS = 10
 """Points of a calibration curve."""
 
@@ -99,7 +100,8 @@ def run_probabilities(
             found = _drawn(chances, present, own)
             points = {name: found[name].value for name in (PREVALENCE, *MEASURES) if name in found}
             if_perfect = calibration.calibration_error_if_perfect(chances, present, truth.codes[rows])
-            measures.append({**head, **points, "calibration_error_if_perfect": known(if_perfect)})
+            reason = None if len(points) > len(MEASURES) else NO_LINE
+            measures.append({**head, **points, "calibration_error_if_perfect": known(if_perfect), "reason": reason})
             reliability += [{**head, **row} for row in _reliability(chances, present)]
             measured |= {(run.approach, truth.kind, finding, way, name): each for name, each in found.items()}
     named = {"approach": run.approach, "split": truth.split, "kind": truth.kind, "seed": run.seed}

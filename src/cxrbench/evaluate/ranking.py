@@ -11,6 +11,7 @@ from cxrbench.evaluate.reading import HeldOut, Scores
 from cxrbench.evaluate.replicates import NO_REPLICATES, Drawn, Key, Measures, averaged, interval
 from cxrbench.findings import NO_FINDING
 from cxrbench.stats.bootstrap import Resamples
+from cxrbench.stats.clustered import MIN_PATIENTS
 from cxrbench.stats.ranking import spearman_matrix, spearman_replicates
 
 PAIR_NAMES = ("kind", "approach_a", "approach_b", "finding")
@@ -22,6 +23,7 @@ RANK_SCHEMA = {
     "question": pl.String,
     "lower": pl.Float64,
     "upper": pl.Float64,
+    "reason": pl.String,
 }
 REPLICATES = 200
 """Of the patient bootstrap; every one is ranked anew, for every pair of runs."""
@@ -58,8 +60,11 @@ def rank_measures(truth: HeldOut, scores: Sequence[Scores], resamples: Resamples
 
 def _replicates(columns: np.ndarray, resamples: Resamples | None) -> np.ndarray:
     """Correlations (B, K, K) of the columns (N, K)."""
+    k = columns.shape[1]
     if resamples is None:
-        return np.empty((0, columns.shape[1], columns.shape[1]), NO_REPLICATES.dtype)
+        return np.empty((0, k, k), NO_REPLICATES.dtype)
+    if len(resamples.multiplicities) < MIN_PATIENTS:
+        return np.full((1, k, k), np.nan, NO_REPLICATES.dtype)
     return spearman_replicates(columns, resamples.first(REPLICATES)).astype(NO_REPLICATES.dtype)
 
 
@@ -73,5 +78,6 @@ def rank_table(by_split: Sequence[Measures]) -> pl.DataFrame:
     for key, mean in averaged(by_split).items():
         found, values = interval(mean), [split[key].value for split in by_split if key in split]
         sd = float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
-        rows.append((*key, found.value, known(sd), mean.number, found.question, found.lower, found.upper))
+        reason = "all outputs of one are equal" if found.value is None else found.reason
+        rows.append((*key, found.value, known(sd), mean.number, found.question, found.lower, found.upper, reason))
     return pl.DataFrame(rows, schema=RANK_SCHEMA, orient="row")

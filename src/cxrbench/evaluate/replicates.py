@@ -5,7 +5,7 @@ replicate too, and a patient who is in two test parts counts in both.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ Replicates = NDArray[np.float32]
 NO_REPLICATES: Replicates = np.zeros(0, np.float32)
 
 NOT_DRAWN = "patients were not drawn again"
-TOO_FEW = f"fewer than {MIN_PATIENTS} patients with, or without, the finding in a test set"
+TOO_FEW = f"fewer than {MIN_PATIENTS} patients, or with or without the finding, in a test set"
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,14 @@ class Drawn:
     Attributes:
         value: On the test images themselves.
         replicates: (B,) with the patients drawn again; empty where they were not, NaN where it is not defined.
-        number: Of how many it is the mean.
+        number: Of how many parts it is the mean.
+        models: Trained models behind it.
     """
 
     value: float
     replicates: Replicates = field(default_factory=lambda: NO_REPLICATES)
     number: int = 1
+    models: int = 1
 
 
 Key = tuple[str, ...]
@@ -58,20 +60,22 @@ def averaged(parts: Iterable[Measures]) -> dict[Key, Drawn]:
     for part in parts:
         for key, own in part.items():
             before = sums.get(key)
-            sums[key] = Drawn(own.value, own.replicates) if before is None else _sum(before, own)
+            sums[key] = replace(own, number=1) if before is None else _sum(before, own)
     return {
-        key: Drawn(total.value / total.number, total.replicates / np.float32(total.number), total.number)
+        key: replace(total, value=total.value / total.number, replicates=total.replicates / np.float32(total.number))
         for key, total in sums.items()
     }
 
 
 def _sum(before: Drawn, own: Drawn) -> Drawn:
-    return Drawn(before.value + own.value, before.replicates + own.replicates, before.number + 1)
+    return Drawn(
+        before.value + own.value, before.replicates + own.replicates, before.number + 1, before.models + own.models
+    )
 
 
 def interval(mean: Drawn) -> Interval:
     """The percentile interval; replicates in which the measure is not defined do not count."""
-    question = NEW_PATIENTS if mean.number == 1 else NEW_PATIENTS_OF_SEVERAL
+    question = NEW_PATIENTS if mean.models == 1 else NEW_PATIENTS_OF_SEVERAL
     if not mean.replicates.size:
         return Interval(known(mean.value), None, None, question, NOT_DRAWN)
     lower, upper = (known(float(end)) for end in percentile_interval(mean.replicates))

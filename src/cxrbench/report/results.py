@@ -42,13 +42,13 @@ class Results:
     @cached_property
     def auc(self) -> pl.DataFrame:
         """``auc.csv``, all images; on one test set with several seeds, the means over these."""
-        table = self.tables.auc_seeds if self.has_intervals and self.seeds > 1 else self.tables.auc
+        table = self.tables.auc_seeds if self.tables.auc_seeds.height else self.tables.auc
         return table.filter(IS_ALL)
 
     @cached_property
     def gaps(self) -> pl.DataFrame:
         """``gaps.csv``, mean over the pathologies; on one test set with several seeds, the means over these."""
-        table = self.tables.gaps_seeds if self.has_intervals and self.seeds > 1 else self.tables.gaps
+        table = self.tables.gaps_seeds if self.tables.gaps_seeds.height else self.tables.gaps
         return table.filter(IS_MEAN)
 
     @cached_property
@@ -91,8 +91,9 @@ class Results:
 
     @cached_property
     def seeds(self) -> int:
-        """Of an approach, at most."""
-        return self.tables.auc["seed"].n_unique()
+        """Of an approach on a split, at most."""
+        per_run = self.tables.auc.group_by("approach", "split").agg(pl.col("seed").n_unique())
+        return int(per_run["seed"].to_numpy().max())
 
 
 def results_of(study: Study, kind: str, looks: Mapping[str, Look]) -> Results:

@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from cxrbench.evaluate.calibrations import AS_THEY_ARE, PLATT
+from cxrbench.evaluate.probabilities import NO_LINE
 from cxrbench.report.results import Results
 from cxrbench.report.tables.table import Cell, Row, Table
 from cxrbench.report.words import NOTHING, decimal, interval, percent, title_of
@@ -61,7 +62,7 @@ def _row(finding: str, points: pl.DataFrame, summary: pl.DataFrame) -> Row:
 def _cell(row: Mapping[str, Any] | None, brackets: str) -> Cell:
     """A value and its interval."""
     if row is None:
-        return Cell(NOTHING, reason="probabilities separate the classes")
+        return Cell(NOTHING, reason=NO_LINE)
     if row["lower"] is None:
         return Cell(decimal(row["value"]) + brackets, reason=row["reason"])
     return Cell(decimal(row["value"]) + brackets, interval(row["lower"], row["upper"]))
