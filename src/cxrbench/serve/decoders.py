@@ -39,7 +39,11 @@ class Decoders:
             Refusal: ``work`` says in words why it could not, or its process ended.
         """
         pool = await self._free.get()
-        future = pool.submit(within, self._seconds, work, *arguments)
+        try:
+            future = pool.submit(within, self._seconds, work, *arguments)
+        except BrokenProcessPool:  # it ended while it waited
+            pool = self._replace(pool)
+            future = pool.submit(within, self._seconds, work, *arguments)
         loop = asyncio.get_running_loop()
         future.add_done_callback(lambda done: _call(loop, self._give_back, pool, done))
         try:
@@ -58,11 +62,16 @@ class Decoders:
     def _give_back(self, pool: ProcessPoolExecutor, done: "Future[Any]") -> None:
         """A process is free again, or another takes its place."""
         if not done.cancelled() and isinstance(done.exception(), BrokenProcessPool):
-            self._everyone.discard(pool)
-            pool = _pool()
-            pool.submit(int)  # it starts before the next film comes
-            self._everyone.add(pool)
+            pool = self._replace(pool)
         self._free.put_nowait(pool)
+
+    def _replace(self, broken: ProcessPoolExecutor) -> ProcessPoolExecutor:
+        """Another process, which starts before the next film comes."""
+        self._everyone.discard(broken)
+        pool = _pool()
+        pool.submit(int)
+        self._everyone.add(pool)
+        return pool
 
 
 def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: object) -> None:

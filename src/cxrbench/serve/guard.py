@@ -89,7 +89,7 @@ class Guard:
                 what="the request names another host",
                 remedy="ask for http://127.0.0.1 or http://localhost",
             )
-        if (origin := headers.get("origin")) is not None and urlsplit(origin).netloc != host:
+        if scope["method"] == "POST" and _is_foreign(headers, host):
             raise Refusal(403, "origin", what="the request comes from another site", remedy="use the server's own page")
         if self._token is None or not scope["path"].startswith(GUARDED):
             return
@@ -105,6 +105,21 @@ class Guard:
         self._metrics.seconds.labels(route).observe(seconds)
         method = scope["method"] if scope["method"] in {"GET", "POST"} else "OTHER"
         log.info("%s %s %s %.3f s", method, route, status or "left", seconds)
+
+
+def _is_foreign(headers: Headers, host: str) -> bool:
+    """Whether another site's page asks; a browser says so itself, or names the page's origin."""
+    if (site := headers.get("sec-fetch-site")) is not None:
+        return site in {"cross-site", "same-site"}
+    origin = headers.get("origin")
+    return origin is not None and _netloc(origin) != host
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def _places(error: Exception) -> str:

@@ -19,6 +19,7 @@ const state = {
   answers: new Map(), // bundle -> its latest answer
   order: [],
   chosen: null, // { bundle, finding }
+  turn: 0, // of asking; an answer that was overtaken is not drawn
   pending: new AbortController(),
   heating: new AbortController(),
 };
@@ -132,17 +133,18 @@ const given = () => Object.fromEntries(FACTS.filter((name) => at(name).dataset.g
 async function ask() {
   if (!state.file || !at("facts").checkValidity()) return;
   const { file, pending } = state;
+  const turn = (state.turn += 1);
   at("columns").setAttribute("aria-busy", "true");
   try {
     const answers = await Promise.all(state.shown.map((bundle) => api.predict(file, { ...given(), bundle }, pending.signal)));
-    if (file !== state.file) return;
+    if (file !== state.file || turn !== state.turn) return;
     answers.forEach((answer, i) => take(state.shown[i], answer));
     drawAnswers();
     if (state.chosen) drawHeat();
   } catch (error) {
     complain(error);
   } finally {
-    at("columns").removeAttribute("aria-busy");
+    if (turn === state.turn) at("columns").removeAttribute("aria-busy");
   }
 }
 
