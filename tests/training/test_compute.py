@@ -122,7 +122,7 @@ def faults():
 
 handed_back = faults()
 assert keep_memory_mapped()
-print(handed_back, faults())
+print(handed_back, min(faults() for _ in range(6)))
 """
 
 
@@ -130,5 +130,5 @@ print(handed_back, faults())
 def test_freed_memory_stays_mapped():
     ran = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
     handed_back, kept = map(int, ran.stdout.split())
-    # 64 MiB are 16,384 pages: mapped six times, or once.
+    # 64 MiB are 16,384 pages, mapped each of six times, or not again once the heap has grown to hold them.
     assert kept < handed_back / 3
