@@ -71,7 +71,7 @@ class ToldRay:
         self.shares.append(share)
         return lambda function: SimpleNamespace(remote=self._begin)
 
-    def _begin(self, task, threads):
+    def _begin(self, task, threads, away):
         self.begun[task.name.approach] += 1
         return task
 

@@ -46,6 +46,10 @@ def run(
         typer.Option(min=0, help="GPUs of each run on a cluster, or a fraction of one (default: 1 if any)."),
     ] = None,
     memory_gb: Annotated[float | None, typer.Option(min=0, help="Memory of each run on a cluster.")] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(help="URL (s3://...) through which the cluster's nodes get the study (default: they see it)."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
 ) -> None:
     """Train approaches x splits, evaluate, compare and report; started again, it goes on where it stopped."""
@@ -56,7 +60,7 @@ def run(
         profile=profile, weights=weights, workers=workers, allow_missing=allow_missing or None,
         splits=_given(resamples=resamples, folds=folds, official=official, seed=split_seed),
         recipe=_given(epochs=epochs, batch_size=batch_size),
-        cluster=_given(address=on, cpus=cpus, gpus=gpus, memory_gb=memory_gb),
+        cluster=_given(address=on, cpus=cpus, gpus=gpus, memory_gb=memory_gb, storage=storage),
     )  # fmt: skip
     if study_file is not None:
         settings = config.load_study(study_file, changes)

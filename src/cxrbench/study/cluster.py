@@ -1,14 +1,15 @@
 """The runs of a plan as tasks of a Ray cluster; the only room for Ray (extra ``cluster``).
 
-Study and store lie on storage that every node sees at the same path: nothing but names, settings and outcomes goes
-through Ray. Ray's own retries are off, as it would begin a run again that takes each of its nodes down.
+Study and store lie on storage that every node sees at the same path, or go through an object store: nothing but names,
+settings and outcomes goes through Ray. Ray's own retries are off, as it would begin a run again that takes each of its
+nodes down.
 """
 
 import importlib
 import logging
 import os
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from cxrbench.errors import StudyError
 from cxrbench.runs import RunName
 from cxrbench.study.performing import Outcome, note_failure, perform
 from cxrbench.study.plan import Plan, RunTask
+from cxrbench.study.storage import Away, perform_away, pull_run, send_study
 
 OBJECT_STORE_BYTES = 80 * 2**20
 """The least that Ray accepts."""
@@ -50,8 +52,14 @@ def carry_out_on(cluster: ClusterSettings, plan: Plan, *, at_most: int | None = 
     ray = import_ray()
     with connected(ray, str(cluster.address)):
         share = share_of(ray, cluster)
-        _check_nodes(ray, share, tasks[0])
-        yield from _make(ray, tasks, share, cluster=cluster, at_most=at_most or len(tasks))
+        nodes = nodes_with_room(ray, share)
+        away = None
+        if cluster.storage is None:
+            _check_nodes(ray, nodes, tasks[0])
+        else:
+            away = send_study(cluster.storage, cluster.cache, tasks)
+            _check_nodes_away(ray, nodes, away)
+        yield from _make(ray, tasks, share, cluster=cluster, at_most=at_most or len(tasks), away=away)
 
 
 def import_ray() -> Any:
@@ -109,18 +117,34 @@ def share_of(ray: Any, cluster: ClusterSettings) -> dict[str, float]:
     return {name: amount for name, amount in share.items() if amount}
 
 
-def _check_nodes(ray: Any, share: Mapping[str, float], task: RunTask) -> None:
-    """See that a run has room somewhere, and that every node that has it sees the study.
+Nodes = Sequence[Mapping[str, Any]]
+
+
+def _check_nodes(ray: Any, nodes: Nodes, task: RunTask) -> None:
+    """See that every node sees the study.
 
     Raises:
         StudyError: One line that names the node.
     """
-    nodes = nodes_with_room(ray, share)
     with _token(task.study) as token:
-        looks = {_look_from(ray, node["NodeID"], token, task.store): node for node in nodes}
-        for look, node in looks.items():
-            if problem := _seen(ray, look):
-                raise StudyError(f"node {node['NodeManagerAddress']}: {problem}")
+        _ask(ray, nodes, _look, token, task.store, __version__)
+
+
+def _check_nodes_away(ray: Any, nodes: Nodes, away: Away) -> None:
+    """See that every node sees the storage.
+
+    Raises:
+        StudyError: One line that names the node.
+    """
+    _ask(ray, nodes, _look_away, away, __version__)
+
+
+def _ask(ray: Any, nodes: Nodes, question: Callable[..., str | None], *arguments: Any) -> None:
+    """Ask all nodes at once why runs cannot be made there, if so."""
+    looks = {_ask_one(ray, node["NodeID"], question, *arguments): node for node in nodes}
+    for look, node in looks.items():
+        if problem := _seen(ray, look):
+            raise StudyError(f"node {node['NodeManagerAddress']}: {problem}")
 
 
 def nodes_with_room(ray: Any, share: Mapping[str, float]) -> list[Mapping[str, Any]]:
@@ -151,16 +175,15 @@ def _token(study: Path) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _look_from(ray: Any, node_id: str, token: Path, store: Path) -> Any:
+def _ask_one(ray: Any, node_id: str, question: Callable[..., str | None], *arguments: Any) -> Any:
     here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node_id, soft=False)
-    look = ray.remote(_look).options(num_cpus=0, max_retries=0, scheduling_strategy=here)
-    return look.remote(token, store, __version__)
+    return ray.remote(question).options(num_cpus=0, max_retries=0, scheduling_strategy=here).remote(*arguments)
 
 
 def _look(token: Path, store: Path, version: str) -> str | None:
     """Why runs cannot be made on this node, if so."""
-    if version != __version__:
-        return f"has cxrbench {__version__}, this machine {version}; install the same on all"
+    if problem := _other_version(version):
+        return problem
     for path in (token, store):
         if not path.exists():
             return f"does not see {path.parent}; study and store must lie on storage that all nodes share"
@@ -171,6 +194,23 @@ def _look(token: Path, store: Path, version: str) -> str | None:
     except OSError as error:
         return f"cannot write to {token.parent} ({error.strerror})"
     return None
+
+
+def _look_away(away: Away, version: str) -> str | None:
+    """Why runs cannot be made on this node, if so."""
+    if problem := _other_version(version):
+        return problem
+    try:
+        sees = away.storage.has(away.shared)
+    except Exception as error:  # noqa: BLE001 - each kind of storage has errors of its own
+        return f"cannot read {away.storage.url} ({error!r:.200})"
+    return None if sees else f"does not see {away.storage.url}/{away.shared}; storage must be one that all nodes reach"
+
+
+def _other_version(version: str) -> str | None:
+    if version == __version__:
+        return None
+    return f"has cxrbench {__version__}, this machine {version}; install the same on all"
 
 
 def _seen(ray: Any, look: Any) -> str | None:
@@ -193,7 +233,13 @@ def last_line(error: Exception) -> str:
 
 
 def _make(
-    ray: Any, tasks: list[RunTask], share: Mapping[str, float], *, cluster: ClusterSettings, at_most: int
+    ray: Any,
+    tasks: list[RunTask],
+    share: Mapping[str, float],
+    *,
+    cluster: ClusterSettings,
+    at_most: int,
+    away: Away | None,
 ) -> Iterator[Outcome]:
     """Keep the cluster busy; give each run's outcome as it ends."""
     there = _remote(ray, share, threads=cluster.cpus)
@@ -204,13 +250,15 @@ def _make(
             while waiting and len(running) < at_most:
                 task = waiting.popleft()
                 begun[task.name] += 1
-                running[there.remote(task, cluster.cpus)] = task
+                running[there.remote(task, cluster.cpus, away)] = task
             (ended,), _ = ray.wait(list(running), num_returns=1)
             task = running.pop(ended)
             outcome = _outcome(ray, ended, task, is_last=begun[task.name] == cluster.attempts)
             if outcome is None:
                 waiting.appendleft(task)
             else:
+                if away is not None and outcome.failure is None:
+                    pull_run(away.storage, task)
                 yield outcome
     finally:
         for run in running:
@@ -234,10 +282,10 @@ def thread_settings(threads: int) -> dict[str, Any]:
     return {"env_vars": {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": str(threads)}}
 
 
-def _perform_there(task: RunTask, threads: int) -> Outcome:
+def _perform_there(task: RunTask, threads: int, away: Away | None) -> Outcome:
     """Make a run on a node of the cluster, on its share of the cores."""
     torch.set_num_threads(threads)
-    return perform(task)
+    return perform(task) if away is None else perform_away(task, away)
 
 
 def _outcome(ray: Any, ended: Any, task: RunTask, *, is_last: bool) -> Outcome | None:

@@ -1,0 +1,143 @@
+"""A study whose nodes see nothing but an object store: the same runs, wherever and however often they are begun."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import fsspec
+import pytest
+
+from cxrbench.config import StudySettings
+from cxrbench.errors import StudyError
+from cxrbench.files import partial_of
+from cxrbench.runs import PARTS, finished_runs, predictions_file
+from cxrbench.study import carry_out, make_plan, prepare_study, storage
+from cxrbench.study.storage import Away, Storage, perform_away, pull_run, run_place, send_study
+
+
+@pytest.fixture(params=["memory", "file"])
+def url(request, tmp_path):
+    """An object store within this process, and one of files."""
+    yield f"memory://bucket-{tmp_path.name}/study" if request.param == "memory" else f"file://{tmp_path}/bucket/study"
+    fsspec.filesystem("memory").store.clear()
+
+
+@pytest.fixture(scope="module")
+def planned(make_archive, tmp_path_factory):
+    """A study of one run, and the same study with it made here."""
+    folder = tmp_path_factory.mktemp("study")
+    films = make_archive(folder / "films", patients=12)
+    plans = []
+    for name in ("here", "away"):
+        settings = StudySettings(
+            data=films,
+            out=folder / name,
+            approaches=("1channel-meta",),
+            profile="small",
+            splits={"resamples": 1},
+            recipe={"epochs": 3},
+        )
+        plans.append(make_plan(prepare_study(settings)))
+    assert [outcome.failure for outcome in carry_out(plans[0])] == [None]
+    return folder / "here", plans[1].to_do[0]
+
+
+@pytest.fixture
+def task(planned, tmp_path):
+    """The run to do, in a copy of its study."""
+    study = tmp_path / "study"
+    shutil.copytree(planned[1].study, study)
+    return replace(planned[1], study=study, store=study / "store")
+
+
+def assert_equals_a_local_run(planned, study):
+    here = planned[0]
+    assert finished_runs(study) == finished_runs(here)
+    for name in finished_runs(here):
+        for part in PARTS[1:]:
+            file = predictions_file(part)
+            assert (name.folder(here) / file).read_bytes() == (name.folder(study) / file).read_bytes()
+
+
+def test_a_run_that_is_made_away_equals_a_local_one(planned, task, url, tmp_path):
+    away = send_study(url, tmp_path / "node", [task])
+    assert perform_away(task, away).failure is None
+    assert pull_run(away.storage, task)
+    assert_equals_a_local_run(planned, task.study)
+    assert not list((tmp_path / "node").rglob("seed-0*"))
+    assert perform_away(task, away).seconds == 0.0
+    shutil.rmtree(task.study / "runs")
+    send_study(url, None, [task])  # a study that is started again takes what is complete
+    assert_equals_a_local_run(planned, task.study)
+
+
+def test_a_lost_run_goes_on_on_another_node(planned, task, url, tmp_path, monkeypatch):
+    steps = []
+
+    class Lost(BaseException):
+        """The node."""
+
+    def losing(own, *, report):
+        def checked(step):
+            report(step)
+            if (step.epoch, step.batch) == (2, 1):
+                raise Lost
+
+        return perform(own, report=checked)
+
+    def watched(own, *, report):
+        def noting(step):
+            steps.append(step.epoch)
+            report(step)
+
+        return perform(own, report=noting)
+
+    perform = storage.perform
+    away = send_study(url, tmp_path / "node-1", [task])
+    monkeypatch.setattr(storage, "perform", losing)
+    with pytest.raises(Lost):
+        perform_away(task, away)
+    assert not pull_run(away.storage, task)
+    monkeypatch.setattr(storage, "perform", watched)
+    other = Away(Storage(url, tmp_path / "node-2"), away.shared)
+    assert perform_away(task, other).failure is None
+    assert set(steps) == {2}
+    assert pull_run(other.storage, task)
+    assert_equals_a_local_run(planned, task.study)
+
+
+def test_a_folder_without_its_mark_does_not_count(task, url, tmp_path):
+    own = Storage(url, tmp_path / "node")
+    own.push_object(b"half", f"{run_place(task)}/config.json")
+    assert not own.has(run_place(task))
+    assert not pull_run(own, task)
+
+
+def test_a_run_of_other_settings_does_not_count(task, url, tmp_path):
+    own = Storage(url, tmp_path / "node")
+    own.push_files({"config.json": task.study / "study.json"}, run_place(task))
+    assert own.has(run_place(task))
+    changed = replace(task, config=task.config.model_copy(update={"seed": 1}))
+    assert not own.has(run_place(changed))
+
+
+def test_a_file_that_is_not_the_one_that_was_sent_is_refused(task, url, tmp_path):
+    away = send_study(url, tmp_path / "node", [task])
+    away.storage.push_object(b"other", f"{away.shared}/table.parquet")
+    with pytest.raises(StudyError, match=rf"{away.shared}/table\.parquet: not the file that was sent; remove"):
+        perform_away(task, away)
+    assert not (tmp_path / "node" / away.shared).exists()
+    assert not partial_of(tmp_path / "node" / away.shared).exists()
+
+
+def test_what_runs_share_is_sent_once(task, url, tmp_path, monkeypatch):
+    away = send_study(url, tmp_path / "node", [task])
+    monkeypatch.setattr(Storage, "push_files", lambda *_: pytest.fail("sent twice"))
+    assert send_study(url, tmp_path / "node", [task]) == away
+    digests = json.loads(away.storage.pull_object(f"{away.shared}/complete.json"))
+    assert {name.partition("/")[0] for name in digests} == {"table.parquet", "splits", "store"}
+
+
+def test_a_kind_of_storage_that_is_unknown_is_said():
+    with pytest.raises(StudyError, match="storage nowhere://x: Protocol not known: nowhere"):
+        Storage("nowhere://x").has("runs")
