@@ -47,7 +47,7 @@ def written_and_read(dataset) -> highdicom.sr.EnhancedSR:
     return highdicom.sr.EnhancedSR.from_dataset(pydicom.dcmread(io.BytesIO(stream.getvalue())))
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(findings=st.tuples(*map(told, NIH)), warnings=st.lists(st.text("aß漢 ", min_size=1).map(str.strip), max_size=3))
 def test_all_that_is_told_is_read_back(source, findings, warnings):
     report = written_and_read(make_report(source, AUTHOR, findings, tuple(text for text in warnings if text)))
@@ -75,9 +75,8 @@ def test_who_says_it(source):
     (observer,) = report.content.get_observer_contexts()
     assert observer.observer_identifying_attributes.serial_number == AUTHOR.digest
     assert report.DeviceSerialNumber == AUTHOR.digest
-    text = str(report)
-    assert "Algorithm Name" in text
-    assert "cxrbench large-meta" in text
+    texts = [element.value for element in report.iterall() if element.keyword == "TextValue"]
+    assert "cxrbench large-meta" in texts  # algorithm name
     (group,) = report.content.get_image_measurement_groups()
     (number,) = [item for item in group.get_measurements() if item.name == codes.DCM.Probability]
     assert number[0].MeasuredValueSequence[0].NumericValue == pytest.approx(0.1235)  # what a reader is shown
