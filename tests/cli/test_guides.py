@@ -3,7 +3,6 @@
 import re
 import shlex
 import shutil
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -44,10 +43,8 @@ def folder(small_study, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("guide", ["bundles.md", "predict.md", "export.md", "explain.md"])
+@pytest.mark.parametrize("guide", ["bundles.md", "predict.md"])
 def test_commands_of_a_guide(cxrbench, folder, small_bundle, guide):
-    if guide == "export.md" and not all(map(find_spec, ("onnx", "onnxscript", "onnxruntime", "openvino"))):
-        pytest.skip("needs cxrbench[export]")
     if guide != "bundles.md":
         shutil.copytree(small_bundle, folder / "bundle")
     asked = commands(guide)
