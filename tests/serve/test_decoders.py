@@ -2,12 +2,23 @@
 
 import asyncio
 import os
+import signal
 import time
+from contextlib import suppress
 
 import pytest
 
 from cxrbench.serve.decoders import Decoders
 from cxrbench.serve.refusals import Refusal
+
+
+async def answered_again(decoders):
+    """The next answer; a film that comes before the death was noticed is refused."""
+    for _ in range(100):
+        with suppress(Refusal):
+            return await decoders.run(bytes, b"again")
+        await asyncio.sleep(0.1)
+    return None
 
 
 def test_a_decoder_that_dies_is_replaced():
@@ -25,6 +36,8 @@ def test_a_decoder_that_dies_is_replaced():
             await asyncio.sleep(0.1)
             leaving.cancel()
             assert await decoders.run(bytes, b"after") == b"after"
+            os.kill(await decoders.run(os.getpid), signal.SIGKILL)  # while it waits: nobody's film did it
+            assert await answered_again(decoders) == b"again"
             assert decoders.is_ready
         finally:
             decoders.close()

@@ -44,6 +44,8 @@ def test_another_hosts_name_is_refused(client, host):
 def test_another_sites_page_is_refused(client, film):
     foreign = client.post("/v1/predict", files={"film": film}, headers={"Origin": "http://evil.example"})
     assert foreign.status_code == 403
+    said = client.post("/v1/predict", files={"film": film}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert said.status_code == 403
     own = client.post("/v1/film", files={"film": film}, headers={"Origin": "http://127.0.0.1:8000"})
     assert own.status_code == 200
     assert "access-control-allow-origin" not in own.headers
