@@ -24,13 +24,19 @@ def phantom_films(small_study):
 
 @pytest.fixture(scope="session")
 def eager_bundle(small_bundle, tmp_path_factory):
-    """The small bundle with thresholds so low that every finding counts as present."""
+    """The small bundle with thresholds so low that every finding counts as present, and something speaks for it.
+
+    After one epoch every place of a film speaks against every finding; with a negative slope, for it.
+    """
     folder = tmp_path_factory.mktemp("eager") / "bundle"
     shutil.copytree(small_bundle, folder)
     described = json.loads((folder / "bundle.json").read_text())
     described.pop("digest")
     for decision in described["decisions"].values():
         decision.update(threshold=0.0, reason=None)
+    for member in described["members"]:
+        for calibration in member["calibrations"].values():
+            calibration["slope"] = -abs(calibration["slope"])
     write_json(folder / "bundle.json", {**described, "digest": digest_json(described)})
     return folder
 
