@@ -1,6 +1,7 @@
 """The page in a real browser: a film is dropped, asked about, and looked at; with the mouse and without."""
 
 import io
+import re
 import shutil
 
 import pytest
@@ -16,6 +17,7 @@ def browser():
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         pytest.skip("needs Chromium, which is not installed")
+    playwright.expect.set_options(timeout=PATIENCE_MS)
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
@@ -47,6 +49,16 @@ def probabilities(page, bundle="meta"):
     return {bar.get_attribute("data-finding"): bar.get_attribute("aria-label") for bar in bars.all()}
 
 
+def heat_of(page, finding):
+    """Wait for the heat map of a finding; gives what is said of it.
+
+    Waits go through locators, as the page's policy forbids the evaluation of strings that ``wait_for_function`` needs.
+    """
+    said = page.locator("#said")
+    playwright.expect(said).to_have_text(re.compile(rf"Heat map of {re.escape(finding.replace('_', ' '))}\."))
+    return said.text_content()
+
+
 def seen(page):
     """The film as it is seen, in 32 x 32 colours."""
     picture = Image.open(io.BytesIO(page.locator("#film").screenshot())).convert("RGB")
@@ -63,12 +75,93 @@ def test_a_film_is_answered_and_explained(page, film_path):
     assert page.locator("#warnings li").first.is_visible()  # age, sex and view are unknown
     page.wait_for_selector("#film:not([hidden])")
     bare = seen(page)
-    page.locator(".finding").first.click()
-    with page.expect_response(lambda answer: "/v1/explain" in answer.url):
-        page.select_option("#method", "layer-cam")
-    page.wait_for_function("document.querySelector('#said').textContent.startsWith('Heat map')")
+    first, second = list(said)[:2]
+    page.locator(f'.finding[data-finding="{first}"]').first.click()
+    heat_of(page, first)
+    page.select_option("#method", "layer-cam")
+    page.locator(f'.finding[data-finding="{second}"]').first.click()
+    heat = heat_of(page, second)
     page.fill("#opacity", "100")
-    if "no heat map" not in page.locator("#said").text_content():
-        assert seen(page) != bare
+    assert (seen(page) != bare) == ("no heat map" not in heat)
     page.fill("#opacity", "0")
     assert seen(page) == bare
+
+
+def test_age_sex_and_view_move_the_answer(page, film_path):
+    page.set_input_files("#file", film_path)
+    page.wait_for_selector(".finding")
+    before = probabilities(page)
+    for field, value in (("#sex", "M"), ("#view", "AP")):
+        page.select_option(field, value)
+    page.fill("#age", "88")
+    playwright.expect(page.locator("#age-source")).to_have_text("as entered")
+    after = probabilities(page)
+    assert after != before
+    moved = [text for text in after.values() if ", was " in text]
+    assert moved
+    assert page.locator('.column[data-bundle="meta"] .ghost').count() == len(moved)
+    page.click("#restore")
+    playwright.expect(page.locator("#age-source")).to_have_text("unknown")
+    assert page.locator(".ghost").count() == 0
+    assert probabilities(page) == before
+
+
+def test_the_keyboard_is_enough(page, film_path):
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the answer"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "file"
+    page.set_input_files("#file", film_path)
+    page.wait_for_selector(".finding")
+    page.wait_for_selector("#film:not([hidden])")
+    page.focus("#film")
+    before = seen(page)
+    page.keyboard.press("i")
+    assert page.locator("#invert").get_attribute("aria-pressed") == "true"
+    assert seen(page) != before
+    page.keyboard.press("0")
+    assert seen(page) == before
+    for key in ("ArrowLeft", "ArrowUp", "+"):
+        page.keyboard.press(key)
+    assert page.locator("#shades").text_content().split() == ["W", "247", "L", "120", "125", "%"]
+    page.focus(".finding")
+    page.keyboard.press("Enter")
+    assert page.locator('.finding[aria-pressed="true"]').count() == 1
+    heat_of(page, next(iter(probabilities(page))))
+
+
+def test_a_screen_reader_finds_its_way(page, film_path):
+    page.set_input_files("#file", film_path)
+    page.wait_for_selector(".finding")
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert page.locator("main").count() == page.locator("h1").count() == 1
+    assert page.locator("[role=status]").text_content().startswith("Answer:")
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('button, input, select, canvas, a')].filter((one) =>
+             !(one.textContent.trim() || one.getAttribute('aria-label') || one.labels?.[0]?.textContent.trim()))
+             .map((one) => one.outerHTML)"""
+    )
+    assert nameless == []
+    twice = page.evaluate(
+        """() => [...document.querySelectorAll('[id]')].map((one) => one.id)
+                 .filter((id, i, all) => all.indexOf(id) !== i)"""
+    )
+    assert twice == []
+
+
+def test_what_is_no_film_is_said(page, tmp_path):
+    (tmp_path / "notes.dcm").write_text("not a film")
+    page.set_input_files("#file", tmp_path / "notes.dcm")
+    page.get_by_role("alert").get_by_text("not a PNG, JPEG, TIFF or DICOM image").wait_for()
+
+
+def test_a_real_film(page, shared):
+    """Looked at for what must be there; the answer of a network that never saw a patient means nothing."""
+    film = min((shared("nih-sample") / "images").glob("*.png"))
+    page.set_input_files("#file", film)
+    page.wait_for_selector(".finding")
+    page.wait_for_selector("#film:not([hidden])")
+    assert page.locator("#size").text_content().endswith("px")
+    shades = seen(page)
+    assert 20 < sum(shades) / len(shades) < 235
+    assert max(shades) - min(shades) > 60
