@@ -242,7 +242,7 @@ class ComputeSettings(Settings):
     """
 
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="of training; predictions are always fp32")
-    compile: Literal["auto", "on", "off"] = Field("auto", description="torch.compile; on small batches CUDA graphs too")
+    compile: Literal["auto", "on", "off"] = Field("auto", description="torch.compile; small batches as CUDA graphs")
     channels_last: Literal["auto", "on", "off"] = Field("auto", description="channels beside each other in memory")
     devices: int = Field(1, ge=1, description="GPUs that share each batch, batch norm taken over all of them")
     device_batch: int | None = Field(

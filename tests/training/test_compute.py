@@ -24,7 +24,6 @@ def pretend(monkeypatch, *, flags=(), gpus=0):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
-    monkeypatch.setattr(compute, "_has_triton", lambda: True)
 
 
 @pytest.mark.parametrize("flag", sorted(BF16_FLAGS))
@@ -40,20 +39,19 @@ def test_a_cpu_trains_in_bf16_only_with_its_instructions_and_networks_large_enou
         resolve(ComputeSettings(precision="bf16"), FULL)
 
 
-def test_a_gpu_trains_in_bf16_compiled_and_small_batches_as_cuda_graphs(monkeypatch):
+def test_a_gpu_trains_in_bf16_and_small_batches_as_cuda_graphs_when_asked_to(monkeypatch):
     pretend(monkeypatch, gpus=2)
     found = resolve(ComputeSettings(), FULL)
     assert (found.device, found.precision, found.compile, found.channels_last, found.keeps_memory) == (
         "cuda",
         "bf16",
-        "reduce-overhead",
+        None,
         True,
         False,
     )
-    assert resolve(ComputeSettings(device_batch=8), FULL).compile == "default"
-    assert resolve(ComputeSettings(devices=2), FULL).compile == "default"
-    assert resolve(ComputeSettings(), SMALL).compile is None
-    assert resolve(ComputeSettings(compile="off"), FULL).compile is None
+    assert resolve(ComputeSettings(compile="on"), FULL).compile == "reduce-overhead"
+    assert resolve(ComputeSettings(compile="on", device_batch=8), FULL).compile == "default"
+    assert resolve(ComputeSettings(compile="on", devices=2), FULL).compile == "default"
 
 
 def test_a_cpu_compiles_only_when_asked_to(monkeypatch):

@@ -137,20 +137,13 @@ def processor_flags(path: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
 
 
 def _compile_mode(settings: ComputeSettings, device: str, approach: Approach) -> str | None:
-    """``torch.compile`` on GPUs for networks of the published size; elsewhere compiling takes longer than it saves."""
-    is_worth_it = device == "cuda" and approach.backbone.width >= PAPER_WIDTH and _has_triton()
-    if settings.compile == "off" or (settings.compile == "auto" and not is_worth_it):
+    """``torch.compile`` when asked for: on a CPU it takes longer than it saves, and no GPU has been measured yet."""
+    if settings.compile != "on":
         return None
     shares = settings.devices * settings.accumulate(approach.recipe.batch_size)
     # CUDA graphs own the memory of the gradients, which adding up and sending around would touch.
     is_launch_bound = device == "cuda" and shares == 1 and approach.recipe.batch_size <= GRAPH_BATCH
     return "reduce-overhead" if is_launch_bound else "default"
-
-
-def _has_triton() -> bool:
-    from torch.utils._triton import has_triton  # noqa: PLC0415 - private: PyTorch has no public question
-
-    return bool(has_triton())
 
 
 @dataclass(frozen=True)
