@@ -5,7 +5,8 @@
 Needs PyTorch, timm and this package; films are drawn. For 224 px and ``large``, and batches of 16, 64 and 256: images
 per second of plain eager PyTorch (NCHW; float32, then bfloat16 autocast), of our step on a batch that lies on the
 device (the limit), and of a run as ``cxrbench run`` makes it, films augmented and losses watched (``run``; the target
-is 97 % of the limit); both again with ``compile: on``. Compiling is not timed. What time does not allow is left out and said. Writes ``gpu.csv`` to
+is 97 % of the limit); both again with ``compile: on``. Compiling is not timed. What time does not allow is left out
+and said. Writes ``gpu.csv`` to
 ``benchmarks/results``.
 
 Written where there was no GPU: it has not been run on one yet.
