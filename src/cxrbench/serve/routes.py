@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -36,7 +36,7 @@ FIELDS: dict[str, Any] = {
     "sex": {"type": "string", "enum": ["F", "M"], "description": "counts more than the header"},
     "view": {
         "type": "string",
-        "maxLength": 16,
+        "pattern": "^[A-Za-z][A-Za-z0-9 _-]{0,15}$",
         "description": "view position; counts more than the header",
         "example": "PA",
     },
@@ -44,6 +44,15 @@ FIELDS: dict[str, Any] = {
     "finding": {"type": "string", "description": "one of the bundle's findings", "example": "Effusion"},
     "method": {"type": "string", "enum": list(HEAT_METHODS), "default": "cam", "description": "of the heat map"},
 }
+
+NAME: dict[str, Any] = {
+    "name": "name",
+    "in": "path",
+    "required": True,
+    "description": "of the bundle",
+    "schema": {"type": "string"},
+}
+"""Described here: a parameter of the function would add the framework's own error, of another shape."""
 
 
 def errors(*described: dict[int, str]) -> dict[int | str, dict[str, Any]]:
@@ -141,10 +150,11 @@ async def list_bundles(request: Request) -> BundlesDocument:
         **errors({404: "No such bundle"}),
     },
     response_class=Response,
+    openapi_extra={"parameters": [NAME]},
 )
-async def card(request: Request, name: str = Path(description="of the bundle")) -> Response:
+async def card(request: Request) -> Response:
     """Training population, input, thresholds, test results with intervals."""
-    served = _service(request).served.get(name)
+    served = _service(request).served.get(request.path_params["name"])
     if served is None:
         raise Refusal(404, "path", what="no such bundle", remedy="see /v1/bundles for the names")
     return Response((served.bundle.folder / CARD_FILE).read_text(encoding="utf-8"), media_type="text/markdown")
