@@ -155,6 +155,21 @@ def test_what_is_no_film_is_said(page, tmp_path):
     page.get_by_role("alert").get_by_text("not a PNG, JPEG, TIFF or DICOM image").wait_for()
 
 
+def test_nothing_of_one_film_stands_beside_the_next(page, film_path, tmp_path):
+    page.set_input_files("#file", film_path)
+    page.wait_for_selector(".finding")
+    page.wait_for_selector("#film:not([hidden])")
+    (tmp_path / "notes.dcm").write_text("not a film")
+    page.set_input_files("#file", tmp_path / "notes.dcm")
+    page.get_by_role("alert").get_by_text("not a PNG, JPEG, TIFF or DICOM image").wait_for()
+    assert page.locator(".finding").count() == 0
+    assert page.locator("#film").is_hidden()
+    assert page.locator("#warnings").is_hidden()
+    page.set_input_files("#file", film_path)
+    page.wait_for_selector(".finding")
+    playwright.expect(page.locator("#error")).to_be_hidden()
+
+
 def test_a_real_film(page, shared):
     """Looked at for what must be there; the answer of a network that never saw a patient means nothing."""
     film = min((shared("nih-sample") / "images").glob("*.png"))

@@ -7,6 +7,7 @@ import { Viewer } from "./viewer.js";
 const at = (id) => document.getElementById(id);
 const viewer = new Viewer(at("film"));
 const FACTS = ["age", "sex", "view"];
+const CONTROLS = ["window", "level", "in", "out", "invert", "reset"];
 const SOURCES = { header: "from the file", given: "as entered", unknown: "unknown" };
 const WAIT_MS = 300;
 
@@ -94,9 +95,21 @@ async function open(file) {
   Object.assign(state, { file, first: new Map(), answers: new Map(), order: [], chosen: null });
   for (const name of FACTS) delete at(name).dataset.given;
   at("file").value = "";
+  empty();
   restart();
   say("Reading the film");
   await Promise.all([draw(file), ask()]);
+}
+
+// Nothing of the film before may stand beside the next one.
+function empty() {
+  viewer.clear();
+  at("size").hidden = at("shades").hidden = true;
+  at("drop").hidden = at("empty").hidden = false;
+  at("columns").replaceChildren();
+  at("warnings").hidden = true;
+  for (const name of FACTS) at(name).value = at(`${name}-source`).textContent = "";
+  for (const id of [...CONTROLS, "opacity", "method", "restore"]) at(id).disabled = true;
 }
 
 function restart() {
@@ -114,7 +127,7 @@ async function draw(file) {
     at("size").hidden = at("shades").hidden = false;
     at("size").textContent = `${size.replace("x", "×")} px`;
     at("film").setAttribute("aria-label", `Chest film, ${size} pixels`);
-    for (const id of ["window", "level", "in", "out", "invert", "reset"]) at(id).disabled = false;
+    for (const id of CONTROLS) at(id).disabled = false;
   } catch (error) {
     complain(error);
   }
@@ -132,6 +145,7 @@ const given = () => Object.fromEntries(FACTS.filter((name) => at(name).dataset.g
 
 async function ask() {
   if (!state.file || !at("facts").checkValidity()) return;
+  if (state.answers.size) complain(null);
   const { file, pending } = state;
   const turn = (state.turn += 1);
   at("columns").setAttribute("aria-busy", "true");
@@ -149,7 +163,6 @@ async function ask() {
 }
 
 function take(bundle, answer) {
-  complain(null);
   if (!state.first.has(bundle)) state.first.set(bundle, answer);
   state.answers.set(bundle, answer);
   if (!state.order.length) state.order = ordered(answer.findings);

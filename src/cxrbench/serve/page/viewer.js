@@ -35,6 +35,11 @@ export class Viewer extends EventTarget {
     this.fit();
   }
 
+  clear() {
+    this.grey = this.map = null;
+    this.canvas.hidden = true;
+  }
+
   showHeat(map) {
     this.map = map;
     this.isHeatShown = true;
