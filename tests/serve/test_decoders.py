@@ -43,3 +43,17 @@ def test_a_decoder_that_dies_is_replaced():
             decoders.close()
 
     asyncio.run(scenario())
+
+
+def test_no_free_decoder_is_said_in_time():
+    async def scenario():
+        decoders = Decoders(1, seconds=1)
+        try:
+            await decoders._free.get()  # a film that takes long has the only one
+            with pytest.raises(Refusal, match="no decoder was free within 1 s") as refused:
+                await decoders.run(bytes, b"late")
+            assert refused.value.status == 503
+        finally:
+            decoders.close()
+
+    asyncio.run(scenario())

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from cxrbench.predict.decoding import within
 from cxrbench.serve.films import start_process
-from cxrbench.serve.refusals import Refusal
+from cxrbench.serve.refusals import Refusal, busy
 
 T = TypeVar("T")
 
@@ -36,9 +36,12 @@ class Decoders:
         """Do some work on one film; the process is busy until it is done, the caller may leave earlier.
 
         Raises:
-            Refusal: ``work`` says in words why it could not, or its process ended.
+            Refusal: ``work`` says in words why it could not, its process ended, or none was free in time.
         """
-        pool = await self._free.get()
+        try:
+            pool = await asyncio.wait_for(self._free.get(), self._seconds)
+        except TimeoutError:
+            raise busy(f"no decoder was free within {self._seconds:g} s") from None
         try:
             future = pool.submit(within, self._seconds, work, *arguments)
         except BrokenProcessPool:  # it ended while it waited
