@@ -43,7 +43,7 @@ def folder(small_study, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("guide", ["bundles.md", "predict.md"])
+@pytest.mark.parametrize("guide", ["bundles.md", "predict.md", "export.md", "explain.md"])
 def test_commands_of_a_guide(cxrbench, folder, small_bundle, guide):
     if guide != "bundles.md":
         shutil.copytree(small_bundle, folder / "bundle")
