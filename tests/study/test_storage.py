@@ -64,11 +64,28 @@ def test_a_run_that_is_made_away_equals_a_local_one(planned, task, url, tmp_path
     assert perform_away(task, away).failure is None
     assert pull_run(away.storage, task)
     assert_equals_a_local_run(planned, task.study)
-    assert not list((tmp_path / "node").rglob("seed-0*"))
+    assert not list((tmp_path / "node").rglob(f"seed-0/{task.config.hash[:16]}*"))
     assert perform_away(task, away).seconds == 0.0
     shutil.rmtree(task.study / "runs")
     send_study(url, None, [task])  # a study that is started again takes what is complete
     assert_equals_a_local_run(planned, task.study)
+
+
+def test_studies_of_other_settings_do_not_take_each_others_runs_on_a_node(task, url, tmp_path, monkeypatch):
+    away = send_study(url, tmp_path / "node", [task])
+    other = replace(task, config=task.config.model_copy(update={"seed": 1}))
+
+    def refuse(*_):
+        raise OSError("no bucket")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "push_folder", refuse)
+        with pytest.raises(OSError, match="no bucket"):
+            perform_away(task, away)
+    assert perform_away(other, away).failure is None
+    assert pull_run(away.storage, other)
+    assert json.loads((task.folder / "config.json").read_text())["hash"] == other.config.hash
+    assert not away.storage.has(run_place(task))
 
 
 def test_a_lost_run_goes_on_on_another_node(planned, task, url, tmp_path, monkeypatch):

@@ -34,7 +34,7 @@ def perform(task: RunTask, *, report: ReportStep = ignore_steps) -> Outcome:
     next attempt takes up.
     """
     started = time.perf_counter()
-    folder = task.name.folder(task.study)
+    folder = task.folder
     if folder.exists():
         return Outcome(task.name, 0.0)
     failure = _attempt(task, folder, report)
@@ -75,7 +75,7 @@ def note_failure(task: RunTask, reason: str, error: Exception) -> str:
     """Write why a run failed, if the disk still takes it; the reason on one line."""
     reason = " ".join(reason.split())
     failure = {"reason": reason, "type": type(error).__name__, "traceback": traceback.format_exception(error)}
-    path = partial_of(task.name.folder(task.study)) / FAILURE_FILE
+    path = partial_of(task.folder) / FAILURE_FILE
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, failure)

@@ -16,7 +16,17 @@ from cxrbench.training import RunConfig, norm_batch
 
 @dataclass(frozen=True)
 class RunTask:
-    """All that a process, here or on another node, needs to make one run."""
+    """All that a process, here or on another node, needs to make one run.
+
+    Attributes:
+        name: Of the run.
+        config: Its identity.
+        study: Where table and splits are, and the run goes.
+        store: The archive's shrunk images.
+        weights: Of the backbone; None: it starts at random.
+        compute: How the arithmetic is done.
+        place: Where in ``study`` the run goes; None: where its name says.
+    """
 
     name: RunName
     config: RunConfig
@@ -24,6 +34,12 @@ class RunTask:
     store: Path
     weights: Path | None
     compute: ComputeSettings = AS_FITS_THE_MACHINE
+    place: str | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Of the finished run."""
+        return self.name.folder(self.study) if self.place is None else self.study / self.place
 
 
 @dataclass(frozen=True)
@@ -89,7 +105,7 @@ def _task(materials: Materials, approach: Approach, split: Split, seed: int) -> 
 
 def _is_done(task: RunTask) -> bool:
     """Whether the run is there; one of other settings is refused, never mixed in."""
-    folder = task.name.folder(task.study)
+    folder = task.folder
     if not folder.exists():
         return False
     try:

@@ -151,19 +151,19 @@ def perform_away(task: RunTask, away: Away) -> Outcome:
         return Outcome(task.name, 0.0)
     study = _fetched(storage, away.shared)
     weights = None if task.weights is None else study / WEIGHTS / task.weights.name
-    own = replace(task, study=study, store=study / STORE, weights=weights)
-    folder = own.name.folder(study)
-    _lay_begun(storage, own, folder)
-    outcome = perform(own, report=_sending(storage, own, folder))
+    # What is shared may be shared by studies of different settings, whose runs have the same names.
+    own = replace(task, study=study, store=study / STORE, weights=weights, place=there)
+    _lay_begun(storage, own)
+    outcome = perform(own, report=_sending(storage, own))
     if outcome.failure is None:
-        storage.push_folder(folder, there)
-        shutil.rmtree(folder)
+        storage.push_folder(own.folder, there)
+        shutil.rmtree(own.folder)
     return outcome
 
 
 def pull_run(storage: Storage, task: RunTask) -> bool:
     """Fetch a run that is complete in the storage; whether it is in the study now."""
-    folder = task.name.folder(task.study)
+    folder = task.folder
     if not folder.exists() and storage.has(run_place(task)):
         storage.pull_folder(run_place(task), folder)
     return folder.exists()
@@ -193,12 +193,12 @@ def _turn(folder: Path) -> Iterator[None]:
         yield
 
 
-def _sending(storage: Storage, task: RunTask, folder: Path) -> ReportStep:
+def _sending(storage: Storage, task: RunTask) -> ReportStep:
     """Send the state of the fit at the begin of each epoch but the first."""
 
     def report(step: Step) -> None:
         if step.batch == 1 and step.epoch > 0:
-            storage.push_object(_packed(folder), _begun_place(task))
+            storage.push_object(_packed(task.folder), _begun_place(task))
 
     return report
 
@@ -218,11 +218,11 @@ def _packed(folder: Path) -> bytes:
     return content.getvalue()
 
 
-def _lay_begun(storage: Storage, task: RunTask, folder: Path) -> None:
+def _lay_begun(storage: Storage, task: RunTask) -> None:
     """Lay the state that an attempt on another node sent where the next attempt looks for one."""
-    if is_begun(folder) or (content := storage.pull_object(_begun_place(task))) is None:
+    if is_begun(task.folder) or (content := storage.pull_object(_begun_place(task))) is None:
         return
-    laid = partial_of(folder) / FETCHED
+    laid = partial_of(task.folder) / FETCHED
     laid.mkdir(parents=True, exist_ok=True)
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         for file in KEPT:
