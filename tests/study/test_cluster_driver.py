@@ -15,6 +15,7 @@ from cxrbench.study import cluster as cluster_module
 from cxrbench.study.cluster import carry_out_on
 from cxrbench.study.performing import Outcome
 from cxrbench.study.plan import Plan, RunTask
+from cxrbench.study.storage import Away, Storage
 
 
 class RayError(Exception): ...
@@ -38,6 +39,7 @@ class ToldRay:
     seen: str | Exception | None = None
     begun: Counter[str] = field(default_factory=Counter)
     shares: list[dict[str, Any]] = field(default_factory=list)
+    gpu_shares: list[float] = field(default_factory=list)
     most_at_a_time: int = 0
     cancelled: list[RunTask] = field(default_factory=list)
     is_up: bool = False
@@ -73,6 +75,7 @@ class ToldRay:
 
     def _begin(self, task, threads, away):
         self.begun[task.name.approach] += 1
+        self.gpu_shares.append(task.compute.gpu_share)
         return task
 
     def wait(self, running, *, num_returns):
@@ -161,7 +164,22 @@ def test_each_run_gets_its_share(make):
     own, usual = ray.shares
     assert (own["num_cpus"], own["num_gpus"], own["memory"]) == (4, 0.5, 16e9)
     assert (usual["num_cpus"], usual["num_gpus"], usual["memory"]) == (1, 1, None)
+    assert ray.gpu_shares == [0.5, 1.0]
     assert own["runtime_env"]["env_vars"] == {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": "4"}
+
+
+def test_a_run_that_cannot_be_fetched_has_failed_and_the_others_go_on(make, tmp_path, monkeypatch):
+    def pull(storage, task):
+        if task.name.approach == "ft":
+            raise StudyError("config.json: not the file that was sent")
+
+    monkeypatch.setattr(cluster_module, "send_study", lambda url, cache, tasks: Away(Storage(url), "shared/0"))
+    monkeypatch.setattr(cluster_module, "pull_run", pull)
+    failures = {run.name.approach: run.failure for run in make(ToldRay(), "ots", "ft", "large", storage="memory://x")}
+    assert (failures["ots"], failures["large"]) == (None, None)
+    assert failures["ft"].startswith("made, but not fetched from memory://x (config.json: not the file that was sent)")
+    noted = RunName("ft", "resample-1", 0).folder(tmp_path).with_name("seed-0.partial") / "failure.json"
+    assert failures["ft"] in noted.read_text()
 
 
 def test_a_cluster_without_room_for_a_run_is_refused(make):

@@ -48,10 +48,10 @@ def carry_out_on(cluster: ClusterSettings, plan: Plan, *, at_most: int | None = 
     """
     if not plan.to_do:
         return
-    tasks = [_absolute(task) for task in plan.to_do]
     ray = import_ray()
     with connected(ray, str(cluster.address)):
         share = share_of(ray, cluster)
+        tasks = [_on_share(_absolute(task), share) for task in plan.to_do]
         nodes = nodes_with_room(ray, share)
         away = None
         if cluster.storage is None:
@@ -80,6 +80,14 @@ def _absolute(task: RunTask) -> RunTask:
     """The task with paths that mean the same in every working directory."""
     weights = None if task.weights is None else task.weights.absolute()
     return replace(task, study=task.study.absolute(), store=task.store.absolute(), weights=weights)
+
+
+def _on_share(task: RunTask, share: Mapping[str, float]) -> RunTask:
+    """The task that takes no more of a GPU's memory than the part that it gets."""
+    gpus = share.get("GPU", 0.0)
+    if not 0 < gpus < 1:
+        return task
+    return replace(task, compute=task.compute.model_copy(update={"gpu_share": gpus}))
 
 
 @contextmanager
@@ -257,12 +265,22 @@ def _make(
             if outcome is None:
                 waiting.appendleft(task)
             else:
-                if away is not None and outcome.failure is None:
-                    pull_run(away.storage, task)
-                yield outcome
+                yield outcome if away is None else _fetched(outcome, task, away)
     finally:
         for run in running:
             ray.cancel(run, force=True)
+
+
+def _fetched(outcome: Outcome, task: RunTask, away: Away) -> Outcome:
+    """The outcome, once the run is in the study; a run that cannot be fetched has failed, and the others go on."""
+    if outcome.failure is not None:
+        return outcome
+    try:
+        pull_run(away.storage, task)
+    except Exception as error:  # noqa: BLE001 - each kind of storage has errors of its own
+        reason = f"made, but not fetched from {away.storage.url} ({error}); start the study again to fetch it"
+        return replace(outcome, failure=note_failure(task, reason, error))
+    return outcome
 
 
 def _remote(ray: Any, share: Mapping[str, float], *, threads: int) -> Any:
