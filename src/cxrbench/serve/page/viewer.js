@@ -144,7 +144,7 @@ export class Viewer extends EventTarget {
     const keys = event.shiftKey
       ? { ArrowLeft: { x: x + step }, ArrowRight: { x: x - step }, ArrowUp: { y: y + step }, ArrowDown: { y: y - step } }
       : { ArrowLeft: { window: width - 8 }, ArrowRight: { window: width + 8 }, ArrowUp: { level: level - 8 },
-          ArrowDown: { level: level + 8 }, i: { isInverted: !isInverted } };
+          ArrowDown: { level: level + 8 } };
     if (event.key in keys) this.change(keys[event.key]);
     else if (event.key === "+" || event.key === "=") this.zoomAt(1.25);
     else if (event.key === "-") this.zoomAt(0.8);
