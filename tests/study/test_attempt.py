@@ -1,18 +1,19 @@
 """One attempt of a run at a time has it, and nothing that an earlier one does reaches the run."""
 
 import pytest
+import torch
 
 from cxrbench.files import partial_of
 from cxrbench.runs import WEIGHTS_FILE
-from cxrbench.study.attempt import TakenOverError, attempting, is_begun
-from cxrbench.training import STATE_FILE, Step
+from cxrbench.study.attempt import Attempt, TakenOverError, attempting, is_begun
+from cxrbench.training import STATE_FILE, Step, epochs_done
 
 
 def save(attempt, epoch):
     """What a fit leaves after an epoch."""
     attempt.scratch.mkdir(exist_ok=True)  # as writing a file atomically does
     (attempt.scratch / WEIGHTS_FILE).write_text(f"weights {epoch}")
-    (attempt.scratch / STATE_FILE).write_text(f"state {epoch}")
+    torch.save({"fit": {"epochs_done": epoch}}, attempt.scratch / STATE_FILE)
 
 
 def stop(run, epoch):
@@ -44,11 +45,23 @@ def test_the_next_attempt_goes_on_from_the_furthest_complete_one(tmp_path):
     assert is_begun(run)
     useless = partial_of(run) / "attempt-without-weights"
     useless.mkdir()
-    (useless / STATE_FILE).write_text("state 9")
+    torch.save({"fit": {"epochs_done": 9}}, useless / STATE_FILE)
     with attempting(run) as attempt:
-        assert (attempt.scratch / STATE_FILE).read_text() == "state 2"
+        assert epochs_done(attempt.scratch / STATE_FILE) == 2
         assert (attempt.scratch / WEIGHTS_FILE).read_text() == "weights 2"
         assert list(partial_of(run).iterdir()) == [attempt.scratch]
+
+
+@pytest.mark.parametrize(("older", "newer", "taken"), [(5, 3, 5), (3, 5, 5)])
+def test_the_furthest_is_who_made_more_epochs_not_who_wrote_last(tmp_path, older, newer, taken):
+    run = tmp_path / "seed-0"
+    for number, epoch in enumerate((older, newer)):
+        folder = partial_of(run) / f"attempt-{number}"
+        folder.mkdir(parents=True)
+        save(Attempt(run, folder), epoch)
+    with attempting(run) as attempt:
+        assert epochs_done(attempt.scratch / STATE_FILE) == taken
+        assert (attempt.scratch / WEIGHTS_FILE).read_text() == f"weights {taken}"
 
 
 def test_an_attempt_that_is_believed_dead_cannot_write_into_the_next_one(tmp_path):
@@ -60,11 +73,11 @@ def test_an_attempt_that_is_believed_dead_cannot_write_into_the_next_one(tmp_pat
         save(old, 7)  # it has not noticed
         with pytest.raises(TakenOverError, match="seed-0: another attempt took this run over"):
             old.watched(lambda step: None)(Step(2, 4, 1, 10, None))
-        assert (new.scratch / STATE_FILE).read_text() == "state 1"
+        assert epochs_done(new.scratch / STATE_FILE) == 1
         save(new, 8)
     with pytest.raises(TakenOverError):
         life.__exit__(None, None, None)
-    assert (run / STATE_FILE).read_text() == "state 8"
+    assert epochs_done(run / STATE_FILE) == 8
     assert list(tmp_path.iterdir()) == [run]
 
 

@@ -1,18 +1,22 @@
 """A study whose nodes see nothing but an object store: the same runs, wherever and however often they are begun."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 
 import fsspec
 import pytest
+import torch
 
 from cxrbench.config import StudySettings
 from cxrbench.errors import StudyError
 from cxrbench.files import partial_of
-from cxrbench.runs import PARTS, finished_runs, predictions_file
+from cxrbench.runs import PARTS, WEIGHTS_FILE, finished_runs, predictions_file
 from cxrbench.study import carry_out, make_plan, prepare_study, storage
+from cxrbench.study.attempt import attempting
 from cxrbench.study.storage import Away, Storage, perform_away, pull_run, run_place, send_study
+from cxrbench.training import STATE_FILE, Step, epochs_done
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -121,6 +125,49 @@ def test_a_lost_run_goes_on_on_another_node(planned, task, url, tmp_path, monkey
     assert set(steps) == {2}
     assert pull_run(other.storage, task)
     assert_equals_a_local_run(planned, task.study)
+
+
+def test_a_state_that_came_further_elsewhere_wins_over_one_of_this_node(task, url, tmp_path):
+    away, own = Storage(url, tmp_path / "node"), replace(task, place="run")
+    there = tmp_path / "there"
+    for folder, epoch in ((partial_of(own.folder) / "attempt-0", 1), (there, 2)):
+        folder.mkdir(parents=True)
+        (folder / WEIGHTS_FILE).write_text(f"weights {epoch}")
+        torch.save({"fit": {"epochs_done": epoch}}, folder / STATE_FILE)
+    sent = replace(task, study=tmp_path, place="sent")
+    shutil.copytree(there, partial_of(sent.folder) / "attempt-0")
+    storage._sending(away, sent)(Step(2, 3, 1, 9, None))
+    storage._lay_begun(away, own)
+    with attempting(own.folder) as attempt:
+        assert epochs_done(attempt.scratch / STATE_FILE) == 2
+
+
+def test_a_fetched_run_holds_nothing_of_attempts(task, url, tmp_path):
+    own = Storage(url, tmp_path / "node")
+    own.push_files({"config.json": task.study / "study.json"}, run_place(task))
+    attempt = partial_of(task.folder) / "attempt-0"
+    attempt.mkdir(parents=True)
+    (attempt / STATE_FILE).write_text("of this machine")
+    assert pull_run(own, task)
+    assert [path.name for path in task.folder.rglob("*")] == ["config.json"]
+    assert list(task.folder.parent.iterdir()) == [task.folder]
+
+
+def test_the_usual_cache_is_of_this_user_alone(tmp_path, monkeypatch):
+    folder = storage.own_cache(tmp_path)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert storage.own_cache(tmp_path) == folder
+    mine = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: mine + 1)
+    (tmp_path / f"cxrbench-{mine + 1}").mkdir()
+    with pytest.raises(StudyError, match=rf"cxrbench-{mine + 1}: not a folder of user {mine + 1}.*cluster\.cache"):
+        storage.own_cache(tmp_path)
+
+
+def test_a_usual_cache_that_leads_elsewhere_is_refused(tmp_path):
+    (tmp_path / f"cxrbench-{os.getuid()}").symlink_to(tmp_path, target_is_directory=True)
+    with pytest.raises(StudyError, match=f"cxrbench-{os.getuid()}: not a folder of user"):
+        storage.own_cache(tmp_path)
 
 
 def test_a_folder_without_its_mark_does_not_count(task, url, tmp_path):

@@ -17,7 +17,7 @@ from uuid import uuid4
 from cxrbench.errors import StudyError
 from cxrbench.files import atomic_file, partial_of
 from cxrbench.runs import WEIGHTS_FILE
-from cxrbench.training import STATE_FILE, ReportStep, Step
+from cxrbench.training import STATE_FILE, ReportStep, Step, epochs_done
 
 MARK = ".attempt"
 """Lies in an attempt's folder while the run is its own; writing a file may make the folder again, but not this."""
@@ -116,18 +116,23 @@ def _is_moved(old: Path, new: Path) -> bool:
 
 
 def _copy_furthest(taken: list[Path], scratch: Path) -> None:
-    """Copy the newest state and its weights; a folder that lacks one of them is of no use."""
+    """Copy the furthest state and its weights; a folder that lacks one of them is of no use."""
     usable = [path for path in taken if all((path / name).exists() for name in KEPT)]
     if not usable:
         return
-    newest = max(usable, key=lambda path: (path / STATE_FILE).stat().st_mtime_ns)
     try:
+        furthest = max(usable, key=_epochs_done) if len(usable) > 1 else usable[0]
         for name in KEPT:
             with atomic_file(scratch / name) as copy:
-                shutil.copyfile(newest / name, copy)
+                shutil.copyfile(furthest / name, copy)
     except FileNotFoundError:  # yet another attempt took it: begin anew
         for name in KEPT:
             (scratch / name).unlink(missing_ok=True)
+
+
+def _epochs_done(attempt: Path) -> int:
+    """How far an attempt came; its files' times tell nothing, as nodes' clocks differ."""
+    return epochs_done(attempt / STATE_FILE)
 
 
 def _publish(attempt: Attempt) -> None:

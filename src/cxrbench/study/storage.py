@@ -9,7 +9,9 @@ epoch, so that another node can go on from it.
 import fcntl
 import io
 import json
+import os
 import shutil
+import stat
 import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +25,7 @@ from fsspec.core import url_to_fs
 from cxrbench.errors import StudyError
 from cxrbench.files import atomic_folder, digest_file, digest_json, partial_of
 from cxrbench.runs import SPLITS_FOLDER, TABLE_FILE
-from cxrbench.study.attempt import KEPT, is_begun
+from cxrbench.study.attempt import KEPT
 from cxrbench.study.performing import Outcome, perform
 from cxrbench.study.plan import RunTask
 from cxrbench.training import ReportStep, Step
@@ -75,12 +77,17 @@ class Storage:
         """
         system, root = self._open()
         digests: dict[str, str] = json.loads(system.cat_file(f"{root}/{name}/{MARK}"))
-        with atomic_folder(folder) as scratch:
+        # Not in the folder's own ``.partial``: attempts lie there.
+        fresh = folder.with_name(f"{folder.name}.fetched")
+        for left in (fresh, partial_of(fresh)):
+            shutil.rmtree(left, ignore_errors=True)
+        with atomic_folder(fresh) as scratch:
             for file, digest in digests.items():
                 (scratch / file).parent.mkdir(parents=True, exist_ok=True)
                 system.get_file(f"{root}/{name}/{file}", str(scratch / file))
                 if digest_file(scratch / file) != digest:
                     raise StudyError(f"{self.url}/{name}/{file}: not the file that was sent; remove {name} there")
+        fresh.rename(folder)
 
     def push_object(self, content: bytes, name: str) -> None:
         """Put one object there, in one piece."""
@@ -166,6 +173,7 @@ def pull_run(storage: Storage, task: RunTask) -> bool:
     folder = task.folder
     if not folder.exists() and storage.has(run_place(task)):
         storage.pull_folder(run_place(task), folder)
+        shutil.rmtree(partial_of(folder), ignore_errors=True)
     return folder.exists()
 
 
@@ -176,11 +184,28 @@ def run_place(task: RunTask) -> str:
 
 def _fetched(storage: Storage, shared: str) -> Path:
     """What runs share, on this node: fetched by the first that needs it, while others wait."""
-    folder = (storage.cache or Path(gettempdir()) / "cxrbench") / shared
+    folder = (storage.cache or own_cache()) / shared
     with _turn(folder):
         if not folder.exists():
-            shutil.rmtree(partial_of(folder), ignore_errors=True)
             storage.pull_folder(shared, folder)
+    return folder
+
+
+def own_cache(parent: Path | None = None) -> Path:
+    """A folder for this user alone, as all can write to where it is.
+
+    Args:
+        parent: Where it is; None: where the system has temporary files.
+
+    Raises:
+        StudyError: Someone else made it.
+    """
+    folder, user = (parent or Path(gettempdir())) / f"cxrbench-{os.getuid()}", os.getuid()
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != user:
+        raise StudyError(f"{folder}: not a folder of user {user}, who should own it; name another with cluster.cache")
+    folder.chmod(0o700)
     return folder
 
 
@@ -219,8 +244,8 @@ def _packed(folder: Path) -> bytes:
 
 
 def _lay_begun(storage: Storage, task: RunTask) -> None:
-    """Lay the state that an attempt on another node sent where the next attempt looks for one."""
-    if is_begun(task.folder) or (content := storage.pull_object(_begun_place(task))) is None:
+    """Lay the state that an attempt on another node sent beside those of this node; the furthest is gone on from."""
+    if (content := storage.pull_object(_begun_place(task))) is None:
         return
     laid = partial_of(task.folder) / FETCHED
     laid.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from cxrbench.environment import make_torchvision_importable
 make_torchvision_importable()  # before Lightning is imported
 
 from cxrbench.training.compute import GpuSeat, gpu_seats  # noqa: E402
-from cxrbench.training.fit import STATE_FILE  # noqa: E402
+from cxrbench.training.fit import STATE_FILE, epochs_done  # noqa: E402
 from cxrbench.training.identity import RunConfig, WeightsRecord, norm_batch  # noqa: E402
 from cxrbench.training.run import fit_run  # noqa: E402
 from cxrbench.training.state import ReportStep, Step, ignore_steps  # noqa: E402
@@ -21,6 +21,7 @@ __all__ = [
     "RunConfig",
     "Step",
     "WeightsRecord",
+    "epochs_done",
     "fit_run",
     "gpu_seats",
     "ignore_steps",
