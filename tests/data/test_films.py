@@ -72,6 +72,14 @@ def test_a_cpu_warps_with_opencv():
     assert isinstance(choose_films(films(1), CPU), HostFilms)
 
 
+def test_what_earlier_runs_held_is_given_back_before_the_free_memory_is_asked_for(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: asked.append("given back"))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: asked.append("free") or (0, 0))
+    choose_films(films(1), torch.device("cuda"))
+    assert asked == ["given back", "free"]
+
+
 @pytest.mark.parametrize(("share", "expected"), [(1.0, ResidentFilms), (0.5, UploadedFilms)])
 def test_the_store_lies_on_the_device_if_it_fits_its_share(monkeypatch, share, expected):
     images = films(4)

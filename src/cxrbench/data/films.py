@@ -4,6 +4,7 @@ Both ways sample bilinearly by the same affine maps, black outside. OpenCV place
 and rounds to whole grey values, the device does neither: on films they differ by about one grey value of 255.
 """
 
+import gc
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -115,6 +116,9 @@ def choose_films(pixels: np.ndarray, device: torch.device, *, share: float = 1.0
     """
     if device.type == "cpu":
         return HostFilms(pixels)
+    # What earlier runs in this process held counts as free, though PyTorch has not given it back.
+    gc.collect()
+    torch.cuda.empty_cache()
     free, total = torch.cuda.mem_get_info(device)
     fits = pixels.nbytes <= STORE_SHARE * min(free, share * total)
     return ResidentFilms(load_store(pixels, device)) if fits else UploadedFilms(pixels, device)

@@ -5,6 +5,7 @@ import warnings
 from typing import Any, Literal
 
 import lightning.pytorch as lightning
+import torch
 from lightning.pytorch.strategies import Strategy
 
 from cxrbench.training.fit import Fit
@@ -36,6 +37,7 @@ def train(fit: Fit, report: ReportStep, *, strategy: Strategy | Literal["auto"] 
     """
     compute = fit.compute
     if compute.compile is not None:
+        torch.compiler.reset()  # of earlier runs in this process: after some networks, it would compile no other
         fit.classifier.compile(mode=compute.compile)
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)  # it announces hardware and products
