@@ -9,8 +9,17 @@ import pytest
 import torch
 
 from cxrbench.config import Augmentation
-from cxrbench.data.augment import centre_affine, draw_affines, sample, warp
-from cxrbench.data.films import HostFilms, PooledFilms, ResidentFilms, UploadedFilms, ahead, choose_films, load_store
+from cxrbench.data.augment import centre_affine, draw_affines, warp
+from cxrbench.data.films import (
+    HostFilms,
+    PooledFilms,
+    ResidentFilms,
+    UploadedFilms,
+    ahead,
+    choose_films,
+    load_store,
+    sample,
+)
 
 CPU = torch.device("cpu")
 

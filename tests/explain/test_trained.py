@@ -24,7 +24,7 @@ def copied(study_folder, tmp_path):
 def test_the_network_answers_as_it_did_when_it_was_trained(opened, meta_run):
     kept = pl.read_parquet(META.folder(opened.folder) / predictions_file("test"))
     part = meta_run.part(opened, opened.rows(kept["image_id"].to_list()))
-    ours = predict(meta_run.classifier, part)
+    ours = predict(meta_run.classifier, part, approach=meta_run.config.approach)
     assert ours == pytest.approx(kept.drop("image_id", "patient_id").to_numpy(), abs=1e-5)
 
 

@@ -98,7 +98,7 @@ def test_a_film_that_orthanc_sends_is_answered_under_its_study(
     film = pydicom.dcmread(path)
     instance = orthanc.upload(path)
     orthanc.send(instance)
-    kinds = results_in(orthanc, film.StudyInstanceUID)
+    kinds = results_in(orthanc, film.StudyInstanceUID, least=len(answerer.answer(path).all))
     assert set(kinds) == {"report", "heat map", "boxes"}
     assert {one.PatientID for group in kinds.values() for one in group} == {"DIMSE"}
     assert read_probabilities(kinds["report"][0]) == read_probabilities(answerer.answer(path).report)

@@ -54,6 +54,7 @@ def kill_when_it_predicts(cluster, node, out):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")  # Ray copies settings of its own so named
 def test_parts_of_a_killed_node_are_made_elsewhere(small_bundle, films, tmp_path, ray_nodes):
     bundle = load_bundle(small_bundle)
     local = make_all(bundle, films, tmp_path / "here", here(workers=1))

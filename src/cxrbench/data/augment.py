@@ -4,9 +4,6 @@ import math
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional
 
 from cxrbench.config import Augmentation
 
@@ -89,24 +86,3 @@ def warp(images: np.ndarray, affines: np.ndarray, *, size: int, rows: np.ndarray
         cv2.warpAffine(images[rows[position]], maps[position], (size, size), dst=warped[position, 0], flags=flags)
     films: np.ndarray = np.multiply(warped, np.float32(1 / 255), dtype=np.float32)
     return films
-
-
-def sample(images: Tensor, affines: Tensor, *, size: int) -> Tensor:
-    """Sample images bilinearly on their device, all at once; what lies outside is black.
-
-    Args:
-        images: (B, S, S) uint8.
-        affines: (B, 2, 3) or (1, 2, 3) maps from output to source pixels.
-        size: Side of the output, pixels.
-
-    Returns:
-        (B, 1, size, size) float32, grey values in 0..1.
-    """
-    count, source = images.shape[:2]
-    linear, offset = affines[:, :, :2], affines[:, :, 2:]
-    # From pixels to the range -1..1 that PyTorch counts in, edge to edge, in both images.
-    centre = (linear.sum(dim=2, keepdim=True) * (size - 1) + 2 * offset + 1) / source - 1
-    maps = torch.cat([linear * (size / source), centre], dim=2).float().expand(count, -1, -1)
-    grid = functional.affine_grid(maps, [count, 1, size, size], align_corners=False)
-    films = images[:, None].float() / 255
-    return functional.grid_sample(films, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
