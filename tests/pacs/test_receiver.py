@@ -1,18 +1,26 @@
 """Objects over the wire: what comes in is kept, what is broken does no harm."""
 
 import logging
+import socket
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.sop_class import Verification
 
+from cxrbench.data.images import bombs
+from cxrbench.errors import DataError
+from cxrbench.pacs import receiver as receiving
 from cxrbench.pacs.intake import Intake
 from cxrbench.pacs.receiver import Listening, Receiver
+from cxrbench.pacs.source import read_source
 from cxrbench.pacs.spool import Spool
 from dicom_film import DX, film_dataset
+from orthanc import wait_until
 
 
 @pytest.fixture
@@ -25,9 +33,9 @@ def received(tmp_path):
     receiver.stop()
 
 
-def associate(receiver, *, title="SCANNER", called="CXRBENCH"):
+def associate(receiver, *, title="SCANNER", called="CXRBENCH", syntax="1.2.840.10008.1.2.1"):
     entity = AE(ae_title=title)
-    entity.add_requested_context(DX, "1.2.840.10008.1.2.1")
+    entity.add_requested_context(DX, syntax)
     entity.add_requested_context(Verification)
     return entity.associate("127.0.0.1", receiver.port, ae_title=called)
 
@@ -85,6 +93,59 @@ def test_too_large_ends_the_association(received):
     assert send(receiver, film_dataset(np.zeros((1024, 1024), np.uint8))) == [None]
     assert spool.is_empty
     assert send(receiver, film_dataset(np.zeros((64, 64), np.uint8))) == [0]
+
+
+HALF = b"\x01\x00\x00\x00"
+"""Of the six bytes that every PDU begins with."""
+
+
+def half_sent(receiver):
+    """A connection whose sender says no more in the middle of a PDU."""
+    connection = socket.create_connection(("127.0.0.1", receiver.port), timeout=10)
+    connection.sendall(HALF)
+    return connection
+
+
+def test_who_stops_in_the_middle_is_not_waited_for(received, plain_film, monkeypatch):
+    """As many as there is room for, and then a film."""
+    receiver, _ = received
+    monkeypatch.setattr(receiving, "SECONDS", 1)
+    receiver._entity.acse_timeout = 1
+    silent = [half_sent(receiver) for _ in range(receiving.MOST_ASSOCIATIONS)]
+    assert [connection.recv(1) for connection in silent] == [b""] * len(silent)
+    for connection in silent:
+        connection.close()
+    wait_until(lambda: not receiver._entity.active_associations, "a connection is still open")
+    assert send(receiver, film_dataset(plain_film)) == [0]
+
+
+def test_who_stops_in_the_middle_does_not_keep_it_from_stopping(received, monkeypatch):
+    receiver, _ = received
+    monkeypatch.setattr(receiving, "LEAVE_SECONDS", 0.1)
+    with closing(half_sent(receiver)):
+        wait_until(lambda: receiver._entity.active_associations, "no connection")
+        time.sleep(0.5)  # until it reads
+        since = time.monotonic()
+        receiver.stop()
+        assert time.monotonic() - since < receiving.SECONDS / 4
+
+
+def test_what_inflates_beyond_any_film_is_refused(received, plain_film, tmp_path, monkeypatch):
+    """Before it is inflated as a whole: when it comes in, and when a file of it is answered."""
+    receiver, spool = received
+    monkeypatch.setattr(bombs, "MAX_INFLATED", 2**22)
+    film = film_dataset(plain_film, PixelData=b"\0" * 2**23)
+    film.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    association = associate(receiver, syntax=DeflatedExplicitVRLittleEndian)
+    film.save_as(tmp_path / "bomb.dcm", enforce_file_format=True)
+    whole = (tmp_path / "bomb.dcm").read_bytes()
+    content = whole[bombs.META_START + int.from_bytes(whole[bombs.META_LENGTH_AT : bombs.META_START], "little") :]
+    assert len(content) < 2**16
+    assert send_raw(association, film.SOPInstanceUID, content) == 0xC000
+    association.release()
+    assert spool.is_empty
+    with pytest.raises(DataError, match="inflates to more than"):
+        read_source(tmp_path / "bomb.dcm")
 
 
 @pytest.mark.filterwarnings("ignore")  # pydicom's, which the command silences

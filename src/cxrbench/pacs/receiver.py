@@ -2,7 +2,9 @@
 
 import io
 import logging
+import socket
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pydicom
@@ -18,7 +20,9 @@ from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made when it is asked for
 from pynetdicom.transport import ThreadedAssociationServer
 
+from cxrbench.data.images.bombs import check_inflated
 from cxrbench.data.images.dicom import PROBLEMS
+from cxrbench.data.images.pixels import Unreadable
 from cxrbench.errors import ConfigError
 from cxrbench.pacs.intake import Intake, log_name
 from cxrbench.pacs.spool import Full
@@ -83,6 +87,7 @@ class Receiver:
             ConfigError: The address cannot be bound.
         """
         handlers = [
+            (evt.EVT_CONN_OPEN, lambda event: event.assoc.dul.socket.socket.settimeout(SECONDS)),
             (evt.EVT_C_ECHO, lambda _event: SUCCESS),
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_PDU_RECV, self._count),
@@ -96,19 +101,28 @@ class Receiver:
 
     def stop(self) -> None:
         """Take no more associations, let those that are open end, and end them where they do not."""
-        if self._server is None:
+        server, self._server = self._server, None
+        if server is None:
             return
-        self._server.shutdown()
+        server.shutdown()
         until = time.monotonic() + LEAVE_SECONDS
         while self._entity.active_associations and time.monotonic() < until:
             time.sleep(0.05)
+        self._hang_up()
         self._entity.shutdown()
+
+    def _hang_up(self) -> None:
+        """Wake threads that wait for the rest of what a sender began to send; an abort would wait for them."""
+        for association in self._entity.active_associations:
+            with suppress(AttributeError, OSError):  # it has just ended by itself
+                association.dul.socket.socket.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
 
     def _store(self, event: evt.Event) -> int:
         """Answer one C-STORE request: success means that the film is on disk, or needs no answer."""
         uid = str(event.request.AffectedSOPInstanceUID)  # type: ignore[union-attr]
         try:
             content = event.encoded_dataset()
+            check_inflated(content)
             header = pydicom.dcmread(io.BytesIO(content), stop_before_pixels=True)
             if str(header.get("SOPInstanceUID")) != uid:
                 return MISMATCH
@@ -119,7 +133,7 @@ class Receiver:
         except OSError as error:
             LOG.error("%s refused: it cannot be written (%s)", log_name(uid), error.strerror)
             return OUT_OF_RESOURCES
-        except PROBLEMS:
+        except (*PROBLEMS, Unreadable):
             LOG.info("%s refused: unreadable header", log_name(uid))
             return NOT_UNDERSTOOD
         return SUCCESS

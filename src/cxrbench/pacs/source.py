@@ -7,7 +7,9 @@ from pathlib import Path
 import pydicom
 from pydicom.uid import UID
 
+from cxrbench.data.images.bombs import check_inflated
 from cxrbench.data.images.dicom import PROBLEMS
+from cxrbench.data.images.pixels import Unreadable
 from cxrbench.errors import DataError
 
 IDENTITY = (
@@ -82,8 +84,10 @@ def read_source(path: Path) -> Source:
         DataError: Not a DICOM file, or it lacks what results must refer to.
     """
     try:
-        return source_of(pydicom.dcmread(io.BytesIO(path.read_bytes()), stop_before_pixels=True))
-    except PROBLEMS as error:
+        content = path.read_bytes()
+        check_inflated(content)
+        return source_of(pydicom.dcmread(io.BytesIO(content), stop_before_pixels=True))
+    except (*PROBLEMS, Unreadable) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: results need a DICOM film to refer to ({reason})") from None
 
