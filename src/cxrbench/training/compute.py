@@ -17,7 +17,7 @@ from cxrbench.config import PAPER_WIDTH, Approach, ComputeSettings
 from cxrbench.errors import TrainingError
 
 BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
-"""Processor flags (x86, Arm) of instructions for bfloat16; without them it is ten times slower than float32."""
+"""Processor flags (x86, Arm) of instructions for bfloat16; without them it is emulated, and gains nothing."""
 GRAPH_BATCH = 64
 """Up to this many images a GPU waits for the launch of each kernel; CUDA graphs launch a step at once."""
 
@@ -112,7 +112,7 @@ def _precision(settings: ComputeSettings, device: str, approach: Approach) -> Li
         if not is_able:
             what = "processor" if device == "cpu" else "GPU"
             raise TrainingError(
-                f"precision: bf16, but this {what} has no instructions for it, and would be ten times slower; "
+                f"precision: bf16, but this {what} has no instructions for it, and could only emulate it; "
                 "set precision: auto or fp32"
             )
         return "bf16"
