@@ -1,7 +1,12 @@
 """Commands dicom and listen, as a user calls them."""
 
-import cv2
+from pathlib import Path
 
+import cv2
+import pytest
+
+from cxrbench.errors import ConfigError
+from cxrbench.pacs.writing import folders_of
 from dicom_film import write_film
 
 
@@ -29,3 +34,15 @@ def test_what_cannot_be_listened_to_is_one_line(cxrbench, small_bundle, tmp_path
         assert code == 2
         assert said in err
         assert "Traceback" not in err
+
+
+def test_each_film_has_a_folder_of_its_own(cxrbench, small_bundle, tmp_path):
+    """Films that are named by their UIDs, whose last part is no suffix; equal names are refused before any work."""
+    films = [Path(name) for name in ("1.2.3.4", "1.2.3.5", "a.dcm", "b.DICOM")]
+    assert [folder.name for folder in folders_of(films, tmp_path).values()] == ["1.2.3.4", "1.2.3.5", "a", "b"]
+    with pytest.raises(ConfigError, match=r"would replace those of a/film\.dcm"):
+        folders_of([Path("a/film.dcm"), Path("b/film.dcm")], tmp_path)
+    code, _, err = cxrbench("dicom", small_bundle, "a/film.dcm", "b/film", "--out", tmp_path / "out")
+    assert code == 2
+    assert "b/film: its results would replace those of a/film.dcm" in err
+    assert not (tmp_path / "out").exists()

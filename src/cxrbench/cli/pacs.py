@@ -36,21 +36,22 @@ def dicom(
     from cxrbench.explain.maps import checked_methods
     from cxrbench.pacs.answering import Answerer
     from cxrbench.pacs.refusing import Unanswerable
-    from cxrbench.pacs.writing import write_results
+    from cxrbench.pacs.writing import folders_of, write_results
     from cxrbench.predict import Predictor
 
     (chosen,) = checked_methods([method])
+    folders = folders_of(films, out)
     answerer = Answerer(Predictor(load_bundle(folder)), most_shown=shown, method=chosen)
     failed = 0
     with closing(answerer):
-        for film in films:
+        for film, results_folder in folders.items():
             try:
                 results = answerer.answer(film)
             except (CxrbenchError, Unanswerable) as reason:
                 failed += 1
                 print(f"not answered: {film}: {str(reason).removeprefix(f'{film}: ')}", file=sys.stderr)
                 continue
-            written = write_results(out / film.stem, results)
+            written = write_results(results_folder, results)
             print(f"{written}: report, {len(results.captures)} heat maps{', boxes' * bool(results.presentation)}")
     if failed == len(films):
         raise DataError("no film could be answered")

@@ -21,7 +21,9 @@ from pynetdicom import AE
 from pynetdicom.presentation import build_context
 from requests import RequestException
 
+from cxrbench.data.images.dicom import PROBLEMS
 from cxrbench.errors import ConfigError
+from cxrbench.pacs.durable import flush
 
 SYNTAXES: list[str | UID] = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 RESULTS = (EnhancedSRStorage, SecondaryCaptureImageStorage, GrayscaleSoftcopyPresentationStateStorage)
@@ -66,7 +68,10 @@ class Folder:
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(path, target.with_name(f".{target.name}"))
+                flush(target.with_name(f".{target.name}"))
                 target.with_name(f".{target.name}").replace(target)
+                for folder in (target.parent, self.folder):
+                    flush(folder)
             except OSError as error:
                 raise Unreachable(error.strerror or str(error)) from None
 
@@ -89,6 +94,7 @@ class Node:
 
     def deliver(self, results: Sequence[Path]) -> None:
         """Store the results by C-STORE, in one association; see ``Destination``."""
+        read = [_read(path) for path in results]
         entity = AE(ae_title=self.own_title)
         entity.requested_contexts = [build_context(one, SYNTAXES) for one in RESULTS]
         entity.connection_timeout = entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = SECONDS
@@ -96,8 +102,8 @@ class Node:
         if not association.is_established:
             raise Unreachable("no association")
         try:
-            for path in results:
-                self._store(association, pydicom.dcmread(path))
+            for result in read:
+                self._store(association, result)
         finally:
             association.release()
 
@@ -124,8 +130,9 @@ class Web:
 
     def deliver(self, results: Sequence[Path]) -> None:
         """Store the results by STOW-RS; see ``Destination``."""
+        read = [_read(path) for path in results]
         try:
-            stored = self.client.store_instances([pydicom.dcmread(path) for path in results])
+            stored = self.client.store_instances(read)
         except RequestException as error:
             code = None if error.response is None else error.response.status_code
             if code is None or code >= TRY_LATER:
@@ -133,6 +140,18 @@ class Web:
             raise Rejected(f"HTTP {code}") from None
         if stored.get("FailedSOPSequence"):
             raise Rejected(f"{len(stored.FailedSOPSequence)} of {len(results)} objects were not stored")
+
+
+def _read(path: Path) -> pydicom.Dataset:
+    """A result that waited on disk.
+
+    Raises:
+        Rejected: It is damaged.
+    """
+    try:
+        return pydicom.dcmread(path)
+    except PROBLEMS as error:
+        raise Rejected(f"a result cannot be read ({type(error).__name__})") from None
 
 
 def destination_of(

@@ -79,13 +79,27 @@ class Listener:
             is_last = stop.is_set()
             film = self.spool.next_film(TICK)
             if film is not None:
-                self._answer(film, stop)
+                if not self._answer(film) and stop.wait(FIRST_WAIT):
+                    break
             elif is_last:
                 break
         answered.set()
 
-    def _answer(self, film: Path, stop: threading.Event) -> None:
-        """Put a film's results, or a reason, in its place."""
+    def _answer(self, film: Path) -> bool:
+        """Put a film's results, or a reason, in its place; whether that could be done."""
+        try:
+            self._answer_or_refuse(film)
+        except Exception as error:  # noqa: BLE001 - a full disk, say: the thread must outlive it
+            LOG.error("%s waits: %s", film.stem[:NAME], type(error).__name__)
+            return False
+        return True
+
+    def _answer_or_refuse(self, film: Path) -> None:
+        """Put a film's results, or a reason, in its place.
+
+        Raises:
+            OSError: It cannot be written; the film stays.
+        """
         name = film.stem[:NAME]
         try:
             results = self.answerer.answer(film)
@@ -96,9 +110,8 @@ class Listener:
         except CxrbenchError:
             LOG.info("%s not answered: it lacks what results must refer to", name)
             self.spool.refuse(film, "it lacks what results must refer to")
-        except OSError as error:
-            LOG.error("%s waits: %s", name, error.strerror)
-            stop.wait(FIRST_WAIT)
+        except OSError:
+            raise
         except Exception as error:  # noqa: BLE001 - one film must not end the listener
             LOG.error("%s put aside: %s", name, type(error).__name__)
             self.spool.fail(film)
@@ -123,6 +136,15 @@ class Listener:
                 wait = min(2 * wait, LONGEST_WAIT)
 
     def _deliver(self, answer: Path) -> bool:
+        """Hand over one film's results; whether the destination is there, and what was done could be noted."""
+        try:
+            return self._deliver_or_postpone(answer)
+        except Exception as error:  # noqa: BLE001 - a full disk, say: the thread must outlive it
+            LOG.error("%s not delivered yet: %s", answer.name[:NAME], type(error).__name__)
+            self.spool.postpone(answer)
+            return False
+
+    def _deliver_or_postpone(self, answer: Path) -> bool:
         """Hand over one film's results; whether the destination is there."""
         name = answer.name[:NAME]
         try:

@@ -1,14 +1,32 @@
 """Results in a folder."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pydicom
 
+from cxrbench.errors import ConfigError
 from cxrbench.files import atomic_file
 from cxrbench.pacs.answering import Results
 
+SUFFIXES = (".dcm", ".dicom")
+"""Of DICOM files; any other suffix may be the last part of a UID."""
 REPORT, CAPTURE, PRESENTATION = "report.dcm", "heat-map-{}.dcm", "boxes.dcm"
+
+
+def folders_of(films: Sequence[Path], out: Path) -> dict[Path, Path]:
+    """The folder in ``out`` that each film's results go to.
+
+    Raises:
+        ConfigError: Two films lead to one folder.
+    """
+    films_of: dict[Path, Path] = {}
+    for film in films:
+        folder = out / (film.stem if film.suffix.lower() in SUFFIXES else film.name)
+        if folder in films_of:
+            raise ConfigError(f"{film}: its results would replace those of {films_of[folder]} in {folder}; rename it")
+        films_of[folder] = film
+    return {film: folder for folder, film in films_of.items()}
 
 
 def write_results(folder: Path, results: Results) -> Path:
