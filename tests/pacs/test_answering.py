@@ -1,5 +1,7 @@
 """A film's answer as DICOM: what the report says is what the prediction says, and all of it is valid."""
 
+from contextlib import closing
+
 import pydicom
 import pytest
 
@@ -76,6 +78,24 @@ def test_the_same_film_gives_the_same_objects(answerer, shown_film, tmp_path):
     assert all(uid.startswith("2.25.") and uid.is_valid for uid in uids)
     other = answerer.answer(write_film(tmp_path / "other.dcm", shown_film))
     assert not {one.SOPInstanceUID for one in other.all} & set(uids)
+
+
+def test_what_shows_something_else_is_another_object(answerer, shown_film, tmp_path):
+    """Another method's pictures and boxes, and boxes of fewer findings; the report stays the same object."""
+    path = write_film(tmp_path / "film.dcm", shown_film)
+    usual = answerer.answer(path)
+    assert usual.captures[0].DerivationDescription.startswith("Class activation map of")
+    with closing(Answerer(answerer.predictor, most_shown=1, method="occlusion")) as other:
+        occluded = other.answer(path)
+    assert occluded.captures[0].DerivationDescription.startswith("Occlusion map of")
+    assert {one.SOPInstanceUID for one in usual.all} & {one.SOPInstanceUID for one in occluded.all} == {
+        usual.report.SOPInstanceUID
+    }
+    assert len(usual.captures) > 1
+    with closing(Answerer(answerer.predictor, most_shown=1)) as fewer:
+        one = fewer.answer(path)
+    assert one.captures[0].SOPInstanceUID == usual.captures[0].SOPInstanceUID
+    assert one.presentation.SOPInstanceUID != usual.presentation.SOPInstanceUID
 
 
 def test_a_heat_map_is_a_picture_with_the_notice(answerer, shown_film, tmp_path):

@@ -84,7 +84,7 @@ class Answerer:
         findings = told(self.bundle, answer)
         maps = list(islice(self._maps(film, to_show(findings)), self._most_shown))
         captures = [
-            make_capture(source, self._author, one, paint(film.preview, heat, one), number=number)
+            make_capture(source, self._author, one, paint(film.preview, heat, one), number=number, method=self._method)
             for number, (one, heat) in enumerate(maps, start=1)
         ]
         boxed = tuple(_boxed(source, one, heat) for one, heat in maps)
@@ -92,7 +92,9 @@ class Answerer:
         return Results(
             report=make_report(source, self._author, findings, answer.warnings),
             captures=tuple(captures),
-            presentation=make_presentation(source, self._author, boxed) if has_presentation else None,
+            presentation=make_presentation(source, self._author, boxed, method=self._method)
+            if has_presentation
+            else None,
         )
 
     def _maps(self, film: Decoded, findings: tuple[Told, ...]) -> Iterator[tuple[Told, NDArray[np.float32]]]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
+from cxrbench.explain.maps import Method
 from cxrbench.explain.overlay import Captioned, overlay, said
 from cxrbench.pacs.equipment import CHEST, MODEL, RESEARCH_ONLY, Author
 from cxrbench.pacs.findings import Told
@@ -25,6 +26,13 @@ WORKSTATION = "WSD"
 UNORIENTED = ("L", "F")
 """Stands in while the picture is made: highdicom wants an orientation where the film states none."""
 NO_BOX = np.empty((0, 4))
+MAPS: dict[Method, str] = {
+    "cam": "Class activation map",
+    "grad-cam": "Grad-CAM map",
+    "layer-cam": "LayerCAM map",
+    "hires-cam": "HiResCAM map",
+    "occlusion": "Occlusion map",
+}
 LOSSY = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
 
 
@@ -35,6 +43,7 @@ def make_capture(
     picture: NDArray[np.uint8],
     *,
     number: int,
+    method: Method,
 ) -> SCImage:
     """A picture of one finding's heat map.
 
@@ -44,6 +53,7 @@ def make_capture(
         told: The finding.
         picture: (H, W, 3) from ``paint``.
         number: Of the picture in its series, from 1.
+        method: Of the heat map.
     """
     capture = SCImage(
         pixel_array=picture,
@@ -54,14 +64,14 @@ def make_capture(
         series_instance_uid=derived_uid("capture series", source.uid, author.digest),
         series_number=SERIES_NUMBER,
         series_description=f"{MODEL}: heat maps. {RESEARCH_ONLY}",
-        sop_instance_uid=derived_uid("capture", source.uid, author.digest, told.finding),
+        sop_instance_uid=derived_uid("capture", source.uid, author.digest, told.finding, method),
         instance_number=number,
         patient_orientation=UNORIENTED,
         transfer_syntax_uid=ExplicitVRLittleEndian,
         specific_character_set=UTF_8,
         **author.attributes,
     )
-    _describe(capture, source, told)
+    _describe(capture, source, told, method)
     source.identify(capture)
     return capture
 
@@ -77,7 +87,7 @@ def paint(film: NDArray[np.uint8], heat: NDArray[np.floating], told: Told) -> ND
     return overlay(film, heat, Captioned(text, NO_BOX), width=max(1, round(width * SIDE / max(height, width))))
 
 
-def _describe(capture: SCImage, source: Source, told: Told) -> None:
+def _describe(capture: SCImage, source: Source, told: Told, method: Method) -> None:
     """Say what the picture is, and what it was made from."""
     capture.PatientOrientation = source.image.PatientOrientation
     capture.ConversionType = WORKSTATION
@@ -85,7 +95,7 @@ def _describe(capture: SCImage, source: Source, told: Told) -> None:
     capture.BurnedInAnnotation = "YES"
     capture.ImageComments = f"{told.words}: what speaks for it, on the film. {RESEARCH_ONLY}."
     capture.DerivationDescription = (
-        f"Class activation map of {told.words}, normalised to its own maximum, in colours over the film at reduced "
+        f"{MAPS[method]} of {told.words}, normalised to its own maximum, in colours over the film at reduced "
         "size, under a line of text"
     )
     capture.SourceImageSequence = [_reference(source)]

@@ -17,6 +17,7 @@ from highdicom.pr import (
     TextObject,
 )
 
+from cxrbench.explain.maps import Method
 from cxrbench.explain.overlay import said
 from cxrbench.pacs.equipment import CHEST, MODEL, RESEARCH_ONLY, Author
 from cxrbench.pacs.findings import Told
@@ -42,8 +43,11 @@ class Boxed:
     box: tuple[float, float, float, float]
 
 
-def make_presentation(source: Source, author: Author, boxed: tuple[Boxed, ...]) -> GrayscaleSoftcopyPresentationState:
-    """How the film is shown with its boxes; grey scale as the film's own."""
+def make_presentation(
+    source: Source, author: Author, boxed: tuple[Boxed, ...], *, method: Method
+) -> GrayscaleSoftcopyPresentationState:
+    """How the film is shown with its boxes, of heat maps by a method; grey scale as the film's own."""
+    shown = (one.told.finding for one in boxed)
     layer = GraphicLayer("CXRBENCH", order=1, description=f"Peaks of heat maps. {RESEARCH_ONLY}")
     annotations = [_annotation(source, layer, one) for one in boxed]
     shape = "INVERSE" if source.is_inverted else "IDENTITY"
@@ -52,7 +56,7 @@ def make_presentation(source: Source, author: Author, boxed: tuple[Boxed, ...]) 
         series_instance_uid=derived_uid("presentation series", source.uid, author.digest),
         series_number=SERIES_NUMBER,
         series_description=f"{MODEL}: boxes. {RESEARCH_ONLY}",
-        sop_instance_uid=derived_uid("presentation", source.uid, author.digest),
+        sop_instance_uid=derived_uid("presentation", source.uid, author.digest, method, *shown),
         instance_number=1,
         content_label="CXRBENCH",
         content_description=f"Peaks of heat maps. {RESEARCH_ONLY}",

@@ -8,13 +8,14 @@ import io
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pydicom
 from dicomweb_client import DICOMwebClient
 from dicomweb_client.session_utils import create_session
-from requests import PreparedRequest, RequestException, Response
+from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 
 from cxrbench.data.images.dicom import PROBLEMS
@@ -72,9 +73,22 @@ class Watcher:
             uid = str(_value(series, SERIES))
             if count and self._seen.get(uid) == count:
                 continue
-            for instance in self._client.search_for_instances(str(_value(series, STUDY)), uid):
-                self._fetch(str(_value(series, STUDY)), uid, str(_value(instance, INSTANCE)))
-            self._seen[uid] = count
+            if self._is_whole(str(_value(series, STUDY)), uid):
+                self._seen[uid] = count
+
+    def _is_whole(self, study: str, series: str) -> bool:
+        """Fetch a series; whether nothing in it failed, so that it need not be looked at again."""
+        with _one_failure(series) as listed:
+            found = self._client.search_for_instances(study, series)
+        if not listed:
+            return False
+        whole = True
+        for instance in found:
+            uid = str(_value(instance, INSTANCE))
+            with _one_failure(uid) as fetched:
+                self._fetch(study, series, uid)
+            whole = whole and bool(fetched)
+        return whole
 
     def _watch(self) -> None:
         while not self._stopped.is_set():
@@ -82,7 +96,7 @@ class Watcher:
                 self.look()
             except Full:
                 LOG.info("too many films wait; the rest is fetched later")
-            except (RequestException, *PROBLEMS) as error:
+            except Exception as error:  # noqa: BLE001 - the thread must outlive whatever one look meets
                 LOG.warning("DICOMweb server: %s", type(error).__name__)
             self._stopped.wait(self._seconds)
 
@@ -104,6 +118,28 @@ class Watcher:
             LOG.warning("%s left out: the server sent another object", log_name(uid))
             return
         self._intake.take(film, _content(film))
+
+
+@contextmanager
+def _one_failure(uid: str) -> Iterator[list[bool]]:
+    """Keep what fails for one object's sake from the others; the list is empty then.
+
+    Raises:
+        RequestException: The server is not there.
+        OSError: What was fetched cannot be written.
+    """
+    done: list[bool] = [True]
+    try:
+        yield done
+    except OSError as error:
+        # A RequestException is one, too; with an answer, the server is there.
+        if getattr(error, "response", None) is None:
+            raise
+        done.clear()
+        LOG.warning("%s left for the next look: %s", log_name(uid), type(error).__name__)
+    except PROBLEMS as error:
+        done.clear()
+        LOG.warning("%s left for the next look: %s", log_name(uid), type(error).__name__)
 
 
 class _Bounded(HTTPAdapter):
