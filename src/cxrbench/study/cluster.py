@@ -70,8 +70,6 @@ def import_ray() -> Any:
     """
     # Ray asks for statistics of its use otherwise.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Started by `uv run`, it would otherwise send the working folder to every worker and install there anew.
-    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     try:
         return importlib.import_module("ray")
     except ImportError:
