@@ -8,7 +8,7 @@ import pytest
 from cxrbench.bundle import choose_runs, load_bundle
 from cxrbench.bundle.making import make_bundle
 
-NEEDED = ("onnx", "onnxscript", "onnxruntime", "openvino")
+NEEDED = ("nncf", "onnx", "onnxscript", "onnxruntime", "openvino")
 
 
 @pytest.fixture(scope="session", autouse=True)

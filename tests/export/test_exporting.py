@@ -179,7 +179,6 @@ def test_auto_takes_openvino_and_answers_as_the_run_did(exported_bundle):
 @pytest.fixture(scope="module")
 def int8(small_bundle, small_study, tmp_path_factory):
     """The small bundle with its export in int8, whose loss is bounded by nothing: bundle, record."""
-    pytest.importorskip("nncf")
     bundle = load_bundle(shutil.copytree(small_bundle, tmp_path_factory.mktemp("int8") / "bundle"))
     return bundle, export_bundle(bundle, Exporting(form="openvino-int8", study=small_study, max_auc_loss=1.0))[1]
 
@@ -205,7 +204,6 @@ def test_int8_answers_about_as_torch_does(int8):
 
 
 def test_int8_that_may_cost_too_much_is_not_exported(small_bundle, small_study, tmp_path):
-    pytest.importorskip("nncf")
     how = Exporting(form="openvino-int8", study=small_study, max_auc_loss=0.01)
     with pytest.raises(BundleError, match="no finding has the test patients to show what int8 costs: not exported"):
         export_bundle(load_bundle(small_bundle), how, tmp_path / "out")
