@@ -33,10 +33,13 @@ def auc(scores: ArrayLike, present: ArrayLike) -> float:
 
 def _tie_correction(ordered: Floats, truth: Truth) -> float:
     """What the positives' summed positions gain when tied scores share the mean of their positions."""
-    same = np.flatnonzero(ordered[1:] == ordered[:-1])
-    if not len(same):
+    same = ordered[1:] == ordered[:-1]
+    # Images of one kind may share a score: only where both kinds do does anything move.
+    if not (same & (truth[1:] != truth[:-1])).any():
         return 0.0
-    positions = np.unique(np.concatenate([same, same + 1]))
+    tied = np.append(same, False)
+    tied[1:] |= same
+    positions = np.flatnonzero(tied)
     tied_truth, starts = truth[positions], group_starts(ordered[positions])
     middles = positions[starts] + (np.diff(starts, append=len(positions)) - 1) / 2
     positives = np.add.reduceat(tied_truth, starts, dtype=np.intp)
