@@ -60,7 +60,8 @@ def scores(hits):
     """One finding on films of as many patients, a method that hits so and a centre that always hits."""
     rows = [
         {"approach": "a", "split": "s", "seed": 0, "image_id": str(n), "patient_id": str(n), "finding": "Mass",
-         "boxes": 1, "logit": 0.0, "method": method, "is_hit": hit, "iou": 0.35 * hit, "energy": 0.5}
+         "boxes": 1, "logit": 0.0, "method": method, "is_hit": hit, "iou_at_0.25": 0.15 * hit,
+         "iou_at_0.5": 0.35 * hit, "iou_at_0.75": 0.0, "energy": 0.5}
         for n, own in enumerate(hits)
         for method, hit in (("cam", own), ("centre", True))
     ]  # fmt: skip
@@ -69,13 +70,23 @@ def scores(hits):
 
 def test_the_table_is_the_mean_of_the_films():
     table = localisation_table(scores([True] * 6 + [False] * 4))
-    cam = {row["measure"]: row for row in table.filter(method="cam", finding="Mass").iter_rows(named=True)}
-    assert cam["pointing"]["estimate"] == pytest.approx(0.6)
-    assert cam["pointing"]["over_centre"] == pytest.approx(-0.4)
-    assert cam["pointing"]["lower"] < 0.6 < cam["pointing"]["upper"]
-    assert (cam["iou>0.3"]["estimate"], cam["iou>0.4"]["estimate"]) == (pytest.approx(0.6), 0.0)
-    assert cam["energy"]["estimate"] == 0.5
-    assert table.filter(method="cam", finding="all")["estimate"].to_list() == [row["estimate"] for row in cam.values()]
+    of_mass = table.filter(method="cam", finding="Mass")
+    cam = {(row["measure"], row["level"]): row for row in of_mass.iter_rows(named=True)}
+    pointing = cam["pointing", None]
+    assert pointing["estimate"] == pytest.approx(0.6)
+    assert pointing["over_centre"] == pytest.approx(-0.4)
+    assert pointing["lower"] < 0.6 < pointing["upper"]
+    assert cam["energy", None]["estimate"] == 0.5
+    assert table.filter(method="cam", finding="all")["estimate"].to_list() == of_mass["estimate"].to_list()
+
+
+def test_overlap_is_counted_at_each_level_of_the_map():
+    table = localisation_table(scores([True] * 6 + [False] * 4)).filter(method="cam", finding="Mass")
+    cam = {(row["measure"], row["level"]): row["estimate"] for row in table.iter_rows(named=True)}
+    assert [cam["iou", level] for level in (0.25, 0.5, 0.75)] == pytest.approx([0.6 * 0.15, 0.6 * 0.35, 0])
+    assert [cam["iou>0.1", level] for level in (0.25, 0.5, 0.75)] == pytest.approx([0.6, 0.6, 0])
+    assert [cam["iou>0.3", level] for level in (0.25, 0.5, 0.75)] == pytest.approx([0, 0.6, 0])
+    assert cam["iou>0.4", 0.5] == 0
 
 
 def test_few_patients_have_no_interval():

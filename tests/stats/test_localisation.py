@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrbench.stats.localisation import box_ious, clustered_mean, peak, peak_box, score_map
+from cxrbench.stats.localisation import PEAK_LEVELS, box_ious, clustered_mean, peak, peak_box, score_map
 
 SIDES = st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(1, 12), st.integers(1, 12))
 
@@ -32,10 +32,21 @@ def test_a_map_on_the_box_scores_well_and_one_beside_it_does_not():
     heat, box = spot(10, 30), [[25, 5, 11, 11]]
     on, beside = score_map(heat, box), score_map(heat, [[0, 20, 8, 8]])
     assert on.is_hit
-    assert on.iou > 0.4
+    assert on.ious[1] > 0.4
     assert on.energy == pytest.approx(heat[5:16, 25:36].sum() / heat.sum())
-    assert (beside.is_hit, beside.iou) == (False, 0.0)
+    assert (beside.is_hit, beside.ious) == (False, (0.0, 0.0, 0.0))
     assert beside.energy < 0.01
+
+
+def test_a_higher_level_marks_a_smaller_region():
+    heat = spot(15, 20)
+    areas = []
+    for place, level in enumerate(PEAK_LEVELS):
+        marked = np.argwhere(heat >= level)[:, ::-1]
+        box = np.concatenate([marked.min(axis=0), np.ptp(marked, axis=0) + 1])
+        assert score_map(heat, [box]).ious[place] == 1.0
+        areas.append(box[2] * box[3])
+    assert areas[0] > areas[1] > areas[2]
 
 
 def test_several_boxes_count_once_where_they_overlap():

@@ -8,15 +8,23 @@ import numpy as np
 import polars as pl
 
 from cxrbench.evaluate.discrimination import known
-from cxrbench.explain.localising import CENTRE
-from cxrbench.stats.localisation import IOU_THRESHOLDS, MeanEstimate, clustered_mean
+from cxrbench.explain.localising import CENTRE, iou_column
+from cxrbench.stats.localisation import IOU_THRESHOLDS, PEAK_LEVELS, MeanEstimate, clustered_mean
 from cxrbench.stats.proportions import Proportion, clustered_proportion
 
 ALL = "all"
 """Stands for a finding: every boxed finding on every film."""
 RUN = ("approach", "split", "seed")
-POINTING, IOU, ENERGY = "pointing", "iou>", "energy"
-"""Measures; that of the intersection over union ends in its threshold."""
+POINTING, IOU, IOU_OVER, ENERGY = "pointing", "iou", "iou>", "energy"
+"""Measures; the share of films on which the intersection over union is more than a threshold ends in that."""
+MEANS = (IOU, ENERGY)
+"""Measures that are no shares of films."""
+MEASURES: tuple[tuple[str, float | None], ...] = (
+    (POINTING, None),
+    *((name, level) for level in PEAK_LEVELS for name in (IOU, *(f"{IOU_OVER}{least:g}" for least in IOU_THRESHOLDS))),
+    (ENERGY, None),
+)
+"""With the level of the map that each is measured at."""
 
 
 def localisation_table(scores: pl.DataFrame) -> pl.DataFrame:
@@ -27,8 +35,8 @@ def localisation_table(scores: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         One row per run, finding (or ``all``), method or baseline, and measure: ``pointing`` (share of hits), ``iou``
-        over thresholds (share of films above), ``energy`` (mean); ``over_centre`` is what it is more than the centre
-        map on the same films.
+        (mean) and ``iou>`` a threshold (share of films), both at each ``level`` of the map, and ``energy`` (mean);
+        ``over_centre`` is what it is more than the centre map on the same films.
     """
     rows = [
         {**dict(zip(RUN, run, strict=True)), "finding": finding, "method": method, **row}
@@ -48,25 +56,24 @@ def _groups(table: pl.DataFrame, *keys: str) -> list[tuple[tuple[Any, ...], pl.D
 def _measures(own: pl.DataFrame, centre: pl.DataFrame) -> Iterator[dict[str, Any]]:
     """Every measure of one method on one finding; the centre map's rows are of the same films, in the same order."""
     patients = own["patient_id"].to_numpy()
-    for name in (POINTING, *(f"{IOU}{threshold:g}" for threshold in IOU_THRESHOLDS), ENERGY):
-        ours, theirs = _values(own, name), _values(centre, name)
+    for measure, level in MEASURES:
+        ours, theirs = (_values(rows, measure, level) for rows in (own, centre))
         more = clustered_mean(ours - theirs, patients)
         yield {
-            "measure": name,
-            **estimate_columns(_estimate(ours, patients, is_share=name != ENERGY)),
+            "measure": measure,
+            "level": level,
+            **estimate_columns(_estimate(ours, patients, is_share=measure not in MEANS)),
             "over_centre": more.estimate,
             "over_centre_lower": known(more.lower),
             "over_centre_upper": known(more.upper),
         }
 
 
-def _values(own: pl.DataFrame, measure: str) -> np.ndarray:
+def _values(own: pl.DataFrame, measure: str, level: float | None) -> np.ndarray:
     """(N,) of one measure, one per film."""
-    if measure == POINTING:
-        return own["is_hit"].cast(pl.Float64).to_numpy()
-    if measure == ENERGY:
-        return own["energy"].to_numpy()
-    return (own["iou"] > float(measure.removeprefix(IOU))).cast(pl.Float64).to_numpy()
+    column = {POINTING: "is_hit", ENERGY: "energy"}[measure] if level is None else iou_column(level)
+    values = own[column].cast(pl.Float64).to_numpy()
+    return (values > float(measure.removeprefix(IOU_OVER))).astype(float) if measure.startswith(IOU_OVER) else values
 
 
 def _estimate(values: np.ndarray, patients: np.ndarray, *, is_share: bool) -> MeanEstimate | Proportion:

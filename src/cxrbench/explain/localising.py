@@ -13,13 +13,19 @@ from cxrbench.explain import maps
 from cxrbench.explain.framing import Frame
 from cxrbench.explain.maps import Asked, Method
 from cxrbench.explain.trained import OpenStudy, Trained
-from cxrbench.stats.localisation import score_map
+from cxrbench.stats.localisation import PEAK_LEVELS, MapScores, score_map
 
 CENTRE, RANDOM = "centre", "random"
 """Two maps that know nothing: highest at the middle of the film, and drawn at random."""
 BATCH = 16
 SCORED_SIDE = 512
 """Maps are scored on films shrunk to this longer side, pixels: finer than any cell, and four times as fast."""
+
+
+def iou_column(level: float) -> str:
+    """Column of the intersection over union at a level of the map."""
+    return f"iou_at_{level:g}"
+
 
 SCORES_SCHEMA = {
     "approach": pl.String,
@@ -32,7 +38,7 @@ SCORES_SCHEMA = {
     "logit": pl.Float32,
     "method": pl.String,
     "is_hit": pl.Boolean,
-    "iou": pl.Float64,
+    **{iou_column(level): pl.Float64 for level in PEAK_LEVELS},
     "energy": pl.Float64,
 }
 
@@ -118,7 +124,13 @@ def score_rows(run: Trained, answers: Iterable[Mapped], *, seed: int = 0) -> Ite
             "logit": answer.logit,
         }
         for name, heat in heats.items():
-            yield head | {"method": name} | asdict(score_map(heat, boxes))
+            yield head | {"method": name} | _columns(score_map(heat, boxes))
+
+
+def _columns(scores: MapScores) -> dict[str, Any]:
+    """The scores of one map as columns."""
+    ious = zip(map(iou_column, PEAK_LEVELS), scores.ious, strict=True)
+    return {"is_hit": scores.is_hit, **dict(ious), "energy": scores.energy}
 
 
 def centre_map(frame: Frame) -> np.ndarray:

@@ -19,6 +19,8 @@ IOU_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 """Those of the release's paper, doi:10.1109/CVPR.2017.369."""
 PEAK_LEVEL = 0.5
 """The region that a map marks holds its maximum and what is connected to it at this share of the maximum or more."""
+PEAK_LEVELS = (0.25, PEAK_LEVEL, 0.75)
+"""Those that the intersection over union is measured at: no level suits a wide finding and a small one alike."""
 FLAT = 1e-6
 """Values that differ by this share are equal: what rounding leaves of a flat top."""
 
@@ -31,12 +33,12 @@ class MapScores:
 
     Attributes:
         is_hit: The maximum lies in a box (the pointing game, without tolerance around the box).
-        iou: Intersection over union of the marked region's box and the box it fits best.
+        ious: Intersection over union of the marked region's box and the box it fits best, at each of ``PEAK_LEVELS``.
         energy: Share of the evidence that lies in the boxes.
     """
 
     is_hit: bool
-    iou: float
+    ious: tuple[float, ...]
     energy: float
 
 
@@ -76,11 +78,11 @@ def score_map(heat: ArrayLike, boxes: ArrayLike) -> MapScores:
         raise ValueError(f"needs boxes (K, 4) with K of at least 1; got {known.shape}")
     total = float(evidence.sum(dtype=np.float64))
     if total == 0:
-        return MapScores(is_hit=False, iou=0.0, energy=0.0)
+        return MapScores(is_hit=False, ious=(0.0,) * len(PEAK_LEVELS), energy=0.0)
     inside = _inside(evidence.shape, known)
     return MapScores(
         is_hit=bool(inside[peak(evidence)]),
-        iou=float(box_ious(peak_box(evidence), known).max()),
+        ious=tuple(float(box_ious(peak_box(evidence, level=level), known).max()) for level in PEAK_LEVELS),
         energy=float(evidence[inside].sum(dtype=np.float64)) / total,
     )
 
