@@ -40,7 +40,13 @@ def test_each_run_leaves_a_line_that_says_how_it_ended(capsys, outcome, line):
 def test_a_table_shows_decimals_thousands_and_gaps(capsys):
     show_table(pl.DataFrame({"finding": ["Mass", None], "auc_mean": [0.123456, 0.5], "images": [25596, 3]}))
     shown = capsys.readouterr().out
-    assert "auc mean" in shown
+    assert "_" not in shown
     assert "0.1235" in shown
     assert "25,596" in shown
     assert "None" not in shown
+
+
+def test_a_narrow_terminal_cuts_no_number(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    show_table(pl.DataFrame({f"positive_patients_{k}": [123_456_789 + k] for k in range(4)}))
+    assert "123,456,789  123,456,790  123,456,791  123,456,792" in capsys.readouterr().out

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # the bars of `report` must not need torch
     from cxrbench.training import ReportStep, Step
 
 T = TypeVar("T")
+UNLIMITED = 10_000
 
 
 def _progress() -> Progress:
@@ -62,13 +63,16 @@ def _rate(progress: Progress, task: TaskID, unit: str) -> str:
 
 
 def show_table(table: "pl.DataFrame") -> None:
-    """Print a table, numbers rounded to four decimals."""
+    """Print a table, numbers rounded to four decimals; rather wider than the terminal than with cut numbers."""
     shown = Table(box=None)
-    for position, name in enumerate(table.columns):
-        shown.add_column(name.replace("_", " "), no_wrap=position < 2)
+    for name in table.columns:
+        shown.add_column(name.replace("_", "\n"), no_wrap=name != "reason")
     for row in table.iter_rows():
         shown.add_row(*(_cell(value) for value in row))
-    Console().print(shown)
+    console = Console()
+    if "reason" not in table.columns:
+        console.width = max(console.width, Console(width=UNLIMITED).measure(shown).maximum)
+    console.print(shown)
 
 
 def _cell(value: object) -> str:

@@ -39,11 +39,12 @@ AUC = pl.DataFrame(
 
 
 def test_aucs_of_all_images():
-    (shown,) = shown_tables(evaluation(auc=AUC)).values()
-    assert shown.rows() == [
-        ("a", "Mass", "12", "7", "0.812", "0.700 to 0.900", "1.23", ""),
-        ("a", "mean", "", "", "", "", "", "no pathology"),
+    (shown,) = shown_tables(evaluation(auc=AUC))
+    assert shown.rows.rows() == [
+        ("a", "Mass", "12", "7", "0.812", "0.700 to 0.900", "1.23"),
+        ("a", "mean", "", "", "", "", ""),
     ]
+    assert shown.notes == ("no interval for mean: no pathology",)
 
 
 def test_comparisons():
@@ -53,12 +54,15 @@ def test_comparisons():
             "approach_a": ["a"],
             "approach_b": ["b"],
             "finding": ["Mass"],
-            "reason": [None],
+            "reason": pl.Series([None], dtype=pl.String),
+            "positives": [12],
+            "positive_patients": [7],
+            "inflation": [1.234],
             **{name: [0.0123] for name in names},
         }
     )
-    shown = shown_tables(evaluation(auc=AUC, comparison=comparison))[
-        "Differences of AUC for new patients, paired by patient"
-    ]
-    assert "p, max-t" in shown.columns
-    assert shown.rows() == [("a - b", "Mass", "0.012", "0.012 to 0.012", "0.012", "0.012", "0.012", "")]
+    _, shown = shown_tables(evaluation(auc=AUC, comparison=comparison))
+    assert "p, max-t" in shown.rows.columns
+    numbers = ("0.012", "0.012 to 0.012", "0.012", "0.012", "1.23", "0.012")
+    assert shown.rows.rows() == [("a - b", "Mass", "12", "7", *numbers)]
+    assert shown.notes == ()

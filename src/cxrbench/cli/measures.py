@@ -92,9 +92,10 @@ def _show(result: "Evaluation") -> None:
         if images:
             print(f"{model}: {images:,} images left out, which another model lacks")
     print(f"{result.images:,} images of {result.patients:,} patients")
-    for title, table in shown_tables(result).items():
-        print(f"\n{title}")
-        show_table(table)
+    for table in shown_tables(result):
+        print(f"\n{table.title}")
+        show_table(table.rows)
+        print("\n".join(table.notes))
     print(f"\n{result.folder}: {len(result.tables)} tables as CSV, figures, and {PAGE_FILE}")
 
 

@@ -179,7 +179,7 @@ def _obstacle(joint: JointAucs, columns: Indices) -> str | None:
     for name, sizes in (("positive", joint.positives), ("negative", joint.negatives)):
         # In a mean too: one finding whose variance nobody knows makes that of the mean unknown.
         if (patients := sizes.patients[labels].min()) < MIN_PATIENTS:
-            return f"{patients} {name} patients; an interval needs {MIN_PATIENTS}"
+            return f"{patients} {name} patient{'' if patients == 1 else 's'}; an interval needs {MIN_PATIENTS}"
         if (share := (sizes.largest[labels] / sizes.images[labels]).max()) > MOST:
             return f"one patient has {share:.0%} of the {name} images; an interval needs more of others"
     return None
