@@ -36,7 +36,7 @@ def test_one_row_of_the_release(label_file, line):
     assert row.items() >= {**common, "view": "PA", "follow_up": 7, "Hernia": 1, "Mass": 1, "No Finding": 0}.items()
     assert rows.table.columns[:7] == ["image_id", "path", "patient_id", "age_years", "sex", "view", "follow_up"]
     assert rows.table.columns[7:] == list(findings.NIH)
-    assert rows.names == ("00000003_001.png",)
+    assert rows.names.to_list() == ["00000003_001.png"]
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,7 @@ def test_names_of_files_come_from_a_path_column_and_a_suffix(tmp_path):
         }
     )
     rows = rows_of(path, form)
-    assert rows.names == ("a/one.jpg", "2.jpg")
+    assert rows.names.to_list() == ["a/one.jpg", "2.jpg"]
     assert rows.table["path"].null_count() == 2
     assert rows.table["age_years"].dtype == pl.Float32
     assert rows.table["age_years"].null_count() == 2

@@ -72,7 +72,7 @@ def read_archive(
     labels = labels or _find_labels(folder, form)
     rows = read_rows(labels, form, findings=findings)
     found = find_images(folder, rows.names, track=track)
-    table = _sorted(rows.table.with_columns(pl.Series("path", found.paths, dtype=pl.String)))
+    table = _sorted(rows.table.with_columns(path=found.paths))
     return Archive(
         folder=folder,
         labels=labels,

@@ -1,26 +1,31 @@
 """Where the images of an archive lie: one walk of its folder, however it is nested."""
 
 import os
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, product
 from pathlib import Path
+
+import polars as pl
 
 from cxrbench.errors import DataError
 from cxrbench.progress import Track, silent
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")
+PIECE = 10_000
+"""Paths that stand in memory as Python's own strings, which take three times the room, before a column takes them."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a walk found: a path per wanted name, or None; and how many images nobody wanted."""
+    """What a walk found: a path per wanted name, or null; and how many images nobody wanted."""
 
-    paths: tuple[str | None, ...]
+    paths: pl.Series
     unlisted: int
 
 
-def find_images(folder: Path, wanted: Sequence[str], *, track: Track = silent) -> Found:
+def find_images(folder: Path, wanted: Sequence[str] | pl.Series, *, track: Track = silent) -> Found:
     """Find each wanted image by its name, or by its path where the name has folders in it.
 
     Args:
@@ -36,18 +41,60 @@ def find_images(folder: Path, wanted: Sequence[str], *, track: Track = silent) -
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}; give the archive's")
-    names = set(map(_name, wanted))
-    by_name: defaultdict[str, list[str]] = defaultdict(list)
-    images = (path for path in _files(folder) if path.lower().endswith(SUFFIXES) or _name(path) in names)
-    for path in track(images, total=len(wanted), label="looking for images"):
-        by_name[_name(path)].append(path)
-    paths = tuple(_only(path, by_name.get(_name(path), []), folder) for path in wanted)
-    return Found(paths, sum(map(len, by_name.values())) - len(set(paths) - {None}))
+    asked = pl.DataFrame({"wanted": wanted}, schema={"wanted": pl.String}).with_row_index("row")
+    images = track(_images(folder, asked["wanted"]), total=asked.height, label="looking for images")
+    found = _column(images).to_frame("path")
+    pairs = _alike(asked, found)
+    is_exact, is_doubled = pl.col("path") == pl.col("wanted"), pl.col("row").is_duplicated()
+    _require_one(pairs.filter(is_doubled & ~is_exact.any().over("row")), folder)
+    chosen = pairs.filter(is_exact | ~is_doubled).select("row", "path")
+    paths = asked.join(chosen, on="row", how="left", maintain_order="left")["path"]
+    return Found(paths, found.height - chosen["path"].n_unique())
 
 
-def _name(path: str) -> str:
-    """The last part of a path with ``/``."""
-    return path.rpartition("/")[2]
+def _images(folder: Path, wanted: pl.Series) -> Iterator[str]:
+    """Files whose name ends as that of an image, or is wanted all the same."""
+    names, ending = wanted.str.extract(_tail(1)), "|".join(map(re.escape, SUFFIXES))
+    others = set(names.filter(~names.str.to_lowercase().str.contains(rf"(?:{ending})$")))
+    return (path for path in _files(folder) if path.lower().endswith(SUFFIXES) or path.rpartition("/")[2] in others)
+
+
+def _column(paths: Iterable[str]) -> pl.Series:
+    """The paths as a column, which holds text: a name that is none is that of no image that anybody lists."""
+    rest = (os.fsencode(path).decode(errors="replace") for path in paths)
+    pieces = [pl.Series([], dtype=pl.String)]
+    while piece := list(islice(rest, PIECE)):
+        pieces.append(pl.Series(piece, dtype=pl.String))
+    return pl.concat(pieces)
+
+
+def _alike(asked: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """Each wanted image beside the files whose path ends as its own does, as far as both go."""
+    asked, found = asked.with_columns(depth=_depth("wanted")), found.with_columns(depth=_depth("path"))
+    pairs = [pl.DataFrame(schema={"row": asked.schema["row"], "wanted": pl.String, "path": pl.String})]
+    for ours, theirs in product(asked["depth"].unique().sort(), found["depth"].unique().sort()):
+        tail = _tail(min(ours, theirs))
+        left = asked.filter(depth=ours).select("row", "wanted", tail=pl.col("wanted").str.extract(tail))
+        right = found.filter(depth=theirs).select("path", tail=pl.col("path").str.extract(tail))
+        pairs.append(left.join(right, on="tail", maintain_order="left_right").drop("tail"))
+    return pl.concat(pairs)
+
+
+def _depth(path: str) -> pl.Expr:
+    """Parts of a path with ``/``."""
+    return pl.col(path).str.count_matches("/", literal=True) + 1
+
+
+def _tail(parts: int) -> str:
+    """What takes the last parts of a path with ``/``."""
+    return rf"((?:[^/]*/){{{parts - 1}}}[^/]*)$"
+
+
+def _require_one(doubled: pl.DataFrame, folder: Path) -> None:
+    """Refuse a wanted image that several files may be."""
+    for _, of_one in doubled.sort("row", maintain_order=True).group_by("row", maintain_order=True):
+        name, (first, second) = of_one["wanted"][0], of_one["path"][:2]
+        raise DataError(f"{folder} holds {name} twice: {first} and {second}; keep one, or choose a folder inside")
 
 
 def _files(folder: Path) -> Iterator[str]:
@@ -68,18 +115,3 @@ def _files(folder: Path) -> Iterator[str]:
 def _refuse(error: OSError) -> None:
     """A folder that cannot be listed would make its images look missing."""
     raise DataError(f"cannot read {error.filename}: {error.strerror}")
-
-
-def _only(name: str, candidates: list[str], folder: Path) -> str | None:
-    """The one candidate that ``name`` means, if any."""
-    fits = [path for path in candidates if _ends_alike(path, name)] if "/" in name else candidates
-    if len(fits) > 1 and name in fits:
-        return name
-    if len(fits) > 1:
-        raise DataError(f"{folder} holds {name} twice: {fits[0]} and {fits[1]}; keep one, or choose a folder inside")
-    return fits[0] if fits else None
-
-
-def _ends_alike(path: str, name: str) -> bool:
-    """Whether one of the two paths is the other's end."""
-    return f"/{path}".endswith(f"/{name}") or f"/{name}".endswith(f"/{path}")

@@ -26,7 +26,7 @@ class Rows:
     """
 
     table: pl.DataFrame
-    names: tuple[str, ...]
+    names: pl.Series
     notes: tuple[str, ...]
 
 
@@ -49,7 +49,7 @@ def read_rows(path: Path, form: TableFormat, *, findings: Sequence[str]) -> Rows
     names = cells.select(pl.coalesce("path", "image_id") + form.suffix).to_series()
     said = (note for name in TABLE_COLUMNS for note in columns[name].notes)
     skipped = _note_skipped(whole.height - sheet.height, form)
-    return Rows(pl.concat([table, labels], how="horizontal"), tuple(names), (*skipped, *said, *notes))
+    return Rows(pl.concat([table, labels], how="horizontal"), names, (*skipped, *said, *notes))
 
 
 def _require_columns(sheet: pl.DataFrame, form: TableFormat, path: Path) -> None:
@@ -71,8 +71,10 @@ def _columns(form: TableFormat) -> list[tuple[str, Column | None]]:
 
 def _wanted(sheet: pl.DataFrame, form: TableFormat, path: Path) -> pl.DataFrame:
     """The rows that the format does not skip."""
+    if not form.only:
+        return sheet
     is_wanted = [pl.col(column).is_in(cells) for column, cells in form.only.items()]
-    rows = sheet.filter(pl.lit(value=True), *is_wanted)
+    rows = sheet.filter(*is_wanted)
     if rows.is_empty():
         raise DataError(f"{path} has no row that the {form.name} format reads: only {_conditions(form)}")
     return rows
@@ -115,8 +117,7 @@ def _require_filled(cells: pl.DataFrame, form: TableFormat, path: Path) -> None:
 
 def _require_unique(cells: pl.DataFrame, path: Path) -> None:
     """Refuse an image that is listed twice."""
-    lines = cells.group_by("image_id", maintain_order=True).agg(LINE)
-    twice = lines.filter(pl.col(LINE).list.len() > 1)
+    twice = cells.filter(pl.col("image_id").is_duplicated()).group_by("image_id", maintain_order=True).agg(LINE)
     if twice.height:
         shown = first_of([f"{name} (lines {' and '.join(map(str, at))})" for name, at in twice.iter_rows()])
         raise DataError(f"{path} lists {images(twice.height)} more than once: {shown}; keep one line of each")
