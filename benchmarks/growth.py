@@ -1,18 +1,20 @@
 """How cost grows with the archive: seconds and peak memory of every stage at 1,000, 10,000 and 100,000 images.
 
-    python benchmarks/growth.py FOLDER --images 1000 10000 100000
+    python benchmarks/growth.py FOLDER --images 1000 10000 --rounds 5
+    python benchmarks/growth.py FOLDER --images 100000
 
 Generated images of 72 px, labels drawn at random; profile ``small``, approach ``1channel``, one epoch, one re-sample.
 Each stage is a process of its own. ``peak_mb`` is the most memory it had (VmHWM), which counts what the system keeps of
 mapped files and may take back at any time; ``peak_own_mb`` is the most without these (RssAnon, looked at every 20 ms),
-``peak_children_mb`` likewise of all processes it started. FOLDER keeps what was made: a stage that was measured is not
-measured again. Writes ``results/growth.csv``, a row per stage and size.
+``peak_children_mb`` likewise of all processes it started. FOLDER keeps what was made and measured: what is there is not
+measured again. Sizes take turns. Writes ``results/growth.csv``, a row per stage and size with medians over the rounds.
 """
 
 import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -147,38 +149,50 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--images", type=int, nargs="+", default=[1000, 10_000, 100_000])
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     if options.stage:
         print(json.dumps(measured(options.stage, options.folder)))
         return
-    for images in options.images:
-        folder = options.folder / str(images)
-        if not (folder / "films").exists():
-            generate(folder / "films.partial", images)
-            (folder / "films.partial").rename(folder / "films")
-        for stage in STAGES:
-            row = folder / f"{stage}.json"
-            if not row.exists():
-                row.write_text(json.dumps({"stage": stage, "images": images, **measure(stage, folder)}))
-                print(row.read_text(), flush=True)
+    for number in range(options.rounds):
+        for images in options.images:
+            measure_round(options.folder / str(images), images, number)
     write(options.folder, options.out)
 
 
+def measure_round(folder: Path, images: int, number: int) -> None:
+    """All stages one after the other, anew, unless this was done."""
+    done = folder / f"round-{number}.json"
+    if done.exists():
+        return
+    if not (folder / "films").exists():
+        generate(folder / "films.partial", images)
+        (folder / "films.partial").rename(folder / "films")
+    shutil.rmtree(folder / "study", ignore_errors=True)
+    rows = [{"stage": stage, "images": images, **measure(stage, folder)} for stage in STAGES]
+    done.write_text(json.dumps(rows))
+    print(*rows, sep="\n", flush=True)
+
+
 def write(folder: Path, out: Path) -> None:
-    """All rows measured so far, with the machine."""
+    """Medians of all that was measured so far, with the machine."""
     import polars as pl  # noqa: PLC0415
 
     from cxrbench.environment import describe_environment  # noqa: PLC0415
 
-    rows = [json.loads(path.read_text()) for path in sorted(folder.glob("*/*.json"))]
-    order = list(STAGES)
-    rows.sort(key=lambda row: (order.index(row["stage"]), row["images"]))
+    rows = pl.DataFrame([row for path in sorted(folder.glob("*/*.json")) for row in json.loads(path.read_text())])
+    medians = rows.group_by("stage", "images").agg(
+        pl.col("seconds").median().round(1), pl.col("^peak.*$").median(), rounds=pl.len()
+    )
+    order = pl.col("stage").replace_strict({name: number for number, name in enumerate(STAGES)})
     machine = describe_environment(device="cpu", threads=0)
     facts = {name: machine[name] for name in ("processor", "cores", "python")}
     facts |= {name: machine["versions"][name] for name in ("torch", "numpy", "polars", "opencv-python-headless")}
-    pl.DataFrame([row | facts for row in rows]).write_csv(out)
+    medians.sort(order, "images").with_columns(pl.lit(value).alias(name) for name, value in facts.items()).write_csv(
+        out
+    )
 
 
 if __name__ == "__main__":

@@ -1,21 +1,22 @@
 """How long does the demo's plan take: one run at a time and two, here and on a Ray cluster of this machine?
 
-    python benchmarks/study.py FOLDER
+    python benchmarks/study.py FOLDER --rounds 5
 
 The plan of ``cxrbench demo``: eight approaches on two re-samples of some 350 generated films, six epochs each, profile
 ``small``. Table, store, splits and stand-in weights are made before the clock starts; Ray's start counts. One run at a
-time has all cores, two share them. FOLDER keeps what was measured, so that it can be done in pieces (``--piece``).
-Writes ``results/study.csv``, a row per way.
+time has all cores, two share them. The ways take turns; FOLDER keeps every time that was measured, so that it can be
+done in pieces (``--most``). Writes ``results/study.csv``, a row per way with its median.
 """
 
 import argparse
 import json
 import shutil
+import statistics
 import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PIECES = {"here, 1 run": (None, 1), "here, 2 runs": (None, 2), "Ray, 1 run": ("ray", 1), "Ray, 2 runs": ("ray", 2)}
+WAYS = {"here, 1 run": (None, 1), "here, 2 runs": (None, 2), "Ray, 1 run": ("ray", 1), "Ray, 2 runs": ("ray", 2)}
 """Name -> address of the cluster, and runs at a time."""
 
 
@@ -56,31 +57,49 @@ def measure(folder: Path, address: str | None, workers: int) -> dict[str, object
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--piece", choices=["prepare", *PIECES], help="only this; default: what was not measured yet")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--most", type=int, default=10_000, help="measurements to make now; 0: only prepare")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "study.csv")
     options = parser.parse_args()
     folder = prepared(options.folder)
-    if options.piece == "prepare":
-        return
-    for name, (address, workers) in PIECES.items():
-        row = folder / f"{name}.json"
-        if not row.exists() and options.piece in {None, name}:
-            row.write_text(json.dumps({"engine": name, **measure(folder, address, workers)}))
-            print(row.read_text(), flush=True)
-    write(folder, options.out)
+    missing = [
+        (path, ways)
+        for number in range(options.rounds)
+        for name, ways in WAYS.items()
+        if not (path := folder / f"{name}-{number}.json").exists()
+    ]
+    for path, (address, workers) in missing[: options.most]:
+        path.write_text(json.dumps(measure(folder, address, workers)))
+        print(path.stem, path.read_text(), flush=True)
+    if measured := [path.stem for path in folder.glob("*-*.json")]:
+        write(folder, options.out, rounds=len(measured) // len(WAYS))
 
 
-def write(folder: Path, out: Path) -> None:
-    """All rows measured so far, with the machine."""
+def write(folder: Path, out: Path, *, rounds: int) -> None:
+    """The medians over the rounds that are complete, with the machine."""
     import polars as pl  # noqa: PLC0415
 
     from cxrbench.environment import describe_environment  # noqa: PLC0415
 
-    rows = [json.loads(path.read_text()) for path in (folder / f"{name}.json" for name in PIECES) if path.exists()]
     machine = describe_environment(device="cpu", threads=0)
     facts = {name: machine[name] for name in ("processor", "cores", "python")}
     facts |= {name: machine["versions"][name] for name in ("torch", "lightning", "timm")}
-    pl.DataFrame([row | facts for row in rows]).write_csv(out)
+    taken = {name: [json.loads((folder / f"{name}-{n}.json").read_text()) for n in range(rounds)] for name in WAYS}
+    rows = [
+        {
+            "engine": name,
+            "runs": each[0]["runs"],
+            "threads_per_run": each[0]["threads_per_run"],
+            "seconds": statistics.median(one["seconds"] for one in each),
+            "least": min(one["seconds"] for one in each),
+            "most": max(one["seconds"] for one in each),
+            "rounds": rounds,
+        }
+        for name, each in taken.items()
+        if each
+    ]
+    if rows:
+        pl.DataFrame([row | facts for row in rows]).write_csv(out)
 
 
 if __name__ == "__main__":
