@@ -10,6 +10,7 @@ from cxrbench.files import (
     atomic_folder,
     digest_file,
     digest_json,
+    digest_rows,
     partial_of,
     write_json,
     write_text,
@@ -85,3 +86,8 @@ def test_digests_depend_on_content_alone(tmp_path):
     assert digest_json([1, 2]) != digest_json([2, 1])
     (tmp_path / "x").write_bytes(b"abc")
     assert digest_file(tmp_path / "x") == hashlib.sha256(b"abc").hexdigest()
+
+
+@pytest.mark.parametrize("rows", [[], [("a", 1)], [("é", None), ("b", 2.5)], ["one", "two"]])
+def test_rows_one_by_one_have_the_digest_of_their_list(rows):
+    assert digest_rows(iter(rows)) == digest_json(rows)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -105,8 +105,22 @@ def write_json(path: Path, value: Any) -> None:
 
 def digest_json(value: Any) -> str:
     """SHA-256 (hex) of a JSON value, independent of key order."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_canonical(value).encode()).hexdigest()
+
+
+def digest_rows(rows: Iterable[Any]) -> str:
+    """``digest_json`` of a list, of which one item at a time is in memory."""
+    digest, comma = hashlib.sha256(b"["), ""
+    for row in rows:
+        digest.update((comma + _canonical(row)).encode())
+        comma = ","
+    digest.update(b"]")
+    return digest.hexdigest()
+
+
+def _canonical(value: Any) -> str:
+    """JSON without blanks, keys sorted."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def digest_file(path: Path) -> str:

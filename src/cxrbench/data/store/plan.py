@@ -10,7 +10,7 @@ import polars as pl
 from cxrbench.data.decoding import Chunk
 from cxrbench.data.geometry import DEFINITION
 from cxrbench.data.tables import Archive, present
-from cxrbench.files import digest_json
+from cxrbench.files import digest_json, digest_rows
 
 CHUNK = 32
 """Images decoded together: about half a second of work, which is what a killed process loses."""
@@ -33,7 +33,7 @@ class Plan:
     @cached_property
     def source(self) -> str:
         """Digest of the images: ids, paths and file sizes."""
-        return digest_json(self.images.rows())
+        return digest_rows(self.images.iter_rows())
 
     @property
     def chunks(self) -> list[Chunk]:
@@ -47,7 +47,7 @@ class Plan:
     @property
     def identity(self) -> dict[str, object]:
         """What unfinished work must agree on to be gone on with; single files may be replaced meanwhile."""
-        ids = digest_json(self.images["image_id"].to_list())
+        ids = digest_rows(self.images["image_id"])
         return {"definition": DEFINITION, "sizes": list(self.sizes), "images": self.images.height, "ids": ids}
 
 

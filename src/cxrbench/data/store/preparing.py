@@ -93,9 +93,10 @@ def _as_store(plan: Plan, outcomes: Sequence[Outcome], folder: Path) -> Store:
     """The decoded images as a store, not yet described on disk."""
     sides = {side: pl.Series([getattr(outcome, side) for outcome in outcomes], dtype=pl.Int32) for side in SIDES}
     listed = plan.images.select("image_id", row=pl.int_range(pl.len(), dtype=pl.Int64), **sides)
-    rows = zip(plan.images.rows(named=True), outcomes, strict=True)
-    failures = tuple(Failure(row["image_id"], row["path"], outcome.reason) for row, outcome in rows if outcome.reason)
     is_read = pl.Series([outcome.reason is None for outcome in outcomes])
+    unread = plan.images.filter(~is_read).select("image_id", "path").iter_rows()
+    reasons = (outcome.reason for outcome in outcomes if outcome.reason is not None)
+    failures = tuple(Failure(*image, reason) for image, reason in zip(unread, reasons, strict=True))
     return Store(folder, plan.sizes, listed.filter(is_read), plan.source, failures)
 
 

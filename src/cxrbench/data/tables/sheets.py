@@ -13,6 +13,8 @@ from cxrbench.errors import DataError
 LINE = "#line"
 """Column that holds each row's line in the file, for messages."""
 
+ENCODING = "utf-8-sig"
+
 UNNAMED = re.compile(r"\s*(_duplicated_\d+)?")
 """What polars calls a column that has no name."""
 
@@ -29,7 +31,9 @@ def read_sheet(path: Path, *, delimiter: str = ",") -> pl.DataFrame:
     Raises:
         DataError: No such file, not a CSV in UTF-8, no rows, or a row with more cells than the header.
     """
-    cells = _named(_parse(path, delimiter), path).with_columns(_stripped(pl.all()))
+    cells = _named(_parse(path, delimiter), path)
+    for name in cells.columns:  # all at once, each would be in memory twice
+        cells = cells.with_columns(_stripped(pl.col(name)))
     rows = cells.with_row_index(LINE, offset=2).filter(~pl.all_horizontal(pl.all().exclude(LINE).is_null()))
     if rows.is_empty():
         raise DataError(f"{path} is empty: it has a header but no rows")
@@ -53,37 +57,39 @@ def _stripped(cells: pl.Expr) -> pl.Expr:
 
 def _parse(path: Path, delimiter: str) -> pl.DataFrame:
     """The file as polars reads it; only commas at the end of lines are forgiven."""
-    text = _read(path)
+    content = _read(path)
     try:
-        return _polars(text, delimiter, is_ragged=False)
+        return _polars(content, delimiter, is_ragged=False)
     except pl.exceptions.NoDataError:
         raise DataError(f"{path} is empty") from None
     except pl.exceptions.PolarsError as error:
-        _refuse_what_is_no_csv(path, text, delimiter)
+        _refuse_what_is_no_csv(path, content, delimiter)
         if "more fields" not in str(error):
             raise DataError(f"{path} is not a CSV file: {str(error).splitlines()[0]}") from None
-    return _polars(text, delimiter, is_ragged=True)
+    return _polars(content, delimiter, is_ragged=True)
 
 
-def _read(path: Path) -> str:
-    """The whole file; polars itself would take [ and * in its name for a pattern."""
+def _read(path: Path) -> bytes:
+    """The whole file, once it is sure that it is text; polars itself would take [ and * in its name for a pattern."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        content = path.read_bytes()
+        content.decode(ENCODING)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise DataError(f"{path} is not a text file in UTF-8; save it as CSV in UTF-8") from None
+    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
-def _polars(text: str, delimiter: str, *, is_ragged: bool) -> pl.DataFrame:
+def _polars(content: bytes, delimiter: str, *, is_ragged: bool) -> pl.DataFrame:
     """Every cell as text."""
-    return pl.read_csv(text.encode(), separator=delimiter, infer_schema=False, truncate_ragged_lines=is_ragged)
+    return pl.read_csv(content, separator=delimiter, infer_schema=False, truncate_ragged_lines=is_ragged)
 
 
-def _refuse_what_is_no_csv(path: Path, text: str, delimiter: str) -> None:
+def _refuse_what_is_no_csv(path: Path, content: bytes, delimiter: str) -> None:
     """Say in which line the file breaks; return when no cell stands past the header's last column but blank ones."""
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        reader = csv.reader(io.StringIO(content.decode(ENCODING), newline=""), delimiter=delimiter, strict=True)
         width = len(next(reader))
         broken = next((row for row in reader if any(cell.strip() for cell in row[width:])), None)
     except csv.Error as problem:
