@@ -96,7 +96,7 @@ def _as_store(plan: Plan, outcomes: Sequence[Outcome], folder: Path) -> Store:
     is_read = pl.Series([outcome.reason is None for outcome in outcomes])
     unread = plan.images.filter(~is_read).select("image_id", "path").iter_rows()
     reasons = (outcome.reason for outcome in outcomes if outcome.reason is not None)
-    failures = tuple(Failure(*image, reason) for image, reason in zip(unread, reasons, strict=True))
+    failures = tuple(Failure(image_id, path, why) for (image_id, path), why in zip(unread, reasons, strict=True))
     return Store(folder, plan.sizes, listed.filter(is_read), plan.source, failures)
 
 
