@@ -50,8 +50,13 @@ class OpenVinoNetwork:
         Raises:
             ConfigError: OpenVINO is not installed.
         """
-        # Left to itself it computes in bfloat16 where the processor can.
-        options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": usable_cores()}
+        # Left to itself it computes in bfloat16 where the processor can, and ties its own threads to cores: where the
+        # thread that asks happens to run on one of those, both halves of the work wait for the same core.
+        options = {
+            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_NUM_THREADS": usable_cores(),
+            "ENABLE_CPU_PINNING": False,
+        }
         self._model = openvino_module().Core().compile_model(str(path), "CPU", options)
         names = {name for port in self._model.inputs for name in port.get_names()}
         self._inputs = [name for name in (FILM, FEATURES) if name in names]
