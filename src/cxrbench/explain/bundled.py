@@ -1,6 +1,8 @@
 """What a bundle looks at, and what age, sex and view moved: one film, no study at hand."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -29,6 +31,19 @@ EFFECTS = dict.fromkeys(("feature", "value", "finding"), pl.String) | dict.fromk
     ("probability", "probability_change"), pl.Float64
 )
 SCHEMA = {"age_years": pl.Float32, "sex": pl.String, "view": pl.String}
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A feature among the training films.
+
+    Attributes:
+        shares: (K,) how many have each of its values.
+        encoded: Of each network, (K, F) the values as it takes them, the other features unknown.
+    """
+
+    shares: NDArray[np.float64]
+    encoded: tuple[Numbers, ...]
 
 
 class Explainer:
@@ -96,21 +111,43 @@ class Explainer:
             no network uses a feature. ``value`` is null where it is unknown.
         """
         known: Known = {"age": film.facts.age_years, "sex": film.facts.sex, "view": film.facts.view}
-        answers = self._answers(known, logits)
-        probability = self._probabilities(answers, _table(known))[0]  # (L,)
+        features = [member.feature_scaling.encode(_table(known)) for member in self.bundle.members]  # (1, F) each
+        answers = self._answers(features, logits)
+        probability = self._probabilities(answers, features)[0]  # (L,)
         tables = [pl.DataFrame(schema=EFFECTS)]
-        for feature in self.bundle.features:
-            values, shares = distribution(self.bundle.record.population, feature)
-            varied = self._probabilities(answers, _table(known, feature, values))  # (K, L)
+        for feature, elsewhere in self._elsewhere.items():
+            varied = self._probabilities(answers, self._varied(features, feature))  # (K, L)
+            value = None if known[feature] is None else str(known[feature])
             columns = {
+                "feature": [feature] * len(probability),
+                "value": [value] * len(probability),
                 "finding": self.bundle.findings,
                 "probability": probability,
-                "probability_change": probability - shares @ varied,
+                "probability_change": probability - elsewhere.shares @ varied,
             }
-            value = None if known[feature] is None else str(known[feature])
-            head = (pl.lit(feature).alias("feature"), pl.lit(value, pl.String).alias("value"))
-            tables.append(pl.DataFrame(columns).select(*head, pl.all()))
+            tables.append(pl.DataFrame(columns, schema=EFFECTS))
         return pl.concat(tables)
+
+    @cached_property
+    def _elsewhere(self) -> "dict[Feature, Elsewhere]":
+        """What each feature is among the training films; no film changes it."""
+        found = {}
+        for feature in self.bundle.features:
+            values, shares = distribution(self.bundle.record.population, feature)
+            table = _table(dict.fromkeys(COLUMNS), feature, values)
+            encoded = tuple(member.feature_scaling.encode(table) for member in self.bundle.members)
+            found[feature] = Elsewhere(shares, encoded)
+        return found
+
+    def _varied(self, features: list[Numbers], feature: Feature) -> list[Numbers]:
+        """Each network's features (K, F) of the patient, were one of them as it is elsewhere."""
+        varied = []
+        for member, own, others in zip(self.bundle.members, features, self._elsewhere[feature].encoded, strict=True):
+            rows = np.repeat(own, len(others), axis=0)
+            columns = [name == feature for name in member.feature_scaling.features]
+            rows[:, columns] = others[:, columns]
+            varied.append(rows)
+        return varied
 
     def _chosen(self, member: int | None) -> list[int]:
         """Numbers of the networks that are asked."""
@@ -137,19 +174,17 @@ class Explainer:
         frame = Frame(film.height, film.width, store_size=seen.store_size, image_size=seen.image_size)
         return frame if longest_side is None else frame.shrunk(longest_side)
 
-    def _answers(self, known: Known, logits: NDArray[np.floating]) -> list[Answer]:
+    def _answers(self, features: list[Numbers], logits: NDArray[np.floating]) -> list[Answer]:
         """Each network's answer as a function of its features, which enter the last layer alone."""
         answers = []
-        for member, classifier, own in zip(self.bundle.members, self._classifiers, logits, strict=True):
+        for own, classifier, logit in zip(features, self._classifiers, logits, strict=True):
             weights = _feature_weights(classifier)  # (L, F)
-            features = member.feature_scaling.encode(_table(known))[0]
-            answers.append(Answer(np.asarray(own, np.float64) - weights @ features, weights))
+            answers.append(Answer(np.asarray(logit, np.float64) - weights @ own[0], weights))
         return answers
 
-    def _probabilities(self, answers: list[Answer], patients: pl.DataFrame) -> NDArray[np.float64]:
-        """The bundle's probabilities (K, L) of the film, were it of each of these patients."""
-        asked = zip(self.bundle.members, answers, strict=True)
-        logits = np.stack([answer(member.feature_scaling.encode(patients)) for member, answer in asked])
+    def _probabilities(self, answers: list[Answer], features: list[Numbers]) -> NDArray[np.float64]:
+        """The bundle's probabilities (K, L) of the film with each network's features (K, F)."""
+        logits = np.stack([answer(own) for answer, own in zip(answers, features, strict=True)])
         return mean_probability(self.bundle.members, self.bundle.findings, logits)
 
 
