@@ -83,3 +83,11 @@ def test_closing_finishes_what_waits():
     assert not thread.is_alive
     with pytest.raises(RuntimeError, match="closed"):
         thread.submit(doubled, 1)
+
+
+def test_nobody_waits_for_more_than_are_coming(sizes):
+    thread = ModelThread(batch=4, wait_s=60, observe=sizes.append, coming=lambda: 2)
+    results = [thread.submit(doubled, i) for i in range(2)]
+    assert [result.result(5) for result in results] == [0, 2]
+    assert sizes == [2]
+    thread.close()

@@ -32,9 +32,18 @@ class ModelThread:
         wait_s: How long the first waits for others.
     """
 
-    def __init__(self, *, batch: int, wait_s: float, observe: Callable[[int], None]) -> None:
-        """Start the thread; ``observe`` is told the size of each batch."""
-        self.batch, self.wait_s, self._observe = batch, wait_s, observe
+    def __init__(
+        self, *, batch: int, wait_s: float, observe: Callable[[int], None], coming: Callable[[], int] | None = None
+    ) -> None:
+        """Start the thread.
+
+        Args:
+            batch: Items at most.
+            wait_s: How long the first waits for others.
+            observe: Is told the size of each batch.
+            coming: How many items there can be, those that wait included: for more, nobody waits. None: any number.
+        """
+        self.batch, self.wait_s, self._observe, self._coming = batch, wait_s, observe, coming
         self._waiting: deque[Job] = deque()
         self._changed = threading.Condition()
         self._is_closed = False
@@ -84,13 +93,17 @@ class ModelThread:
             if not self._waiting:
                 return []
             work, until = self._waiting[0].work, time.monotonic() + self.wait_s
-            while len(self._alike(work)) < self.batch and not self._is_closed:
+            while len(self._alike(work)) < self._most() and not self._is_closed:
                 if not self._changed.wait(max(0.0, until - time.monotonic())):
                     break
             jobs = self._alike(work)
             for job in jobs:
                 self._waiting.remove(job)
             return jobs
+
+    def _most(self) -> int:
+        """Items that are worth waiting for."""
+        return self.batch if self._coming is None else min(self.batch, self._coming())
 
     def _alike(self, work: Work) -> list[Job]:
         """The first jobs of this work, a batch at most."""

@@ -101,7 +101,10 @@ class Service:
         own = self.settings
         self._decoders = Decoders(own.workers, seconds=own.time_limit_s)
         self._model = ModelThread(
-            batch=own.batch, wait_s=own.batch_wait_ms / 1000, observe=self.metrics.batches.observe
+            batch=own.batch,
+            wait_s=own.batch_wait_ms / 1000,
+            observe=self.metrics.batches.observe,
+            coming=lambda: self._admitted,
         )
 
     def stop(self) -> None:
