@@ -23,6 +23,14 @@ def test_same_seed_draws_the_same():
     assert (one != other).any()
 
 
+def test_a_part_is_drawn_with_everyone():
+    patients, rows = np.array([4, 4, 2, 9, 2, 7]), np.array([5, 1, 0])
+    everyone = resample_patients(patients, replicates=200, seed=3)
+    part = resample_patients(patients, replicates=200, seed=3, rows=rows)
+    np.testing.assert_array_equal(part.multiplicities[part.code], everyone.multiplicities[everyone.code[rows]])
+    assert part.multiplicities.shape == (2, 200)
+
+
 def test_sums_are_those_of_the_replicates_built_by_hand():
     rng = np.random.default_rng(2)
     patients, values = rng.integers(10, size=60).astype(str), rng.normal(size=(60, 3))

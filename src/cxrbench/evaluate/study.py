@@ -55,14 +55,14 @@ def evaluate_study(study: Path, *, seed: int = 0, replicates: int = REPLICATES, 
     by_split = {name: list(of) for name, of in groupby(sorted(names, key=attrgetter("split")), attrgetter("split"))}
     splits = read_splits(study, by_split)
     kinds, pairs = Counter(split.kind for split in splits.values()), group_pairs(table)
-    everyone = resample_patients(table["patient_id"], replicates=replicates, seed=seed) if replicates else None
+    patients = (table["patient_id"].rank("dense") - 1).to_numpy()  # numbered as sorted, which is what is drawn
 
     def measure(name: str, pool: Executor) -> Measured:
         """All runs of one split."""
         own = read_split_runs(study, table, splits[name], by_split[name])
         is_alone = kinds[splits[name].kind] == 1
         rows = np.flatnonzero(table["image_id"].is_in(own.test.images["image_id"].implode()).to_numpy())
-        resamples = None if everyone is None else everyone.of_part(rows)
+        resamples = resample_patients(patients, replicates=replicates, seed=seed, rows=rows) if replicates else None
         return measure_split(own, pairs, is_alone=is_alone, resamples=resamples, pool=pool)
 
     with replaced_folder(study / runs.RESULTS_FOLDER) as scratch:

@@ -12,6 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 Numbers = NDArray[np.float64]
 Multiplicities = NDArray[np.uint16]
 
+CHUNK = 128
+"""Replicates computed at a time: the memory does not grow with their number."""
+
 
 @dataclass(frozen=True)
 class Resamples:
@@ -34,30 +37,33 @@ class Resamples:
         """The same draws, for some of the images only: those with a stated label."""
         return Resamples(self.code[rows], self.multiplicities)
 
-    def of_part(self, rows: NDArray[np.intp]) -> "Resamples":
-        """The same draws, for one part of an archive, without the patients who have no image in it."""
-        patients, code = np.unique(self.code[rows], return_inverse=True)
-        return Resamples(code.reshape(-1), self.multiplicities[patients])
-
     def first(self, replicates: int) -> "Resamples":
         """The first replicates alone."""
         return Resamples(self.code, self.multiplicities[:, :replicates])
 
 
-def resample_patients(patients: ArrayLike, *, replicates: int = 2000, seed: int = 0) -> Resamples:
+def resample_patients(
+    patients: ArrayLike, *, replicates: int = 2000, seed: int = 0, rows: NDArray[np.intp] | None = None
+) -> Resamples:
     """Draw as many patients as there are, with replacement, ``replicates`` times; the same seed draws the same.
 
     Args:
         patients: (N,) who each image shows: integers or strings.
         replicates: B.
         seed: Of the draws.
+        rows: Images of one part of an archive: the patients of all are drawn, those with none in it are not kept.
 
     Source: doi:10.1111/j.1467-9868.2007.00593.x.
     """
-    names, code = np.unique(np.asarray(patients), return_inverse=True)
+    names, everyone = np.unique(np.asarray(patients), return_inverse=True)
+    kept, code = np.unique(everyone if rows is None else everyone[rows], return_inverse=True)
     n, rng = len(names), np.random.default_rng(seed)
-    drawn = [np.bincount(rng.integers(n, size=n), minlength=n).astype(np.uint16) for _ in range(replicates)]
-    return Resamples(code.reshape(-1), np.ascontiguousarray(np.stack(drawn).T))
+    multiplicities = np.empty((len(kept), replicates), np.uint16)
+    for at in range(0, replicates, CHUNK):  # one by one, each would be written across the whole array
+        chunk = multiplicities[:, at : at + CHUNK]
+        drawn = [np.bincount(rng.integers(n, size=n), minlength=n)[kept] for _ in range(chunk.shape[1])]
+        chunk[:] = np.transpose(drawn)
+    return Resamples(code.reshape(-1), multiplicities)
 
 
 def sum_replicates(values: ArrayLike, resamples: Resamples) -> Numbers:
@@ -67,11 +73,12 @@ def sum_replicates(values: ArrayLike, resamples: Resamples) -> Numbers:
         values: (N, S); set what does not count (label not stated) to 0.
         resamples: Of the same N images.
     """
-    columns = np.asarray(values, dtype=np.float64)
+    columns, drawn = np.asarray(values, dtype=np.float64), resamples.multiplicities
     by_patient = np.stack([
-        np.bincount(resamples.code, weights=column, minlength=len(resamples.multiplicities)) for column in columns.T
+        np.bincount(resamples.code, weights=column, minlength=len(drawn)) for column in columns.T
     ])  # (S, P)  # fmt: skip
-    return np.asarray((by_patient @ resamples.multiplicities.astype(np.float64)).T)
+    sums = [by_patient @ drawn[:, at : at + CHUNK].astype(np.float64) for at in range(0, drawn.shape[1], CHUNK)]
+    return np.asarray(np.concatenate(sums, axis=1).T)
 
 
 def percentile_interval(replicates: ArrayLike, *, confidence: float = 0.95) -> tuple[Numbers, Numbers]:
