@@ -81,7 +81,7 @@ def test_probes_ask_image_only_networks(result, image_run, opened):
     assert age["learnt_from"] == 40
     assert age["gain"] == pytest.approx(age["untold"] - age["estimate"])
     assert 5 < age["untold"] < np.ptp(test)
-    assert {path.name for path in out.iterdir()} == {"nonimage.csv", "probes.csv", "nonimage.svg"}
+    assert {path.name for path in out.iterdir()} == {"nonimage.csv", "probes.csv", "nonimage.svg", "origin.json"}
 
 
 def test_probes_can_be_left_out(opened, tmp_path):

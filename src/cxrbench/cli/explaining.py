@@ -138,9 +138,9 @@ def localise(
     """Score heat maps against known boxes, each run on its own test films only."""
     import polars as pl
 
-    from cxrbench.explain.localisations import ALL, ENERGY, POINTING
+    from cxrbench.evaluate.asked import ALL, ENERGY, LOCALISATION_FOLDER, POINTING
     from cxrbench.explain.maps import checked_methods
-    from cxrbench.explain.scoring import LOCALISATION_FOLDER, Localising, localise_study
+    from cxrbench.explain.scoring import Localising, localise_study
     from cxrbench.explain.trained import chosen_runs
     from cxrbench.terminal import show_table, shown_progress
 
@@ -156,6 +156,7 @@ def localise(
     show_table(
         told.select("approach", "split", "method", "measure", "images", "estimate", "lower", "upper", "over_centre")
     )
+    _say_report(study, folder, LOCALISATION_FOLDER)
 
 
 def nonimage(
@@ -171,7 +172,8 @@ def nonimage(
     out: Annotated[Path | None, typer.Option(help="Folder (default: nonimage in the study).")] = None,
 ) -> None:
     """What age, sex and view are worth: alone, beside the image, and how far the image shows them itself."""
-    from cxrbench.explain.nonimage import NONIMAGE_FOLDER, Asking, nonimage_study
+    from cxrbench.evaluate.asked import NONIMAGE_FOLDER
+    from cxrbench.explain.nonimage import Asking, nonimage_study
     from cxrbench.explain.trained import chosen_runs
     from cxrbench.terminal import show_table, shown_progress
 
@@ -184,6 +186,13 @@ def nonimage(
     show_table(
         result.probes.select("approach", "split", "target", "measure", "images", "estimate", "lower", "upper", "untold")
     )
+    _say_report(study, folder, NONIMAGE_FOLDER)
+
+
+def _say_report(study: Path, folder: Path, usual: str) -> None:
+    """That the report shows what was found, where it lies where the report looks."""
+    if folder == study / usual:
+        print(f"`cxrbench report {study}` shows it in the report from now on")
 
 
 COMMANDS = (explain, localise, nonimage)

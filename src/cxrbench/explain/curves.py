@@ -6,6 +6,7 @@ import polars as pl
 
 from cxrbench.evaluate.discrimination import MEAN
 from cxrbench.report.drawing import Drawing, Margins, drawing, room_for, sheet
+from cxrbench.report.figures.inputs import input_figure
 from cxrbench.report.palette import FAINT, FAMILY_COLOURS, INK
 
 WIDTH, HEIGHT = 640.0, 320.0
@@ -36,37 +37,13 @@ def age_figure(ages: pl.DataFrame, findings: Sequence[str], *, age_years: float 
         )
 
 
-ROW, TOP, WIDE = 24.0, 36.0, 760.0
-MARKERS = {"non-image": ("s", FAMILY_COLOURS[4]), "image": ("o", FAMILY_COLOURS[0]), "both": ("D", FAMILY_COLOURS[1])}
-"""Marker and colour per kind of input."""
-
-
 def nonimage_figure(table: pl.DataFrame) -> Drawing:
-    """AUC per finding of what each model was given: per kind the model of the best mean AUC, over splits and seeds.
+    """AUC per finding of what each model was given: per kind the model of the best mean AUC over splits and seeds.
 
     Args:
         table: As ``nonimage.csv``.
     """
-    means = table.group_by("finding", "given", "model", maintain_order=True).agg(pl.col("auc").mean())
-    ranked = means.filter(pl.col("finding") == MEAN).sort("auc", descending=True, nulls_last=True)
+    means = table.filter(finding=MEAN).group_by("given", "model", maintain_order=True).agg(pl.col("auc").mean())
+    ranked = means.sort("auc", descending=True, nulls_last=True, maintain_order=True)
     chosen = ranked.group_by("given", maintain_order=True).first().select("given", "model")
-    best = means.join(chosen, on=["given", "model"]).drop_nulls("auc").select("finding", "given", "model", "auc")
-    names = dict(chosen.iter_rows())
-    findings = table["finding"].unique(maintain_order=True).to_list()
-    with sheet(WIDE, TOP + 50 + ROW * len(findings), Margins(left=room_for(findings), top=TOP)) as figure:
-        axes = figure.subplots()
-        for given, (marker, colour) in MARKERS.items():
-            own = best.filter(pl.col("given") == given)
-            places = [findings.index(finding) for finding in own["finding"]]
-            axes.plot(
-                own["auc"], places, marker, color=colour, label=f"{given}: {names[given]}" if given in names else None
-            )
-        axes.axvline(0.5, color=FAINT, linewidth=0.8)
-        axes.set_yticks(range(len(findings)), findings)
-        axes.set(ylim=(len(findings) - 0.5, -0.5), xlabel="AUC on test films")
-        axes.legend(
-            ncols=3, frameon=False, columnspacing=1.2, handletextpad=0.2, loc="lower left", bbox_to_anchor=(0, 1)
-        )
-        axes.grid(axis="x")
-        listed = "; ".join(f"{finding}, {model}: {auc:.2f}" for finding, _, model, auc in best.iter_rows())
-        return drawing(figure, "nonimage", alt=f"AUC of age, sex and view alone, of the image, of both. {listed}.")
+    return input_figure(table, dict(chosen.iter_rows()), "nonimage")

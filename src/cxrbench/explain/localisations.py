@@ -7,16 +7,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from cxrbench.evaluate.asked import ALL, CENTRE, ENERGY, IOU, IOU_OVER, POINTING
 from cxrbench.evaluate.discrimination import known
-from cxrbench.explain.localising import CENTRE, iou_column
+from cxrbench.explain.localising import iou_column
 from cxrbench.stats.localisation import IOU_THRESHOLDS, PEAK_LEVELS, MeanEstimate, clustered_mean
 from cxrbench.stats.proportions import Proportion, clustered_proportion
 
-ALL = "all"
-"""Stands for a finding: every boxed finding on every film."""
 RUN = ("approach", "split", "seed")
-POINTING, IOU, IOU_OVER, ENERGY = "pointing", "iou", "iou>", "energy"
-"""Measures; the share of films on which the intersection over union is more than a threshold ends in that."""
 MEANS = (IOU, ENERGY)
 """Measures that are no shares of films."""
 MEASURES: tuple[tuple[str, float | None], ...] = (

@@ -9,14 +9,13 @@ import polars as pl
 import torch
 
 from cxrbench.data.delivery import EvaluationBatches
+from cxrbench.evaluate.asked import CENTRE, RANDOM
 from cxrbench.explain import maps
 from cxrbench.explain.framing import Frame
 from cxrbench.explain.maps import Asked, Method
 from cxrbench.explain.trained import OpenStudy, Trained
 from cxrbench.stats.localisation import PEAK_LEVELS, MapScores, score_map
 
-CENTRE, RANDOM = "centre", "random"
-"""Two maps that know nothing: highest at the middle of the film, and drawn at random."""
 BATCH = 16
 SCORED_SIDE = 512
 """Maps are scored on films shrunk to this longer side, pixels: finer than any cell, and four times as fast."""

@@ -1,7 +1,7 @@
 """What age, sex and view are worth: alone, beside the image, and how far the film shows them itself."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -12,6 +12,7 @@ import polars as pl
 
 from cxrbench.config import Feature
 from cxrbench.data.features import FeatureScaling
+from cxrbench.evaluate.asked import ALONE, BOTH, IMAGE, NONIMAGE_FILE, PROBES_FILE, write_origin
 from cxrbench.evaluate.discrimination import MEAN, known, pathologies
 from cxrbench.evaluate.reading import (
     NOT_STATED,
@@ -34,10 +35,7 @@ from cxrbench.splits import Split
 from cxrbench.stats.clustered import auc_difference, auc_estimate
 from cxrbench.stats.joint import JointAucs, joint_aucs
 
-NONIMAGE_FOLDER = "nonimage"
-TABLE_FILE, PROBES_FILE, FIGURE = "nonimage.csv", "probes.csv", "nonimage.svg"
-ALONE, IMAGE, BOTH = "non-image", "image", "both"
-"""What a model was given."""
+FIGURE = "nonimage.svg"
 META = "-meta"
 FEATURES: tuple[Feature, ...] = get_args(Feature)
 SCHEMA = {
@@ -121,9 +119,10 @@ def nonimage_study(
         tracked = track(by_split.items(), total=len(by_split), label="without the image")
         rows = [row for name, of in tracked for row in _split_rows(study, table, splits[name], of, asking.seed)]
         result = NonImage(pl.DataFrame(rows, schema=SCHEMA), _probes(study, probed, asking, track))
-        result.table.write_csv(scratch / TABLE_FILE)
+        result.table.write_csv(scratch / NONIMAGE_FILE)
         result.probes.write_csv(scratch / PROBES_FILE)
         write_text(scratch / FIGURE, nonimage_figure(result.table).document)
+        write_origin(scratch, study, names, asdict(asking))
     return result
 
 

@@ -1,13 +1,14 @@
 """From a study and a list of boxes to tables and pictures: how well its runs' heat maps localise."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from cxrbench.errors import DataError
+from cxrbench.evaluate.asked import FIGURES_FOLDER, LOCALISATION_FILE, SANITY_FILE, sheet_file, write_origin
 from cxrbench.evaluate.writing import replaced_folder
 from cxrbench.explain.boxes import film_boxes
 from cxrbench.explain.localisations import localisation_table
@@ -17,11 +18,11 @@ from cxrbench.explain.overlay import write_picture
 from cxrbench.explain.sanity import SANITY_SCHEMA, sanity_rows
 from cxrbench.explain.sheets import localisation_sheet
 from cxrbench.explain.trained import OpenStudy, load_trained, open_study
+from cxrbench.files import digest_file
 from cxrbench.progress import Track, silent
 from cxrbench.runs import RunName
 
-LOCALISATION_FOLDER = "localisation"
-TABLE_FILE, IMAGES_FILE, SANITY_FILE, FIGURES_FOLDER = "localisation.csv", "images.csv", "sanity.csv", "figures"
+IMAGES_FILE = "images.csv"
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,11 @@ def localise_study(
         if scores.is_empty():
             raise DataError(f"{boxes}: none of its boxes is on a test film of a run; nothing can be scored")
         table = localisation_table(scores)
-        table.write_csv(scratch / TABLE_FILE)
+        table.write_csv(scratch / LOCALISATION_FILE)
         scores.write_csv(scratch / IMAGES_FILE)
         pl.concat(own.sanity for own in tables.values()).write_csv(scratch / SANITY_FILE)
+        asked = asdict(how) | {"boxes": boxes.name, "boxes_sha256": digest_file(boxes)}
+        write_origin(scratch, study, names, asked)
     return Localised(table, tuple(name for name, own in tables.items() if own.scores.is_empty()))
 
 
@@ -100,8 +103,8 @@ def _localise_run(study: OpenStudy, name: RunName, boxes: pl.DataFrame, folder: 
     asked = boxed_findings(study, run, boxes)
     answers = list(mapped(study, run, asked, how.methods, stage=how.stage))
     for method in how.methods if answers else ():
-        file = f"{name.approach}-{name.split}-seed-{name.seed}-{method}.png"
-        write_picture(folder / FIGURES_FOLDER / file, localisation_sheet(study, run, answers, method))
+        picture = localisation_sheet(study, run, answers, method)
+        write_picture(folder / FIGURES_FOLDER / sheet_file(name, method), picture)
     scores = list(score_rows(run, answers, seed=how.seed))
     checked = _some(asked, how.sanity_films, how.seed)
     sanity = list(sanity_rows(study, run, checked, how.methods, stage=how.stage, seed=how.seed + 1)) if checked else []

@@ -30,6 +30,8 @@ class Choices:
     """Drawings of the same thing for each finding; on paper and without script all of them, or the first."""
 
     choices: tuple[Choice, ...]
+    of: str = "Finding"
+    """What is chosen."""
     are_panels: bool = False
     """Small, side by side, all shown at first; otherwise only the first is."""
 
@@ -44,6 +46,18 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class Photograph:
+    """An image of pixels, which lies in the page itself."""
+
+    address: str
+    """``data:`` and all of it."""
+    alt: str
+    caption: str
+    unfold: str
+    """What is said while it is folded."""
+
+
+@dataclass(frozen=True)
 class Note:
     """A paragraph."""
 
@@ -55,7 +69,7 @@ class Legend:
     """The approaches' colours and dashes."""
 
 
-Block = Figure | Choices | Shown | Note | Legend
+Block = Figure | Choices | Shown | Photograph | Note | Legend
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from cxrbench.report import provenance, words
+from cxrbench.report.beyond import Beyond, make_beyond
+from cxrbench.report.blocks import Section
 from cxrbench.report.chapter import Chapter, make_chapter
 from cxrbench.report.drawing import Drawing
 from cxrbench.report.figures.ages import age_figure
@@ -31,6 +33,7 @@ class Page:
     archive: Table
     ages: Drawing
     training: Drawing
+    beyond: tuple[Beyond, ...]
     splits: Table
     runs: Table
     failures: Table
@@ -38,28 +41,35 @@ class Page:
     def drawings(self) -> Iterator[Drawing]:
         """Every figure."""
         yield from (self.ages, self.training)
-        for chapter in self.chapters:
-            for section in chapter.sections:
-                yield from section.drawings()
+        for section in self._sections():
+            yield from section.drawings()
 
     def tables(self) -> Iterator[Table]:
         """Every table that has a row."""
         yield from (table for table in (self.archive, self.splits, self.runs, self.failures) if table.rows)
+        for section in self._sections():
+            yield from section.tables()
+
+    def _sections(self) -> Iterator[Section]:
+        """Those of all chapters and parts."""
         for chapter in self.chapters:
-            for section in chapter.sections:
-                yield from section.tables()
+            yield from chapter.sections
+        for part in self.beyond:
+            yield from part.sections
 
 
 def make_page(study: Study) -> Page:
     """Draw and tabulate a study."""
     own_looks = looks(study.approaches)
+    results = [results_of(study, kind, own_looks) for kind in study.kinds]
     return Page(
         study=study,
         looks=own_looks,
-        chapters=tuple(make_chapter(results_of(study, kind, own_looks)) for kind in study.kinds),
+        chapters=tuple(map(make_chapter, results)),
         archive=archive_table(study.tables.archive),
         ages=age_figure(study.tables.ages),
         training=training_figure(study.tables.history, study.tables.runs, own_looks),
+        beyond=make_beyond(study, results),
         splits=provenance.split_table(study),
         runs=provenance.run_table(study),
         failures=provenance.failure_table(study),

@@ -11,6 +11,15 @@ import polars as pl
 from cxrbench import runs
 from cxrbench.config import PAPER_APPROACHES
 from cxrbench.errors import StudyError
+from cxrbench.evaluate.asked import (
+    LOCALISATION_FILE,
+    LOCALISATION_FOLDER,
+    NONIMAGE_FILE,
+    NONIMAGE_FOLDER,
+    PROBES_FILE,
+    SANITY_FILE,
+)
+from cxrbench.report.asked import Asked, read_asked
 
 KINDS = ("resample", "fold", "official")
 """Kinds of splits, in the order in which a report shows them."""
@@ -58,6 +67,8 @@ class Study:
     kinds: tuple[str, ...]
     """Of the evaluated splits."""
     findings: tuple[str, ...]
+    localisation: Asked
+    nonimage: Asked
 
 
 def read_study(folder: Path) -> Study:
@@ -78,6 +89,8 @@ def read_study(folder: Path) -> Study:
         approaches=tuple(dict.fromkeys(name for name in wanted if name in done)),
         kinds=tuple(kind for kind in KINDS if kind in present),
         findings=tuple(_findings(tables.auc["finding"])),
+        localisation=read_asked(folder, LOCALISATION_FOLDER, (LOCALISATION_FILE, SANITY_FILE)),
+        nonimage=read_asked(folder, NONIMAGE_FOLDER, (NONIMAGE_FILE, PROBES_FILE)),
     )
 
 
