@@ -86,6 +86,7 @@ def test_localise_and_nonimage_print_where_they_wrote(cxrbench, study, tmp_path)
     code, out, err = cxrbench("localise", study, *options)
     assert code == 0, err
     assert f"localisation: {tmp_path / 'maps'}" in out
+    assert "cxrbench report" not in out  # it looks in the study, not there
     code, out, err = cxrbench("nonimage", study, "--probe-films", "30", "--out", tmp_path / "features")
     assert code == 0, err
     assert f"non-image features: {tmp_path / 'features'}" in out

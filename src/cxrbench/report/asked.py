@@ -35,7 +35,19 @@ def read_asked(study: Path, name: str, files: Sequence[str]) -> Asked:
     try:
         origin = read_origin(folder)
         check_origin(origin, study)
-        tables = {file: pl.read_csv(folder / file, infer_schema_length=None) for file in files}
-    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-        return Asked(folder, why_not=f"What lies in {name} is not shown: {str(error).splitlines()[0]}.")
+        tables = {file: _read(folder / file) for file in files}
+    except ValueError as error:
+        return Asked(folder, why_not=f"What lies in {name} is not shown: {error}.")
     return Asked(folder, tables, origin["settings"])
+
+
+def _read(path: Path) -> pl.DataFrame:
+    """One table.
+
+    Raises:
+        ValueError: It is absent or damaged.
+    """
+    try:
+        return pl.read_csv(path, infer_schema_length=None)
+    except (OSError, pl.exceptions.PolarsError):
+        raise ValueError(f"{path.name} cannot be read") from None

@@ -35,7 +35,7 @@ from cxrbench.report.tables.table import Table
 from cxrbench.report.words import slug
 from cxrbench.runs import RunName
 
-AXIS = Axis("Share of films whose map has its maximum in a box", limits=(0, 1))
+AXIS = Axis("Share of films whose map has its maximum in a box", limits=(-0.02, 1.02))
 IGNORANT = {CENTRE: "s", RANDOM: "D"}
 """Marks of the maps that know nothing."""
 POINTING_SAID = (
