@@ -35,6 +35,12 @@ def test_platt_stays_finite_where_the_classes_are_separated():
     assert 0 < fitted.slope < 10
 
 
+def test_platt_fits_logits_far_from_zero():
+    near, present = np.linspace(-1, 1, 30), np.arange(30) == 20
+    fitted, far = fit_platt(near, present), fit_platt(80 * near - 100, present)
+    assert far(80 * near - 100) == pytest.approx(fitted(near))
+
+
 def test_temperature_minimises_the_log_loss(validation):
     logits, present = validation
     best = minimize_scalar(lambda t: metrics.log_loss(present, expit(logits / t)), bounds=(0.1, 10), method="bounded")

@@ -51,8 +51,10 @@ def fit_platt(logits: ArrayLike, present: ArrayLike) -> SigmoidCalibrator:
     """
     values, truth = _checked(logits, present)
     m, n = int(truth.sum()), int((~truth).sum())
-    intercept, slope = fit_line(values, np.where(truth, (m + 1) / (m + 2), 1 / (n + 2)))
-    return SigmoidCalibrator(slope, intercept)
+    # In units of their own spread: logits of a hundred, which a network gone astray gives, leave nothing to start from.
+    centre, spread = float(values.mean()), float(values.std())
+    intercept, slope = fit_line((values - centre) / spread, np.where(truth, (m + 1) / (m + 2), 1 / (n + 2)))
+    return SigmoidCalibrator(slope / spread, intercept - slope * centre / spread)
 
 
 def fit_temperature(logits: ArrayLike, present: ArrayLike) -> SigmoidCalibrator:
