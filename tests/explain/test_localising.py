@@ -89,6 +89,16 @@ def test_overlap_is_counted_at_each_level_of_the_map():
     assert cam["iou>0.4", 0.5] == 0
 
 
+def test_films_that_all_score_the_same_say_nothing_of_how_sure_a_mean_is():
+    table = localisation_table(scores([True] * 6 + [False] * 4)).filter(method="cam", finding="Mass")
+    same, differ = (
+        table.filter(measure=name, level=level).row(0, named=True) for name, level in (("iou", 0.75), ("iou", 0.5))
+    )
+    assert (same["estimate"], same["lower"], same["reason"]) == (0, None, "all films score the same")
+    assert differ["lower"] < differ["estimate"] < differ["upper"]
+    assert -1 <= differ["over_centre_lower"] < differ["over_centre"]
+
+
 def test_few_patients_have_no_interval():
     row = localisation_table(scores([True, False])).row(0, named=True)
     assert (row["lower"], row["reason"]) == (None, "2 patients; an interval needs 5")

@@ -55,7 +55,7 @@ def _measures(own: pl.DataFrame, centre: pl.DataFrame) -> Iterator[dict[str, Any
     patients = own["patient_id"].to_numpy()
     for measure, level in MEASURES:
         ours, theirs = (_values(rows, measure, level) for rows in (own, centre))
-        more = clustered_mean(ours - theirs, patients)
+        more = _within(clustered_mean(ours - theirs, patients), -1)
         yield {
             "measure": measure,
             "level": level,
@@ -77,8 +77,14 @@ def _estimate(values: np.ndarray, patients: np.ndarray, *, is_share: bool) -> Me
     """Mean of one measure; that of zeros and ones has Wilson's interval, no share leaves 0 to 1."""
     if is_share:
         return clustered_proportion(values == 1, np.ones(len(values), bool), patients)
-    mean = clustered_mean(values, patients)
-    return replace(mean, lower=float(np.clip(mean.lower, 0, 1)), upper=float(np.clip(mean.upper, 0, 1)))
+    return _within(clustered_mean(values, patients), 0)
+
+
+def _within(mean: MeanEstimate, least: float) -> MeanEstimate:
+    """A mean of what lies in ``least`` to 1; films that all score the same do not say how sure it is."""
+    if mean.std_error == 0:
+        return replace(mean, std_error=np.nan, lower=np.nan, upper=np.nan, reason="all films score the same")
+    return replace(mean, lower=float(np.clip(mean.lower, least, 1)), upper=float(np.clip(mean.upper, least, 1)))
 
 
 def estimate_columns(estimate: MeanEstimate | Proportion) -> dict[str, Any]:

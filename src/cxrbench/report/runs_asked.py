@@ -4,7 +4,10 @@ import polars as pl
 
 from cxrbench.report.results import Results
 
-ONE_RUN = "Lines: 95 % intervals for new patients, the films of a patient kept together; the models are as they are."
+ONE_RUN = (
+    "Lines: 95 % intervals for new patients, the films of a patient kept together; the models are as "
+    "they are. No line where too few patients allow none."
+)
 SEVERAL_RUNS = "A dot per run, a bar at their mean; the spread of the dots is no interval, since runs share patients."
 
 

@@ -109,8 +109,8 @@ def _sheet(folder: Path, scores: pl.DataFrame) -> Iterator[Block]:
     yield Photograph(
         address=as_address(path),
         alt=f"Test films under the {method} maps of {run}, known boxes drawn.",
-        caption=f"{run}, {method}: a row per finding, five films evenly over the order of its probability (written "
-        "above each film, not calibrated), so that failures show. Boxes are the truth; the map’s positive part is "
+        caption=f"{run}, {method}: a row per finding, at most five films evenly over the order of its probability "
+        "(written above each film, not calibrated), so that failures show. Boxes are the truth; the map’s positive part is "
         "divided by its own maximum, so colours of two films do not compare. These are films of the archive: who "
         f"gets this page gets them. The other sheets are in {folder.name}/{FIGURES_FOLDER}.",
         unfold=f"Films of {run} under {method}",
