@@ -110,8 +110,8 @@ def _sheet(folder: Path, scores: pl.DataFrame) -> Iterator[Block]:
         address=as_address(path),
         alt=f"Test films under the {method} maps of {run}, known boxes drawn.",
         caption=f"{run}, {method}: a row per finding, at most five films evenly over the order of its probability "
-        "(written above each film, not calibrated), so that failures show. Boxes are the truth; the map’s positive part is "
-        "divided by its own maximum, so colours of two films do not compare. These are films of the archive: who "
-        f"gets this page gets them. The other sheets are in {folder.name}/{FIGURES_FOLDER}.",
+        "(written above each film, not calibrated), so that failures show. Boxes are the truth; the positive part of "
+        "a map is divided by its own maximum, so colours of two films do not compare. These are films of the archive: "
+        f"who gets this page gets them. The other sheets are in {folder.name}/{FIGURES_FOLDER}.",
         unfold=f"Films of {run} under {method}",
     )
