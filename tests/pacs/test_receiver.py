@@ -130,6 +130,16 @@ def test_who_stops_in_the_middle_does_not_keep_it_from_stopping(received, monkey
         assert time.monotonic() - since < receiving.SECONDS / 4
 
 
+@pytest.mark.parametrize("kind", [b"\x01", b"\x04"], ids=["A-ASSOCIATE-RQ", "P-DATA-TF"])
+def test_a_pdu_that_declares_gigabytes_is_not_read(received, plain_film, caplog, kind):
+    receiver, _ = received
+    with socket.create_connection(("127.0.0.1", receiver.port), timeout=10) as connection:
+        connection.sendall(kind + b"\x00" + (2**31).to_bytes(4, "big"))
+        assert connection.recv(1) == b""
+    assert "a PDU that declares 2147483648 bytes" in caplog.text
+    assert send(receiver, film_dataset(plain_film)) == [0]
+
+
 def test_what_inflates_beyond_any_film_is_refused(received, plain_film, tmp_path, monkeypatch):
     """Before it is inflated as a whole: when it comes in, and when a file of it is answered."""
     receiver, spool = received

@@ -98,7 +98,7 @@ def listen(
     from cxrbench.predict import Predictor
 
     (chosen,) = checked_methods([method])
-    client = None if dicomweb is None else web_client(dicomweb, login=login)
+    client = None if dicomweb is None else web_client(dicomweb, login=login, most_mb=max_mb)
     destination = destination_of(send_to=send_to, folder=out, client=client, own_title=aet)
     bundle = load_bundle(folder)
     stop = _stop_on_signals()

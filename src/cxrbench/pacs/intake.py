@@ -13,6 +13,9 @@ LOG = logging.getLogger(__name__)
 """Objects are named by a hash of their UID; nothing that a header says is ever logged."""
 NAME = 12
 """Characters of a hash that logs show."""
+MEGABYTE = 2**20
+MOST_MB = 200
+"""Of one object, unless told otherwise."""
 
 
 def log_name(uid: str) -> str:

@@ -18,13 +18,13 @@ from pydicom.uid import (
 from pynetdicom import AE, evt
 from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made when it is asked for
-from pynetdicom.transport import ThreadedAssociationServer
+from pynetdicom.transport import AssociationSocket, ThreadedAssociationServer
 
 from cxrbench.data.images.bombs import check_inflated
 from cxrbench.data.images.dicom import PROBLEMS
 from cxrbench.data.images.pixels import Unreadable
 from cxrbench.errors import ConfigError
-from cxrbench.pacs.intake import Intake, log_name
+from cxrbench.pacs.intake import MEGABYTE, MOST_MB, Intake, log_name
 from cxrbench.pacs.spool import Full
 
 LOG = logging.getLogger(__name__)
@@ -38,7 +38,8 @@ SUCCESS, OUT_OF_RESOURCES, MISMATCH, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xA900, 0x
 MOST_ASSOCIATIONS = 8
 SECONDS = 60
 """Without a word from the sender, after which an association is ended."""
-MEGABYTE = 2**20
+MOST_PDU = MEGABYTE
+"""Bytes that one PDU may declare: pynetdicom reads as many before anybody is asked. It tells senders 16,382."""
 LEAVE_SECONDS = 5
 """For senders to finish when the receiver stops."""
 RECEIVED = "cxrbench_received"
@@ -61,7 +62,7 @@ class Listening:
     host: str = "127.0.0.1"
     port: int = 11112
     callers: tuple[str, ...] = ()
-    most_mb: int = 200
+    most_mb: int = MOST_MB
 
 
 class Receiver:
@@ -87,7 +88,7 @@ class Receiver:
             ConfigError: The address cannot be bound.
         """
         handlers = [
-            (evt.EVT_CONN_OPEN, lambda event: event.assoc.dul.socket.socket.settimeout(SECONDS)),
+            (evt.EVT_CONN_OPEN, lambda event: _bound(event.assoc.dul.socket)),
             (evt.EVT_C_ECHO, lambda _event: SUCCESS),
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_PDU_RECV, self._count),
@@ -147,6 +148,23 @@ class Receiver:
         if received > self._listening.most_mb * MEGABYTE:
             LOG.warning("association ended: an object of more than %d MB", self._listening.most_mb)
             event.assoc.abort()
+
+
+def _bound(connection: AssociationSocket | None) -> None:
+    """Bound how long a connection is silent, and how much is read of it at once."""
+    if connection is None or connection.socket is None:  # it has just ended by itself
+        return
+    read, own = connection.recv, connection.socket
+
+    def recv(count: int) -> bytearray:
+        if count <= MOST_PDU:
+            return read(count)
+        LOG.warning("association ended: a PDU that declares %d bytes", count)
+        own.shutdown(socket.SHUT_RDWR)
+        raise OSError(f"a PDU of more than {MOST_PDU} bytes")  # which pynetdicom takes for a broken connection
+
+    own.settimeout(SECONDS)
+    connection.recv = recv  # type: ignore[assignment,method-assign]
 
 
 def _entity(listening: Listening) -> AE:

@@ -15,12 +15,12 @@ from typing import Any
 import pydicom
 from dicomweb_client import DICOMwebClient
 from dicomweb_client.session_utils import create_session
-from requests import PreparedRequest, Response
+from requests import PreparedRequest, RequestException, Response
 from requests.adapters import HTTPAdapter
 
 from cxrbench.data.images.dicom import PROBLEMS
 from cxrbench.errors import ConfigError
-from cxrbench.pacs.intake import Intake, log_name
+from cxrbench.pacs.intake import MEGABYTE, MOST_MB, Intake, log_name
 from cxrbench.pacs.spool import Full
 
 LOG = logging.getLogger(__name__)
@@ -113,7 +113,11 @@ class Watcher:
         """Retrieve one object unless it is known."""
         if self._stopped.is_set() or self._intake.is_known(uid):
             return
-        film = self._client.retrieve_instance(study, series, uid, media_types=ANY_SYNTAX)
+        try:
+            film = self._client.retrieve_instance(study, series, uid, media_types=ANY_SYNTAX)
+        except TooLarge as reason:
+            LOG.warning("%s left out: %s", log_name(uid), reason)
+            return
         if str(film.get("SOPInstanceUID")) != uid:
             LOG.warning("%s left out: the server sent another object", log_name(uid))
             return
@@ -142,20 +146,53 @@ def _one_failure(uid: str) -> Iterator[list[bool]]:
         LOG.warning("%s left for the next look: %s", log_name(uid), type(error).__name__)
 
 
+class TooLarge(RequestException):
+    """An answer beyond the limit, given up while it came."""
+
+
 class _Bounded(HTTPAdapter):
-    """HTTP that waits for an answer, but not forever."""
+    """HTTP that waits for an answer, but not forever, and takes one, but not of any size."""
+
+    def __init__(self, *, most_mb: int) -> None:
+        """Take answers of so many megabytes at most."""
+        super().__init__()
+        self._most_mb = most_mb
 
     def send(self, request: PreparedRequest, *arguments: Any, **options: Any) -> Response:
-        """Send with a time limit where none is given."""
-        return super().send(request, *arguments, **{**options, "timeout": options.get("timeout") or SECONDS})
+        """Send with a time limit where none is given; whoever reads the answer is told where it is too large."""
+        response = super().send(request, *arguments, **{**options, "timeout": options.get("timeout") or SECONDS})
+        chunks = response.iter_content
+        response.iter_content = lambda *how, **named: self._counted(response, chunks(*how, **named))  # type: ignore[method-assign]
+        return response
+
+    def _counted(self, response: Response, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Chunks of an answer up to the limit; its announced length counts before the first.
+
+        Raises:
+            TooLarge: The limit.
+        """
+        left = self._most_mb * MEGABYTE
+        if (response.raw.length_remaining or 0) > left:
+            raise self._too_large(response)
+        for chunk in chunks:
+            left -= len(chunk)
+            if left < 0:
+                raise self._too_large(response)
+            yield chunk
+
+    def _too_large(self, response: Response) -> TooLarge:
+        """The reason, after the rest was given up."""
+        response.close()
+        return TooLarge(f"more than {self._most_mb} MB", response=response)
 
 
-def web_client(url: str, *, login: Path | None = None) -> DICOMwebClient:
+def web_client(url: str, *, login: Path | None = None, most_mb: int = MOST_MB) -> DICOMwebClient:
     """A client of a DICOMweb server.
 
     Args:
         url: Root of its services.
         login: File that holds ``user:password``.
+        most_mb: Largest answer that is taken, megabytes.
 
     Raises:
         ConfigError: Not a URL, or not such a file.
@@ -164,13 +201,17 @@ def web_client(url: str, *, login: Path | None = None) -> DICOMwebClient:
         raise ConfigError(f"--dicomweb {url}: expected a URL as http://127.0.0.1:8042/dicom-web")
     session = create_session()
     for scheme in SCHEMES:
-        session.mount(scheme, _Bounded())
+        session.mount(scheme, _Bounded(most_mb=most_mb))
     if login is not None:
         user, colon, password = login.read_text(encoding="utf-8").strip().partition(":")
         if not colon:
             raise ConfigError(f"--login {login}: expected one line user:password")
         session.auth = (user, password)
-    return DICOMwebClient(url=url, session=session)
+    client = DICOMwebClient(url=url, session=session)
+    client.set_http_retry_params(
+        retry=False
+    )  # whoever asks tries again; an answer that is too large is not wanted twice
+    return client
 
 
 def _value(found: Found, tag: str) -> Any:
