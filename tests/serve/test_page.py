@@ -130,6 +130,17 @@ def test_the_keyboard_is_enough(page, film_path):
     heat_of(page, next(iter(probabilities(page))))
 
 
+def test_a_film_may_come_before_the_server_said_what_it_serves(page, film_path):
+    held = []
+    page.route("**/v1/bundles", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks what it is given
+    page.reload()
+    page.set_input_files("#file", film_path)
+    assert page.locator(".finding").count() == 0
+    held[0].continue_()
+    page.wait_for_selector(".finding")
+    page.wait_for_selector("#film:not([hidden])")
+
+
 def test_a_screen_reader_finds_its_way(page, film_path):
     page.set_input_files("#file", film_path)
     page.wait_for_selector(".finding")

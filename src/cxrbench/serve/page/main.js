@@ -15,6 +15,7 @@ const state = {
   served: [], // bundles of the server
   limitMb: Infinity,
   shown: [], // names of the bundles side by side
+  waiting: null, // a film that came before the bundles were known
   file: null,
   first: new Map(), // bundle -> its first answer about this film
   answers: new Map(), // bundle -> its latest answer
@@ -38,6 +39,7 @@ async function enter() {
     Object.assign(state, { served: bundles, limitMb: limit, shown: bundles.slice(0, 2).map((one) => one.name) });
     document.querySelector("main").classList.toggle("wide", state.shown.length > 1);
     drawNotices();
+    if (state.waiting) open(state.waiting);
   } catch (error) {
     if (error.status === 401) askForToken();
     else complain(error);
@@ -88,6 +90,10 @@ function listen() {
 
 async function open(file) {
   complain(null);
+  if (!state.served.length) {
+    state.waiting = file;
+    return;
+  }
   if (file.size > state.limitMb * 2 ** 20) {
     complain({ what: `The file is larger than ${state.limitMb} MB`, remedy: "choose one film" });
     return;
