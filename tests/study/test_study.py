@@ -1,10 +1,12 @@
 """Approaches x splits -> runs: what is done stays done, what fails is told."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -134,6 +136,21 @@ def test_runs_side_by_side_equal_runs_one_by_one_in_number(films, tmp_path):
     outcomes = list(carry_out(make_plan(prepare_study(study)), workers=2))
     assert [outcome.failure for outcome in outcomes] == [None, None]
     assert len(finished_runs(study.out)) == 2
+
+
+def test_a_process_that_is_killed_takes_one_run_with_it(films, tmp_path):
+    study = settings(films, tmp_path / "study", splits={"resamples": 2})
+    plan = make_plan(prepare_study(study))
+
+    def kill_one():
+        while not list(study.out.glob("runs/*/*/*.partial")):
+            time.sleep(0.01)
+        multiprocessing.active_children()[0].kill()
+
+    threading.Thread(target=kill_one).start()
+    failures = [outcome.failure for outcome in carry_out(plan, workers=2)]
+    assert sorted(failures, key=str) == [None, None, None, "its process was killed, perhaps for want of memory"]
+    assert len(finished_runs(study.out)) == 3
 
 
 def test_a_damaged_run_is_named(films, tmp_path, quick_fit):

@@ -284,13 +284,12 @@ def _fetched(outcome: Outcome, task: RunTask, away: Away) -> Outcome:
 
 
 def _remote(ray: Any, share: Mapping[str, float], *, threads: int) -> Any:
-    """``perform`` on a node: in a fresh process, whose memory goes with it."""
+    """``perform`` on a node; Ray ends a process after its run where it holds a GPU, else the next run finds it warm."""
     return ray.remote(
         num_cpus=share["CPU"],
         num_gpus=share.get("GPU", 0),
         memory=share.get("memory"),
         max_retries=0,
-        max_calls=1,
         runtime_env=thread_settings(threads),
     )(_perform_there)
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
@@ -51,38 +52,66 @@ def carry_out(
 
 
 def _side_by_side(tasks: Sequence[RunTask], workers: int) -> Iterator[Outcome]:
-    """Each lane is a thread with one process of its own, so that a process that is killed takes one run with it."""
+    """Each lane is a process that makes one run after another; one that is killed takes one run with it."""
     threads = max(1, usable_cores() // workers)
-    seats: SimpleQueue[GpuSeat] = SimpleQueue()
-    for seat in gpu_seats(workers):
-        seats.put(seat)
-    lanes = ThreadPoolExecutor(workers)
+    lanes = [_Lane(seat, threads) for seat in gpu_seats(workers)]
+    free: SimpleQueue[_Lane] = SimpleQueue()
+    for lane in lanes:
+        free.put(lane)
+    waiting = ThreadPoolExecutor(workers)
     try:
-        for future in as_completed([lanes.submit(_in_a_lane, task, threads, seats) for task in tasks]):
+        for future in as_completed([waiting.submit(_in_a_lane, task, free) for task in tasks]):
             yield future.result()
     finally:
-        lanes.shutdown(cancel_futures=True)
+        waiting.shutdown(cancel_futures=True)
+        for lane in lanes:
+            lane.close()
 
 
-def _in_a_lane(task: RunTask, threads: int, seats: SimpleQueue[GpuSeat]) -> Outcome:
-    """Make one run on whichever seat is free."""
-    seat = seats.get()
+def _in_a_lane(task: RunTask, free: "SimpleQueue[_Lane]") -> Outcome:
+    """Make one run in whichever lane is free."""
+    lane = free.get()
     try:
-        compute = task.compute.model_copy(update={"gpu_share": seat.share})
-        return _in_a_process(replace(task, compute=compute), threads, seat.gpu)
+        return lane.perform(task)
     finally:
-        seats.put(seat)
+        free.put(lane)
 
 
-def _in_a_process(task: RunTask, threads: int, gpu: str | None) -> Outcome:
-    """Make one run in a fresh process; its memory goes with it."""
-    spawn = multiprocessing.get_context("spawn")  # a fork would copy torch's threads half-way
-    with ProcessPoolExecutor(1, mp_context=spawn, initializer=_start_process, initargs=(threads, gpu)) as pool:
+class _Lane:
+    """A process with a share of the machine, since to start one for each run costs what a small run does."""
+
+    def __init__(self, seat: GpuSeat, threads: int) -> None:
+        self._seat, self._threads = seat, threads
+        self._pool = self._started()
+
+    def perform(self, task: RunTask) -> Outcome:
+        """Make one run; if the process ends over it, another takes its place."""
+        compute = task.compute.model_copy(update={"gpu_share": self._seat.share})
         try:
-            return pool.submit(perform, task).result()
+            return self._pool.submit(_perform, replace(task, compute=compute)).result()
         except BrokenProcessPool as error:
+            self._pool = self._started()
             reason = note_failure(task, "its process was killed, perhaps for want of memory", error)
             return Outcome(task.name, 0.0, failure=reason)
+
+    def close(self) -> None:
+        """End the process."""
+        self._pool.shutdown()
+
+    def _started(self) -> ProcessPoolExecutor:
+        spawn = multiprocessing.get_context("spawn")  # a fork would copy torch's threads half-way
+        return ProcessPoolExecutor(
+            1, mp_context=spawn, initializer=_start_process, initargs=(self._threads, self._seat.gpu)
+        )
+
+
+def _perform(task: RunTask) -> Outcome:
+    """Ctrl-C ends a run; a process that waits for one has nothing to say about it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return perform(task)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _start_process(threads: int, gpu: str | None) -> None:
@@ -90,4 +119,5 @@ def _start_process(threads: int, gpu: str | None) -> None:
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu  # CUDA looks at it when it is first used, which is later
     torch.set_num_threads(threads)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=follow_parent, daemon=True).start()
