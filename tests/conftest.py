@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,8 @@ def small_bundle(small_study: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture
 def ray_nodes() -> Iterator[tuple[Any, list[Any]]]:
     """A real Ray cluster on this machine: a head without room for work, and two nodes of one core each."""
-    pytest.importorskip("ray", reason="needs Ray, the extra `cluster`, which is not installed")
+    if find_spec("ray") is None:  # not imported here: what Ray looks at then is not set yet
+        pytest.skip("needs Ray, the extra `cluster`, which is not installed")
     from cxrbench.study import cluster as cluster_module  # noqa: PLC0415 - most tests need no torch
 
     cluster_module.import_ray()

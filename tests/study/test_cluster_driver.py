@@ -1,5 +1,6 @@
 """What the driver of a cluster does with lost nodes, failures and Ctrl-C, told by a Ray that does what it is told."""
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -228,6 +229,15 @@ def test_no_ray_names_the_extra(monkeypatch):
     monkeypatch.setattr(cluster_module.importlib, "import_module", absent)
     with pytest.raises(StudyError, match=r"pip install 'cxrbench\[cluster\]'"):
         cluster_module.import_ray()
+
+
+@pytest.mark.parametrize(("own", "seen"), [(None, "0"), ("1", "1")], ids=["by default", "the user's own value"])
+def test_workers_are_not_started_by_uv_even_if_the_driver_was(monkeypatch, own, seen):
+    name, looked_at = "RAY_ENABLE_UV_RUN_RUNTIME_ENV", []
+    monkeypatch.setattr(cluster_module.os, "environ", {} if own is None else {name: own})
+    monkeypatch.setattr(cluster_module.importlib, "import_module", lambda _: looked_at.append(os.environ[name]))
+    cluster_module.import_ray()
+    assert looked_at == [seen]
 
 
 def test_no_cluster_is_one_line(make):

@@ -31,6 +31,12 @@ OBJECT_STORE_BYTES = 80 * 2**20
 """The least that Ray accepts."""
 BUSY_MACHINE = {"worker_niceness": 0, "worker_register_timeout_seconds": 300}
 """Ray gives its processes what others leave and a minute to start; beside other work they would never come up."""
+RAY_DEFAULTS = {
+    # It asks for statistics of its use otherwise.
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Where `uv run` started the driver, its workers would install everything anew, in a copy of the working folder.
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+}
 LOOK_SECONDS = 300
 """Within which a node must say whether it sees the study; its process has to start first."""
 
@@ -68,8 +74,8 @@ def import_ray() -> Any:
     Raises:
         StudyError: It is not installed.
     """
-    # Ray asks for statistics of its use otherwise.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    for name, value in RAY_DEFAULTS.items():  # Ray looks at them while it is imported
+        os.environ.setdefault(name, value)
     try:
         return importlib.import_module("ray")
     except ImportError:
