@@ -87,8 +87,18 @@ def test_a_reference_that_was_changed(copy):
 
 
 def test_a_newer_format_is_refused(copy):
-    rewritten(copy, format_version=2)
-    with pytest.raises(BundleError, match="has format version 2, this cxrbench reads 1"):
+    rewritten(copy, format_version=3)
+    with pytest.raises(
+        BundleError, match=r"has format version 3, this cxrbench reads 2; use .*make it again: cxrbench bundle"
+    ):
+        load_bundle(copy)
+
+
+def test_a_bundle_that_does_not_know_the_grey_of_its_training_films_is_refused(copy):
+    raw = json.loads((copy / "bundle.json").read_text())
+    del raw["pixel_statistics"]["grey"]
+    rewritten(copy, pixel_statistics=raw["pixel_statistics"])
+    with pytest.raises(BundleError, match=r"key 'pixel_statistics\.grey' is missing.*get the bundle anew"):
         load_bundle(copy)
 
 

@@ -4,13 +4,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cxrbench.bundle.documents import DIGEST, check_digest, check_file, parse_document, read_document
-from cxrbench.bundle.record import BUNDLE_FILE, FORMAT, FORMAT_VERSION, REFERENCE_FILE, BundleRecord, Member
-from cxrbench.bundle.reference import Reference
+from cxrbench.bundle.documents import DIGEST, check_digest, check_file, check_sha256, parse_document, read_document
+from cxrbench.bundle.record import (
+    BUNDLE_FILE,
+    CARD_FILE,
+    FORMAT,
+    FORMAT_VERSION,
+    REFERENCE_FILE,
+    BundleRecord,
+    Member,
+)
+from cxrbench.bundle.reference import Reference, check_fits
 from cxrbench.config import Feature
 from cxrbench.data.geometry import DEFINITION
 from cxrbench.errors import BundleError
-from cxrbench.files import digest_file
 
 if TYPE_CHECKING:  # whoever reads a bundle's card or figures needs no torch
     from cxrbench.models.classifier import Classifier
@@ -26,12 +33,14 @@ class Bundle:
         folder: Where it lies; it may be moved.
         record: What ``bundle.json`` says.
         reference: Outputs that a sound installation gives.
+        card: Model card, Markdown.
         digest: SHA-256 (hex) that names the bundle: of its description as it was written, hence of its weights.
     """
 
     folder: Path
     record: BundleRecord
     reference: Reference
+    card: str
     digest: str
 
     @property
@@ -87,11 +96,13 @@ def load_bundle(folder: Path) -> Bundle:
         )
     path = folder / REFERENCE_FILE
     reference = parse_document(_described(path), Reference, path, remedy=REMEDY)
-    if digest_file(path) != record.reference_sha256:
-        raise BundleError(f"{path}: altered since the bundle was made (its SHA-256 differs); {REMEDY}")
+    check_sha256(path, record.reference_sha256, remedy=REMEDY)
+    card = folder / CARD_FILE
+    check_sha256(card, record.card_sha256, remedy=REMEDY)
+    check_fits(reference, record.members, record.findings, where=str(path))
     for member in record.members:
         check_file(member.weights, folder, remedy=REMEDY)
-    return Bundle(folder, record, reference, raw[DIGEST])
+    return Bundle(folder, record, reference, card.read_text(encoding="utf-8"), raw[DIGEST])
 
 
 def _described(path: Path) -> dict[str, Any]:
@@ -110,5 +121,5 @@ def _check_format(raw: dict[str, Any], folder: Path) -> None:
     if raw.get("format_version") != FORMAT_VERSION:
         raise BundleError(
             f"{folder} has format version {raw.get('format_version')!r}, this cxrbench reads {FORMAT_VERSION}; "
-            "use the version it was made with"
+            "use the version it was made with, or make it again: cxrbench bundle"
         )

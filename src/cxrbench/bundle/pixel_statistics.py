@@ -1,18 +1,20 @@
 """Does a film look like the films a model was trained on? Two numbers of its 16 x 16 miniature.
 
-Each miniature is standardised to mean 0 and SD 1, so that exposure does not matter. *Likeness* is its correlation
+Each miniature is standardised to mean 0 and SD 1, so that exposure does not matter; that is looked at by itself
+(``grey_levels``). *Likeness* is its correlation
 with the mean miniature of the training films: an inverted film has a negative one. *Strangeness* is the share of its
 variance that the training films' mean and principal components do not explain: another picture has a large one. Limits
 are those of films that the components have not seen: each half of the training films is measured by the other's.
 """
 
-from typing import Self
+from typing import Annotated, Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from cxrbench.bundle.grey_levels import GreyLevels
 from cxrbench.config import Settings
 
 SIDE = 16
@@ -25,16 +27,20 @@ FLAT = 1.0
 """Grey levels; a miniature of a smaller SD is uniform."""
 
 Numbers = NDArray[np.float64]
+Bounded = Annotated[float, Field(ge=-SIDE, le=SIDE)]
+"""No value of a standardised miniature can be beyond."""
+Picture = Annotated[tuple[Bounded, ...], Field(min_length=SIDE**2, max_length=SIDE**2)]
 
 
 class PixelStatistics(Settings):
     """The look of the training films, in miniature."""
 
-    films: int = Field(description="training films that were looked at")
-    mean: tuple[float, ...] = Field(description="mean standardised miniature, row by row")
-    components: tuple[tuple[float, ...], ...] = Field(description="orthonormal principal components, row by row")
-    lowest_likeness: float
-    highest_strangeness: float
+    films: int = Field(ge=1, description="training films that were looked at")
+    mean: Picture = Field(description="mean standardised miniature, row by row")
+    components: tuple[Picture, ...] = Field(description="orthonormal principal components, row by row")
+    lowest_likeness: Bounded
+    highest_strangeness: Bounded
+    grey: GreyLevels
 
     @classmethod
     def fit(cls, miniatures: NDArray[np.uint8]) -> Self:
@@ -50,6 +56,7 @@ class PixelStatistics(Settings):
             components=tuple(tuple(row) for row in components.tolist()),
             lowest_likeness=float(np.quantile(likeness, SHARE_BEYOND)),
             highest_strangeness=float(np.quantile(strangeness, 1 - SHARE_BEYOND)),
+            grey=GreyLevels.fit(miniatures),
         )
 
     def measure(self, miniatures: NDArray[np.uint8]) -> tuple[Numbers, Numbers]:
@@ -60,6 +67,10 @@ class PixelStatistics(Settings):
         """What to say about one film by its (16, 16) miniature; nothing when it looks like a training film."""
         if miniature.std() < FLAT:
             return ("the image is uniform; it shows no chest",)
+        return (*self._look_warnings(miniature), *self.grey.warnings_of(miniature))
+
+    def _look_warnings(self, miniature: NDArray[np.uint8]) -> tuple[str, ...]:
+        """What to say of its look, whatever its exposure."""
         likeness, strangeness = (float(values[0]) for values in self.measure(miniature[None]))
         if likeness >= self.lowest_likeness and strangeness <= self.highest_strangeness:
             return ()

@@ -1,27 +1,37 @@
 """What ``bundle.json`` holds: everything that is needed to use a model beside its weights."""
 
-from typing import Literal
+from collections.abc import Collection
+from itertools import pairwise
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cxrbench.bundle.pixel_statistics import PixelStatistics
-from cxrbench.bundle.population import Population
+from cxrbench.bundle.population import Count, Population
 from cxrbench.config import Approach, Settings
 from cxrbench.data.features import FeatureScaling
 
 FORMAT = "cxrbench bundle"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised with the field of ``BundleRecord`` when older code would misunderstand a newer bundle."""
 
 BUNDLE_FILE, REFERENCE_FILE, CARD_FILE = "bundle.json", "reference.json", "README.md"
 WEIGHTS_FILE, MEMBERS_FOLDER = "model.safetensors", "members"
 
+PERCENTS = tuple(range(101))
+ROUNDING = 1e-9
+"""Quantiles that are means may be in disorder by so much."""
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Coefficient = Annotated[float, Field(ge=-1e12, le=1e12)]
+"""What no logit and no fit of logits is beyond."""
+
 
 class FileRecord(Settings):
     """A file of the bundle, as it was when the bundle was made."""
 
-    file: str = Field(pattern=r"^[a-z0-9./]+$", description="relative to the bundle")
-    bytes: int
+    file: str = Field(pattern=r"^[a-z0-9]+([./][a-z0-9]+)*$", description="relative to the bundle, and within it")
+    bytes: Count
     sha256: str
 
 
@@ -42,8 +52,8 @@ class RunRecord(Settings):
 class Calibration(Settings):
     """Platt's method: probability = expit(intercept + slope * logit)."""
 
-    slope: float = 1.0
-    intercept: float = 0.0
+    slope: Coefficient = Field(1.0, gt=0)
+    intercept: Coefficient = 0.0
     reason: str | None = Field(None, description="why the outputs could not be calibrated; then they are as they are")
 
     @property
@@ -61,14 +71,32 @@ class Member(Settings):
     feature_scaling: FeatureScaling
     calibrations: dict[str, Calibration] = Field(description="by finding, fitted on the run's validation part")
 
+    @model_validator(mode="after")
+    def _features_are_scaled(self) -> Self:
+        if self.feature_scaling.features != self.approach.features:
+            raise ValueError(f"features {self.approach.features} cannot be scaled as {self.feature_scaling.features}")
+        if missing := set(self.approach.features) - set(self.feature_scaling.means):
+            raise ValueError(f"feature_scaling.means lacks {', '.join(sorted(missing))}")
+        return self
+
 
 class Decision(Settings):
     """How one finding's probability is read."""
 
-    threshold: float | None = Field(description="probability from which on the finding counts as present")
+    threshold: Share | None = Field(description="probability from which on the finding counts as present")
     rule: Literal["youden"] = "youden"
-    quantiles: tuple[float, ...] = Field(description="0, 1 ... 100 % of the validation part's probabilities")
+    quantiles: tuple[Share, ...] = Field(
+        min_length=len(PERCENTS),
+        max_length=len(PERCENTS),
+        description="0, 1 ... 100 % of the validation part's probabilities",
+    )
     reason: str | None = Field(None, description="why there is no threshold")
+
+    @model_validator(mode="after")
+    def _quantiles_ascend(self) -> Self:
+        if falling := [low for low, high in pairwise(self.quantiles) if high < low - ROUNDING]:
+            raise ValueError(f"quantiles fall after {falling[0]}")
+        return self
 
 
 class TestResult(Settings):
@@ -78,8 +106,8 @@ class TestResult(Settings):
 
     split: str
     finding: str
-    images: int | None
-    positives: int | None
+    images: Count | None
+    positives: Count | None
     auc: float | None
     auc_lower: float | None
     auc_upper: float | None
@@ -99,20 +127,20 @@ class ArchiveRecord(Settings):
     form: str
     is_phantom: bool
     is_sample: bool
-    images_listed: int
-    images_missing: int
-    images: int
-    patients: int
+    images_listed: Count
+    images_missing: Count
+    images: Count
+    patients: Count
 
 
 class BundleRecord(Settings):
     """A bundle's description; ``digest`` in the file covers all of it."""
 
     format: Literal["cxrbench bundle"] = "cxrbench bundle"
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = 2
     made_with: dict[str, str] = Field(description="versions, and the digest of the code")
     geometry: str = Field(description="how a film becomes a square; other words mean other pixels")
-    findings: tuple[str, ...]
+    findings: tuple[str, ...] = Field(min_length=1)
     members: tuple[Member, ...] = Field(min_length=1)
     decisions: dict[str, Decision]
     population: Population
@@ -121,3 +149,18 @@ class BundleRecord(Settings):
     test: tuple[TestResult, ...]
     banners: tuple[str, ...] = Field(description="what must be said wherever the model is shown")
     reference_sha256: str = Field(description=f"of {REFERENCE_FILE}")
+    card_sha256: str = Field(description=f"of {CARD_FILE}")
+
+    @model_validator(mode="after")
+    def _each_finding_is_described_once(self) -> Self:
+        if len(set(self.findings)) < len(self.findings):
+            raise ValueError("findings names one twice")
+        described: dict[str, Collection[str]] = {
+            "decisions": self.decisions,
+            "population.positives": self.population.positives,
+            "population.stated": self.population.stated,
+        } | {f"calibrations of member {i}": member.calibrations for i, member in enumerate(self.members, start=1)}
+        for what, names in described.items():
+            if apart := set(names) ^ set(self.findings):
+                raise ValueError(f"{what} and findings differ: {', '.join(sorted(apart))} is in one of both only")
+        return self
