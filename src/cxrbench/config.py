@@ -26,12 +26,13 @@ LOCAL_CLUSTER = "ray"
 """The address that stands for a cluster of this machine alone, as long as a study takes."""
 
 Feature = Literal["age", "sex", "view"]
+Blocks = Annotated[int, Field(ge=1, le=256)]
 
 
 class Settings(BaseModel):
-    """Base of all settings: frozen, and unknown keys are refused."""
+    """Base of all settings: frozen; unknown keys, NaN and infinity are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Backbone(Settings):
@@ -41,10 +42,12 @@ class Backbone(Settings):
     start: Literal["imagenet", "random"]
     trained: Literal["all", "head"] = "all"
     extra_pool: bool = Field(False, description="one more max-pooling after the first bottleneck block")
-    blocks: tuple[int, int, int, int] | None = Field(
+    blocks: tuple[Blocks, Blocks, Blocks, Blocks] | None = Field(
         None, description="bottlenecks per stage; null: those of the depth"
     )
-    width: int = Field(64, ge=4, multiple_of=4, description="channels of the stem and of the first stage's bottleneck")
+    width: int = Field(
+        64, ge=4, le=4096, multiple_of=4, description="channels of the stem and of the first stage's bottleneck"
+    )
 
     @property
     def stages(self) -> tuple[int, int, int, int]:
@@ -61,8 +64,8 @@ class Backbone(Settings):
 class Input(Settings):
     """What the network sees."""
 
-    image_size: int = Field(ge=32, multiple_of=32, description="side of the square input, pixels")
-    store_size: int = Field(ge=32, description="side of the shrunk image that crops are taken from, pixels")
+    image_size: int = Field(ge=32, le=4096, multiple_of=32, description="side of the square input, pixels")
+    store_size: int = Field(ge=32, le=4096, description="side of the shrunk image that crops are taken from, pixels")
     channels: Literal[1, 3]
     mean: tuple[float, ...] = Field(description="per channel, of grey values in 0..1")
     std: tuple[float, ...] = Field(description="per channel, of grey values in 0..1")
@@ -320,7 +323,9 @@ def _first_problem(error: ValidationError, model: type[Settings]) -> str:
     if problem["type"] == "missing":
         return f"key {key!r} is missing{more}"
     message = problem["msg"].removeprefix("Value error, ")
-    return f"{key + ': ' if key else ''}{message}; got {problem['input']!r:.80}{more}"
+    # Of what does not fit together, the message names the parts; all of it would be no line.
+    got = "" if isinstance(problem["input"], dict) else f"; got {problem['input']!r:.80}"
+    return f"{key + ': ' if key else ''}{message}{got}{more}"
 
 
 def _keys_at(model: type[Settings], location: tuple[int | str, ...]) -> list[str]:

@@ -82,7 +82,7 @@ def test_a_threshold_that_was_changed(copy):
 def test_a_reference_that_was_changed(copy):
     path = copy / "reference.json"
     path.write_text(path.read_text().replace("version 1", "version 2"))
-    with pytest.raises(BundleError, match=r"reference\.json: altered since the bundle was made"):
+    with pytest.raises(BundleError, match=r"reference\.json: altered since it was written"):
         load_bundle(copy)
 
 
@@ -128,7 +128,23 @@ def test_a_path_out_of_the_bundle_is_refused(copy):
     raw["members"][0]["weights"]["file"] = "../model.safetensors"
     shutil.copy(copy / "model.safetensors", copy.parent)
     rewritten(copy, members=raw["members"])
-    with pytest.raises(BundleError, match=r"lacks \.\./model\.safetensors"):
+    with pytest.raises(BundleError, match=r"members\.0\.weights\.file: .* got '\.\./model\.safetensors'"):
+        load_bundle(copy)
+    raw["members"][0]["weights"]["file"] = str(copy / "model.safetensors")
+    rewritten(copy, members=raw["members"])
+    with pytest.raises(BundleError, match=r"members\.0\.weights\.file: .* got '/"):
+        load_bundle(copy)
+
+
+def test_a_card_that_says_something_else(copy):
+    """What a person reads, and the server shows."""
+    card = copy / "README.md"
+    assert load_bundle(copy).card == card.read_text()
+    card.write_text(card.read_text() + "\nApproved for clinical use.\n")
+    with pytest.raises(BundleError, match=r"README\.md: altered since it was written"):
+        load_bundle(copy)
+    card.unlink()
+    with pytest.raises(BundleError, match=r"bundle lacks README\.md; get the bundle anew"):
         load_bundle(copy)
 
 

@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cxrbench.bundle.record import Calibration, Decision, Member
+from cxrbench.bundle.record import PERCENTS, Calibration, Decision, Member
 from cxrbench.stats.calibrators import SigmoidCalibrator
 
 Numbers = NDArray[np.float64]
-PERCENTS = np.arange(101.0)
 
 
 def mean_probability(members: Sequence[Member], findings: tuple[str, ...], logits: NDArray[np.floating]) -> Numbers:

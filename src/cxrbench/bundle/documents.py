@@ -66,9 +66,24 @@ def check_file(expected: FileRecord, folder: Path, *, remedy: str) -> None:
         BundleError: Absent, of another size, or of other content.
     """
     path = folder / expected.file
-    if ".." in Path(expected.file).parts or not path.is_file():
-        raise BundleError(f"{folder} lacks {expected.file}; {remedy}")
+    _check_there(path, remedy=remedy)
     if (size := path.stat().st_size) != expected.bytes:
         raise BundleError(f"{path}: {size:,} bytes, expected {expected.bytes:,}: truncated or exchanged; {remedy}")
-    if digest_file(path) != expected.sha256:
+    check_sha256(path, expected.sha256, remedy=remedy)
+
+
+def check_sha256(path: Path, expected: str, *, remedy: str) -> None:
+    """Refuse a file whose content is not what was written.
+
+    Raises:
+        BundleError: Absent, or of another SHA-256 (hex).
+    """
+    _check_there(path, remedy=remedy)
+    if digest_file(path) != expected:
         raise BundleError(f"{path}: altered since it was written (its SHA-256 differs); {remedy}")
+
+
+def _check_there(path: Path, *, remedy: str) -> None:
+    """Refuse a file that is absent."""
+    if not path.is_file():
+        raise BundleError(f"{path.parent} lacks {path.name}; {remedy}")

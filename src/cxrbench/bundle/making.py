@@ -22,6 +22,7 @@ from cxrbench.bundle.population import Population
 from cxrbench.bundle.provenance import archive_of, banners_of, made_with
 from cxrbench.bundle.record import (
     BUNDLE_FILE,
+    CARD_FILE,
     MEMBERS_FOLDER,
     REFERENCE_FILE,
     WEIGHTS_FILE,
@@ -132,10 +133,11 @@ def _write(
         test=tuple(result for one in evidences for result in one.test),
         banners=banners_of(archive, members),
         reference_sha256=digest_file(scratch / REFERENCE_FILE),
+        card_sha256="",
     )
-    raw = record.model_dump(mode="json")
-    write_json(scratch / BUNDLE_FILE, raw | {"digest": digest_json(raw)})
     write_card(record, scratch)
+    raw = record.model_dump(mode="json") | {"card_sha256": digest_file(scratch / CARD_FILE)}
+    write_json(scratch / BUNDLE_FILE, raw | {"digest": digest_json(raw)})
 
 
 def _findings(study: Path, members: Sequence[Member]) -> tuple[str, ...]:

@@ -35,9 +35,12 @@ def load_classifier(member: Member, path: Path, *, findings: int) -> Classifier:
     Raises:
         BundleError: The file holds no weights, or those of another network.
     """
-    classifier = Classifier(member.approach, findings=findings).to(memory_format=torch.channels_last)
     try:
-        classifier.load_state_dict(load_file(path))
+        weights = load_file(path)
+        with torch.device("meta"):  # takes no memory, however large a network was described that these do not fit
+            Classifier(member.approach, findings=findings).load_state_dict(weights, assign=True)
+        classifier = Classifier(member.approach, findings=findings).to(memory_format=torch.channels_last)
+        classifier.load_state_dict(weights)
     except (safetensors.SafetensorError, RuntimeError, OSError) as error:
         said = " ".join(str(error).split())[:160]
         raise BundleError(f"{path}: not the weights of approach {member.run.approach} ({said})") from None

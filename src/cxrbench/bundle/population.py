@@ -1,10 +1,10 @@
 """Whom a model was trained on: ages, sexes, views, prevalences; and what to say of a film from outside."""
 
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cxrbench.config import Feature, Settings
 
@@ -14,19 +14,28 @@ LATERAL = {"LL", "RL", "LLD", "RLD", "LAT", "LATERAL"}
 UNKNOWN = "unknown"
 FEATURE_WORDS: dict[Feature, str] = {"age": "age", "sex": "sex", "view": "view position"}
 
+Count = Annotated[int, Field(ge=0, le=2**53)]
+"""Of images or patients; what a float holds exactly."""
+
 
 class Population(Settings):
     """The training part in numbers; of several training parts, their union."""
 
-    images: int
-    patients: int
+    images: Count
+    patients: Count
     age_quantiles: dict[int, float] = Field(description="percent -> years; empty when no age is known")
-    unknown_ages: int
-    children: int = Field(description=f"images of patients below {ADULT_FROM}")
-    sexes: dict[str, int] = Field(description="images by sex; unknown ones under 'unknown'")
-    views: dict[str, int] = Field(description="images by view position; unknown ones under 'unknown'")
-    positives: dict[str, int] = Field(description="images with each finding")
-    stated: dict[str, int] = Field(description="images whose label of each finding is stated")
+    unknown_ages: Count
+    children: Count = Field(description=f"images of patients below {ADULT_FROM}")
+    sexes: dict[str, Count] = Field(description="images by sex; unknown ones under 'unknown'")
+    views: dict[str, Count] = Field(description="images by view position; unknown ones under 'unknown'")
+    positives: dict[str, Count] = Field(description="images with each finding")
+    stated: dict[str, Count] = Field(description="images whose label of each finding is stated")
+
+    @model_validator(mode="after")
+    def _ages_are_all_or_none(self) -> Self:
+        if self.age_quantiles and set(self.age_quantiles) != set(AGE_QUANTILES):
+            raise ValueError(f"age_quantiles needs {AGE_QUANTILES} percent, or nothing; got {list(self.age_quantiles)}")
+        return self
 
     @classmethod
     def of(cls, training: pl.DataFrame, findings: tuple[str, ...]) -> Self:

@@ -11,9 +11,10 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
+from cxrbench.bundle.answers import mean_probability
 from cxrbench.bundle.differences import Difference, largest_difference
 from cxrbench.bundle.inputs import network_input
-from cxrbench.bundle.record import Member
+from cxrbench.bundle.record import ROUNDING, Coefficient, Member, Share
 from cxrbench.bundle.squares import shrink
 from cxrbench.config import Settings
 from cxrbench.errors import BundleError
@@ -32,8 +33,8 @@ class Reference(Settings):
 
     formula: str = Field("reference film, version 1", description="which formula made the film")
     pixels_sha256: str
-    logits: tuple[tuple[float, ...], ...] = Field(description="(M, L)")
-    probabilities: tuple[float, ...] = Field(description="(L,)")
+    logits: tuple[tuple[Coefficient, ...], ...] = Field(description="(M, L)")
+    probabilities: tuple[Share, ...] = Field(description="(L,)")
 
 
 def reference_film() -> NDArray[np.uint8]:
@@ -58,6 +59,21 @@ def reference_logits(members: Sequence[Member], networks: Sequence[Network]) -> 
         squares = shrink(film, [size])[size][None]
         rows.append(network(network_input(squares, member), member.feature_scaling.encode(facts))[0])
     return np.stack(rows).astype(np.float64)
+
+
+def check_fits(reference: Reference, members: Sequence[Member], findings: tuple[str, ...], *, where: str) -> None:
+    """See that the outputs are of these members and findings, and the probabilities those of their calibrations.
+
+    Raises:
+        BundleError: They are not.
+    """
+    sides = {len(reference.probabilities), *map(len, reference.logits)}
+    if len(reference.logits) != len(members) or sides != {len(findings)}:
+        raise BundleError(f"{where}: its outputs are not those of {len(members)} members and {len(findings)} findings")
+    expected = mean_probability(members, findings, np.array(reference.logits)[:, None, :])[0]
+    for finding, found, value in zip(findings, reference.probabilities, expected, strict=True):
+        if abs(found - value) > ROUNDING:
+            raise BundleError(f"{where}: probability {found} of {finding} does not fit its calibration, {value}")
 
 
 def film_digest() -> str:

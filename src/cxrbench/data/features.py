@@ -5,7 +5,7 @@ sex is F 0, M 1; view is PA 0, AP 1. What is unknown (null, or a view that is ne
 the training part's known values, in training and in every later use.
 """
 
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
 import polars as pl
@@ -16,13 +16,17 @@ from cxrbench.config import Feature, Settings
 CODES = {"sex": {"F": 0.0, "M": 1.0}, "view": {"PA": 0.0, "AP": 1.0}}
 UNINFORMED = 0.5
 
+Years = Annotated[float, Field(ge=0, le=150)]
+Scaled = Annotated[float, Field(ge=-1, le=2)]
+"""A mean of values in 0..1, with room for rounding."""
+
 
 class FeatureScaling(Settings):
     """How the features of a run are made numbers; stored with the run."""
 
     features: tuple[Feature, ...]
-    age_range: tuple[float, float] = Field(description="youngest and oldest of the training part, years")
-    means: dict[Feature, float] = Field(description="of the training part, scaled; what is unknown takes them")
+    age_range: tuple[Years, Years] = Field(description="youngest and oldest of the training part, years")
+    means: dict[Feature, Scaled] = Field(description="of the training part, scaled; what is unknown takes them")
 
     @classmethod
     def fit(cls, features: tuple[Feature, ...], training: pl.DataFrame) -> Self:

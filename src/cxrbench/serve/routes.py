@@ -8,7 +8,6 @@ from fastapi import APIRouter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from cxrbench.bundle.record import CARD_FILE
 from cxrbench.serve import metrics
 from cxrbench.serve.asking import HEAT_METHODS, KNOWN, OLDEST
 from cxrbench.serve.documents import BundlesDocument, HealthDocument, PredictionDocument
@@ -157,7 +156,7 @@ async def card(request: Request) -> Response:
     served = _service(request).served.get(request.path_params["name"])
     if served is None:
         raise Refusal(404, "path", what="no such bundle", remedy="see /v1/bundles for the names")
-    return Response((served.bundle.folder / CARD_FILE).read_text(encoding="utf-8"), media_type="text/markdown")
+    return Response(served.bundle.card, media_type="text/markdown")
 
 
 @server.get("/healthz", summary="Whether the server runs")
