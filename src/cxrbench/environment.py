@@ -12,6 +12,9 @@ PACKAGES = ("cxrbench", "torch", "lightning", "timm", "numpy", "opencv-python-he
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 """Names of glibc's mallopt(3)."""
 LARGEST_INT = 2**31 - 1
+PATIENCE = {"GOMP_SPINCOUNT": "10000"}
+"""How many looks a thread of OpenMP that waits for others takes before it sleeps. As OpenMP comes they last until a core
+that is shared is lost; without any, small networks take twice as long (``benchmarks/waiting_threads.py``)."""
 TOP_PAD_BYTES = 256 * 2**20
 
 
@@ -26,6 +29,13 @@ def describe_environment(*, device: str, threads: int) -> dict[str, object]:
         "device": device,
         "versions": {name: metadata.version(name) for name in PACKAGES},
     }
+
+
+def share_cores() -> None:
+    """Have threads that wait spin for a moment only, unless the user has said otherwise; before torch is loaded."""
+    if "OMP_WAIT_POLICY" not in os.environ:
+        for name, value in PATIENCE.items():
+            os.environ.setdefault(name, value)
 
 
 def make_torchvision_importable() -> None:

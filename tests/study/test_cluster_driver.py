@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cxrbench.config import ClusterSettings, StudySettings, parse_settings
+from cxrbench.environment import PATIENCE
 from cxrbench.errors import ConfigError, StudyError
 from cxrbench.runs import RunName
 from cxrbench.study import cluster as cluster_module
@@ -166,7 +167,7 @@ def test_each_run_gets_its_share(make):
     assert (own["num_cpus"], own["num_gpus"], own["memory"]) == (4, 0.5, 16e9)
     assert (usual["num_cpus"], usual["num_gpus"], usual["memory"]) == (1, 1, None)
     assert ray.gpu_shares == [0.5, 1.0]
-    assert own["runtime_env"]["env_vars"] == {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": "4"}
+    assert own["runtime_env"]["env_vars"] == {**PATIENCE, "OMP_NUM_THREADS": "4"}
 
 
 def test_a_run_that_cannot_be_fetched_has_failed_and_the_others_go_on(make, tmp_path, monkeypatch):

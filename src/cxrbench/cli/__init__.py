@@ -1,6 +1,5 @@
 """One command with subcommands: parse, call, print. Heavy imports wait for the subcommand that needs them."""
 
-import os
 import sys
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from cxrbench import __version__
 from cxrbench.cli import archives, bundles, explaining, exporting, measures, pacs, plans, serving, studies
+from cxrbench.environment import share_cores
 from cxrbench.errors import CxrbenchError
 
 BAD_INPUT = 2
@@ -28,8 +28,7 @@ for commands in (studies, plans, archives, measures, bundles, exporting, explain
 
 def main() -> None:
     """Run the command line; an error a user can act on is one line and exit code 2."""
-    # Spinning threads starve each other where others use the same cores: tens of times slower when measured.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    share_cores()
     try:
         app()
     except CxrbenchError as error:

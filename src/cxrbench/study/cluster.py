@@ -20,7 +20,7 @@ import torch
 
 from cxrbench import __version__
 from cxrbench.config import LOCAL_CLUSTER, ClusterSettings
-from cxrbench.environment import usable_cores
+from cxrbench.environment import PATIENCE, usable_cores
 from cxrbench.errors import StudyError
 from cxrbench.runs import RunName
 from cxrbench.study.performing import Outcome, note_failure, perform
@@ -301,8 +301,8 @@ def _remote(ray: Any, share: Mapping[str, float], *, threads: int) -> Any:
 
 
 def thread_settings(threads: int) -> dict[str, Any]:
-    """Environment of a process with so many threads; spinning ones would starve others on the same node."""
-    return {"env_vars": {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": str(threads)}}
+    """Environment of a process with so many threads, which shares a node with others."""
+    return {"env_vars": {**PATIENCE, "OMP_NUM_THREADS": str(threads)}}
 
 
 def _perform_there(task: RunTask, threads: int, away: Away | None) -> Outcome:
