@@ -101,7 +101,7 @@ HALF = b"\x01\x00\x00\x00"
 
 def half_sent(receiver):
     """A connection whose sender says no more in the middle of a PDU."""
-    connection = socket.create_connection(("127.0.0.1", receiver.port), timeout=10)
+    connection = socket.create_connection(("127.0.0.1", receiver.port), timeout=60)
     connection.sendall(HALF)
     return connection
 
@@ -116,6 +116,8 @@ def test_who_stops_in_the_middle_is_not_waited_for(received, plain_film, monkeyp
     for connection in silent:
         connection.close()
     wait_until(lambda: not receiver._entity.active_associations, "a connection is still open")
+    monkeypatch.undo()
+    receiver._entity.acse_timeout = receiving.SECONDS
     assert send(receiver, film_dataset(plain_film)) == [0]
 
 
@@ -133,7 +135,7 @@ def test_who_stops_in_the_middle_does_not_keep_it_from_stopping(received, monkey
 @pytest.mark.parametrize("kind", [b"\x01", b"\x04"], ids=["A-ASSOCIATE-RQ", "P-DATA-TF"])
 def test_a_pdu_that_declares_gigabytes_is_not_read(received, plain_film, caplog, kind):
     receiver, _ = received
-    with socket.create_connection(("127.0.0.1", receiver.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", receiver.port), timeout=60) as connection:
         connection.sendall(kind + b"\x00" + (2**31).to_bytes(4, "big"))
         assert connection.recv(1) == b""
     assert "a PDU that declares 2147483648 bytes" in caplog.text

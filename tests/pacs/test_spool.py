@@ -104,7 +104,7 @@ def test_two_that_come_together(tmp_path, monkeypatch):
     def write(path, content):
         if not is_writing.is_set():
             is_writing.set()
-            may_fail.wait(10)
+            may_fail.wait(60)
             raise OSError(28, "No space left on device")
         written.append(path)
         durable.write_durably(path, content)
@@ -120,13 +120,13 @@ def test_two_that_come_together(tmp_path, monkeypatch):
 
     first, second = (threading.Thread(target=bring, args=(who,)) for who in ("first", "second"))
     first.start()
-    assert is_writing.wait(10)
+    assert is_writing.wait(60)
     second.start()
     second.join(0.3)
     assert said == {}
     may_fail.set()
-    first.join(10)
-    second.join(10)
+    first.join(60)
+    second.join(60)
     assert said == {"first": 28, "second": True}
     assert written == [spool.next_film(0)]
 
