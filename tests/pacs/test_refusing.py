@@ -9,6 +9,7 @@ REFUSED = [
     ({"BodyPartExamined": "HAND"}, "another body part"),
     ({"ViewPosition": "LL"}, "lateral"),
     ({"ViewPosition": "RAO"}, "oblique"),
+    ({"ViewPosition": None, "PatientOrientation": ["A", "F"]}, "lateral"),
     ({"PresentationIntentType": "FOR PROCESSING"}, "for processing"),
     ({"NumberOfFrames": 2}, "several frames"),
     ({"SamplesPerPixel": 3}, "colour"),
@@ -23,7 +24,13 @@ def test_refused(plain_film, elements, said):
 
 
 @pytest.mark.parametrize(
-    "elements", [{}, {"BodyPartExamined": None, "ViewPosition": None}, {"BodyPartExamined": "THORAX PA"}]
+    "elements",
+    [
+        {},
+        {"BodyPartExamined": None, "ViewPosition": None},
+        {"BodyPartExamined": "THORAX PA"},
+        {"BodyPartExamined": "TORAX"},
+    ],
 )
 def test_answered(plain_film, elements):
     check_answerable(film_dataset(plain_film, **elements))

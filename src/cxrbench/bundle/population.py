@@ -7,10 +7,10 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from cxrbench.config import Feature, Settings
+from cxrbench.data.images.projection import LATERAL
 
 AGE_QUANTILES = (0, 1, 5, 25, 50, 75, 95, 99, 100)
 ADULT_FROM = 18
-LATERAL = {"LL", "RL", "LLD", "RLD", "LAT", "LATERAL"}
 UNKNOWN = "unknown"
 FEATURE_WORDS: dict[Feature, str] = {"age": "age", "sex": "sex", "view": "view position"}
 

@@ -2,11 +2,8 @@
 
 import pydicom
 
-from cxrbench.bundle.population import LATERAL
+from cxrbench.data.images.projection import code_word, is_not_frontal, shows_other_part
 from cxrbench.pacs.equipment import is_result
-
-CHEST_WORDS = ("CHEST", "THORAX", "LUNG")
-OBLIQUE = {"RAO", "LAO", "RPO", "LPO", "LLO", "RLO"}
 
 
 class Unanswerable(Exception):  # noqa: N818 - a reason, not an error
@@ -26,21 +23,16 @@ def check_answerable(dataset: pydicom.Dataset) -> None:
     """
     if is_result(dataset):
         raise Unanswerable("made by cxrbench itself")
-    if (part := _code(dataset, "BodyPartExamined")) and not any(word in part for word in CHEST_WORDS):
+    if shows_other_part(dataset):
         raise Unanswerable("another body part than the chest")
-    view = _code(dataset, "ViewPosition")
-    if view in LATERAL | OBLIQUE:
+    if is_not_frontal(dataset):
         raise Unanswerable("a lateral or oblique film")
-    if _code(dataset, "PresentationIntentType") == "FOR PROCESSING":
+    if code_word(dataset, "PresentationIntentType") == "FOR PROCESSING":
         raise Unanswerable("for processing, not for presentation")
     if _number(dataset, "NumberOfFrames", default=1) > 1:
         raise Unanswerable("several frames")
     if _number(dataset, "SamplesPerPixel", default=1) != 1:
         raise Unanswerable("a colour image")
-
-
-def _code(dataset: pydicom.Dataset, name: str) -> str:
-    return str(dataset.get(name) or "").strip().upper()
 
 
 def _number(dataset: pydicom.Dataset, name: str, *, default: int) -> int:

@@ -1,15 +1,15 @@
 """The film that is answered, as its results refer to it."""
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import pydicom
 from pydicom.uid import UID
 
-from cxrbench.data.images.bombs import check_inflated
-from cxrbench.data.images.dicom import PROBLEMS
+from cxrbench.data.images.dataset import read_dataset
+from cxrbench.data.images.dicom import PROBLEMS, reason_of
 from cxrbench.data.images.pixels import Unreadable
+from cxrbench.data.images.projection import is_orientation
 from cxrbench.errors import DataError
 
 IDENTITY = (
@@ -34,7 +34,6 @@ TYPE_2 = (
     "AccessionNumber", "ReferringPhysicianName",
 )  # fmt: skip
 """Elements that every result has, even where they are empty."""
-DIRECTIONS = frozenset("ALRPHF")
 UTF_8 = "ISO_IR 192"
 
 
@@ -84,12 +83,9 @@ def read_source(path: Path) -> Source:
         DataError: Not a DICOM file, or it lacks what results must refer to.
     """
     try:
-        content = path.read_bytes()
-        check_inflated(content)
-        return source_of(pydicom.dcmread(io.BytesIO(content), stop_before_pixels=True))
+        return source_of(read_dataset(path.read_bytes(), has_pixels=False))
     except (*PROBLEMS, Unreadable) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: results need a DICOM film to refer to ({reason})") from None
+        raise DataError(f"{path}: results need a DICOM film to refer to ({reason_of(error)})") from None
 
 
 def source_of(dataset: pydicom.Dataset) -> Source:
@@ -123,15 +119,10 @@ def _tidy(image: pydicom.Dataset) -> None:
         image.RescaleType = image.get("RescaleType") or "US"  # unspecified
 
 
-def is_orientation(value: object) -> bool:
-    """Whether a Patient Orientation is two directions of a person, as L and F."""
-    pair = list(value) if isinstance(value, pydicom.multival.MultiValue) else []
-    return len(pair) == 2 and all(one and set(str(one)) <= DIRECTIONS for one in pair)
-
-
 def _chosen(dataset: pydicom.Dataset, names: tuple[str, ...]) -> pydicom.Dataset:
+    """Those of the elements that have a value, or must be there without one."""
     chosen = pydicom.Dataset()
     for name in names:
-        if name in dataset:
+        if name in dataset and (name in TYPE_2 or not dataset[name].is_empty):
             chosen[name] = dataset[name]  # decoded here, with the film's own character set
     return chosen

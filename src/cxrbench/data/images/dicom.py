@@ -4,7 +4,6 @@ Source: DICOM PS3.3 C.11.1 (modality LUT), C.11.2 (VOI LUT and window), C.11.6 a
 C.7.5.1.1.2 (pixel padding).
 """
 
-import io
 import struct
 import warnings
 import zlib
@@ -19,7 +18,8 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_modality_lut, apply_voi
 from pydicom.pixels.utils import pixel_array
 
-from cxrbench.data.images.bombs import check_compressed, check_inflated
+from cxrbench.data.images.bombs import check_compressed
+from cxrbench.data.images.dataset import check_required, read_dataset
 from cxrbench.data.images.pixels import Unreadable, check_size, stretch
 
 GREY_OR_COLOUR = ("MONOCHROME", "RGB", "YBR")
@@ -59,22 +59,35 @@ def opened(content: bytes) -> Iterator[pydicom.Dataset]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pydicom's, about what it can read nevertheless
-            check_inflated(content)
-            dataset = pydicom.dcmread(io.BytesIO(content))
+            dataset = read_dataset(content)
             _check_header(dataset)
             yield dataset
     except PROBLEMS as error:
-        raise Unreadable(f"truncated or unreadable DICOM: {' '.join(str(error).split())}") from None
+        raise Unreadable(f"truncated or unreadable DICOM: {reason_of(error)}") from None
+
+
+def reason_of(error: BaseException) -> str:
+    """What went wrong, in one line; an element that was asked for in vain by its name."""
+    if isinstance(error, AttributeError) and isinstance(error.obj, pydicom.Dataset):
+        return f"it lacks {error.name}"
+    return " ".join(str(error).split())
 
 
 def _check_header(dataset: pydicom.Dataset) -> None:
     """Refuse what is no single radiograph before its pixels are decoded."""
-    if "PixelData" not in dataset:
-        raise Unreadable("a DICOM file without pixel data")
+    check_required(dataset)
     if not str(dataset.PhotometricInterpretation).startswith(GREY_OR_COLOUR):
         raise Unreadable(f"photometric interpretation {dataset.PhotometricInterpretation} is no radiograph's")
     check_size(int(dataset.Rows), int(dataset.Columns), frames=int(dataset.get("NumberOfFrames") or 1))
+    _check_bits(dataset)
     check_compressed(dataset)
+
+
+def _check_bits(dataset: pydicom.Dataset) -> None:
+    """Refuse pixels whose bits are not the lowest, as older editions allowed: they would be read as noise."""
+    highest, stored = dataset.get("HighBit"), int(dataset.BitsStored)
+    if highest is not None and highest != stored - 1 and not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        raise Unreadable(f"High Bit {highest} with {stored} Bits Stored; only the lowest bits ({stored - 1}) are read")
 
 
 def render(dataset: pydicom.Dataset) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ import re
 import pydicom
 
 from cxrbench.data.images.film import Facts
+from cxrbench.data.images.projection import code_word, projection_warnings, view_position
 
 AGE = re.compile(r"(\d{1,4})\s*([DWMY]?)")
 DAYS = {"": 365.25, "Y": 365.25, "M": 365.25 / 12, "W": 7.0, "D": 1.0}
@@ -21,14 +22,19 @@ PROJECTIONS = {"CR", "DX", "SC", "OT", "RG"}
 def read_facts(dataset: pydicom.Dataset) -> Facts:
     """Facts of one data set; never raises for what is absent or wrong."""
     age, age_warning = _age_years(dataset)
-    modality = _code(dataset, "Modality")
-    warnings = (age_warning, _modality_warning(modality), *_presentation_warnings(dataset))
+    modality = code_word(dataset, "Modality")
+    warnings = (
+        age_warning,
+        _modality_warning(modality),
+        *projection_warnings(dataset),
+        *_presentation_warnings(dataset),
+    )
     return Facts(
         age_years=age,
-        sex=_one_of(_code(dataset, "PatientSex"), {"F", "M"}),
-        view=_code(dataset, "ViewPosition"),
+        sex=_one_of(code_word(dataset, "PatientSex"), {"F", "M"}),
+        view=view_position(dataset),
         spacing_mm=_spacing(dataset),
-        laterality=_one_of(_code(dataset, "ImageLaterality") or _code(dataset, "Laterality"), {"L", "R"}),
+        laterality=_one_of(code_word(dataset, "ImageLaterality") or code_word(dataset, "Laterality"), {"L", "R"}),
         modality=modality,
         warnings=tuple(warning for warning in warnings if warning),
     )
@@ -38,11 +44,6 @@ def _text(dataset: pydicom.Dataset, name: str) -> str:
     """An element as text without blanks around it; empty when absent."""
     value = dataset.get(name)
     return "" if value is None else str(value).strip()
-
-
-def _code(dataset: pydicom.Dataset, name: str) -> str | None:
-    """An element of code words, in upper case."""
-    return _text(dataset, name).upper() or None
 
 
 def _one_of(code: str | None, valid: set[str]) -> str | None:
@@ -101,9 +102,9 @@ def _modality_warning(modality: str | None) -> str | None:
 def _presentation_warnings(dataset: pydicom.Dataset) -> tuple[str, ...]:
     """What the pixels are, where a viewer would not show them as they are."""
     warnings = []
-    if _code(dataset, "PresentationIntentType") == "FOR PROCESSING":
+    if code_word(dataset, "PresentationIntentType") == "FOR PROCESSING":
         warnings.append("FOR PROCESSING: the detector's own values, which no viewer shows; send the processed image")
-    if _code(dataset, "PresentationLUTShape") == "INVERSE" and dataset.PhotometricInterpretation == "MONOCHROME2":
+    if code_word(dataset, "PresentationLUTShape") == "INVERSE" and dataset.PhotometricInterpretation == "MONOCHROME2":
         warnings.append(
             "Presentation LUT Shape INVERSE with MONOCHROME2: shown inverted, which the standard leaves open"
         )

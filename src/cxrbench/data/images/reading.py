@@ -1,5 +1,6 @@
 """Content decides how an image file is decoded; what cannot be read is refused with the reason."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,13 @@ from cxrbench.data.images.pixels import Unreadable
 from cxrbench.errors import DataError
 
 DICOM_START, DICOM_OFFSET = b"DICM", 128
+BARE = re.compile(
+    rb"\x02\x00[\x00-\x03\x10]\x00(?:UL|OB|UI)"
+    rb"|\x08\x00[\x00\x01\x05\x06\x08\x12-\x18\x20-\x23]\x00(?:UL|CS|DA|TM|UI|SQ|[\x02-\x7f]\x00\x00\x00)",
+    re.DOTALL,
+)
+"""First element of DICOM without preamble: of the file meta information (group 2) or the data set (group 8), its VR
+written or not."""
 STARTS = (png.START, jpeg.START, *tiff.STARTS)
 
 
@@ -42,8 +50,8 @@ def load_grey(path: Path) -> NDArray[np.uint8]:
 
 
 def is_dicom(content: bytes) -> bool:
-    """Whether a file's content is DICOM, by its preamble."""
-    return content.startswith(DICOM_START, DICOM_OFFSET)
+    """Whether a file's content is DICOM, by its preamble, or by its first element where it has none."""
+    return content.startswith(DICOM_START, DICOM_OFFSET) or BARE.match(content) is not None
 
 
 def is_image(path: Path) -> bool:
