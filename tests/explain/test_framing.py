@@ -65,3 +65,12 @@ def test_the_stores_square_stands_in_for_the_film():
     restored = frame.restore(frame.shrink(film))
     assert restored.shape == film.shape
     assert np.abs(restored[10:90, 5:-5].astype(int) - 200).max() < 3
+
+
+@given(height=st.integers(60, 400), width=st.integers(60, 400))
+def test_what_is_seen_is_where_a_map_is_known(height, width):
+    frame = Frame(height, width, store_size=256, image_size=224)
+    rows, columns = np.nonzero(~np.isnan(frame.to_film(np.ones((7, 7)))))
+    x, y, across, down = frame.seen
+    found = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    assert np.abs(np.subtract(found, (x, y, x + across, y + down))).max() <= 1

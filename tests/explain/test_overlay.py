@@ -1,10 +1,21 @@
 """Pictures: what is hot, what stays plain, where the box is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from cxrbench.explain.overlay import BOX_COLOUR, Captioned, contact_sheet, normalised, overlay, said, write_picture
+from cxrbench.explain.overlay import (
+    BOX_COLOUR,
+    EDGE_COLOUR,
+    Captioned,
+    contact_sheet,
+    normalised,
+    overlay,
+    said,
+    write_picture,
+)
 
 NO_BOX = np.empty((0, 4))
 
@@ -54,4 +65,34 @@ def test_a_picture_comes_back_from_its_file(tmp_path):
 
 
 def test_no_probability_is_rounded_to_certainty():
-    assert [said("Mass", p) for p in (0.0004, 0.5, 0.999)] == ["Mass <0.01", "Mass 0.50", "Mass >0.99"]
+    assert [said("Mass", p, is_calibrated=True) for p in (0.0004, 0.5, 0.999)] == [
+        "Mass <0.01",
+        "Mass 0.50",
+        "Mass >0.99",
+    ]
+
+
+def test_an_output_that_is_no_probability_says_so():
+    assert said("Mass", 0.25, is_calibrated=False) == "Mass 0.25 (not calibrated)"
+
+
+def test_the_edge_of_what_was_seen_is_dashed_inside_the_film_only():
+    film = np.zeros((200, 400), np.uint8)
+    plain = Captioned("", NO_BOX)
+    heat = np.zeros(film.shape, np.float32)
+    assert (overlay(film, heat, replace(plain, seen=(0, 0, 400, 200))) == overlay(film, heat, plain)).all()
+    picture = overlay(film, heat, replace(plain, seen=(50, 0, 300, 200)))[-200:]
+    lit = (picture == EDGE_COLOUR).all(axis=2).mean(axis=0)  # share of each column
+    assert 0.4 < lit[50] < 0.6
+    assert 0.4 < lit[349] < 0.6
+    assert not picture[:, :50].any()
+    assert not picture[0, 60:340].any()
+
+
+@pytest.mark.parametrize("width", [100, 300, 1024])
+def test_a_caption_is_never_cut(width):
+    film = np.zeros((50, width), np.uint8)
+    caption = Captioned("Pleural Thickening 0.25 (not calibrated)   Research use only", NO_BOX)
+    picture = overlay(film, np.zeros((50, width), np.float32), caption)
+    assert picture[:-50].max() == 255
+    assert not picture[:-50, -2:].any()

@@ -8,11 +8,14 @@ from contextlib import closing
 import cv2
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 
 from cxrbench.bundle import load_bundle
+from cxrbench.bundle.making import make_bundle
 from cxrbench.files import digest_json, write_json
 from cxrbench.pacs import Answerer
 from cxrbench.predict import Predictor
+from cxrbench.runs import WEIGHTS_FILE, RunName
 
 
 @pytest.fixture(scope="session")
@@ -23,22 +26,23 @@ def phantom_films(small_study):
 
 
 @pytest.fixture(scope="session")
-def eager_bundle(small_bundle, tmp_path_factory):
-    """The small bundle with thresholds so low that every finding counts as present, and something speaks for it.
+def eager_bundle(small_study, tmp_path_factory):
+    """A small bundle with thresholds so low that every finding counts as present, and something speaks for it.
 
-    After one epoch every place of a film speaks against every finding; with a negative slope, for it.
+    After one epoch every place of a film speaks against every finding; with the last layer turned round, for it.
     """
-    folder = tmp_path_factory.mktemp("eager") / "bundle"
-    shutil.copytree(small_bundle, folder)
-    described = json.loads((folder / "bundle.json").read_text())
+    folder, run = tmp_path_factory.mktemp("eager"), RunName("1channel-meta", "resample-1", 0)
+    shutil.copytree(small_study, folder / "study")
+    weights = run.folder(folder / "study") / WEIGHTS_FILE
+    tensors = load_file(weights)
+    save_file({**tensors, "head.weight": -tensors["head.weight"]}, weights)
+    make_bundle(folder / "study", [run], folder / "bundle")
+    described = json.loads((folder / "bundle" / "bundle.json").read_text())
     described.pop("digest")
     for decision in described["decisions"].values():
         decision.update(threshold=0.0, reason=None)
-    for member in described["members"]:
-        for calibration in member["calibrations"].values():
-            calibration["slope"] = -abs(calibration["slope"])
-    write_json(folder / "bundle.json", {**described, "digest": digest_json(described)})
-    return folder
+    write_json(folder / "bundle" / "bundle.json", {**described, "digest": digest_json(described)})
+    return folder / "bundle"
 
 
 @pytest.fixture(scope="session")

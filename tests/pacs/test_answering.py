@@ -124,6 +124,20 @@ def test_boxes_lie_on_the_film(answerer, shown_film, tmp_path):
     assert turned.PresentationLUTShape == "INVERSE"
 
 
+def test_an_output_that_is_not_calibrated_says_so_wherever_it_is_read(answerer, shown_film, tmp_path):
+    results = answerer.answer(write_film(tmp_path / "film.dcm", shown_film))
+    texts = [one.TextObjectSequence[0].UnformattedTextValue for one in results.presentation.GraphicAnnotationSequence]
+    is_raw = {name.replace("_", " "): not answerer.bundle.is_calibrated(name) for name in answerer.bundle.findings}
+    shown = [next(name for name in is_raw if text.startswith(f"{name} ")) for text in texts]
+    assert any(is_raw[name] for name in shown)
+    assert ["(not calibrated)" in text for text in texts] == [is_raw[name] for name in shown]
+    assert ["no probability" in one.ImageComments for one in results.captures] == [is_raw[name] for name in shown]
+    for annotation in results.presentation.GraphicAnnotationSequence:
+        text = annotation.TextObjectSequence[0]
+        assert text.BoundingBoxTopLeftHandCorner[0] >= 0
+        assert text.BoundingBoxBottomRightHandCorner[0] <= shown_film.shape[1]
+
+
 def test_names_of_any_script_stay_as_they_are(answerer, shown_film, tmp_path):
     path = write_film(tmp_path / "film.dcm", shown_film, SpecificCharacterSet="ISO_IR 100", PatientName="Müller^Jürgen")
     for file in write_results(tmp_path / "out", answerer.answer(path)).iterdir():

@@ -18,7 +18,7 @@ from cxrbench.data.images import Film
 from cxrbench.explain.contributions import COLUMNS, Answer
 from cxrbench.explain.framing import Frame
 from cxrbench.explain.maps import Asked, Method, heat_maps
-from cxrbench.explain.overlay import normalised
+from cxrbench.explain.overlay import Rectangle, normalised
 from cxrbench.models.classifier import Classifier
 from cxrbench.predict import Prepared, prepare_film
 
@@ -95,6 +95,11 @@ class Explainer:
             for one, slope, cells in self._cells(film, finding, method, self._chosen(member))
         ]
         return np.asarray(normalised(np.mean(maps, axis=0)), np.float32)
+
+    def seen(self, film: Prepared) -> Rectangle:
+        """What the networks see of a film; of several, the one that sees most."""
+        frames = (self._frame(film, member, None) for member in self.bundle.members)
+        return max((frame.seen for frame in frames), key=lambda seen: seen[2] * seen[3])
 
     def feature_effects(self, film: Prepared, logits: NDArray[np.floating]) -> pl.DataFrame:
         """How far age, sex and view each moved the bundle's probabilities of one film.

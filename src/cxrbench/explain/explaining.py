@@ -58,7 +58,7 @@ def explain_film(
         boxes: Known boxes, as ``film_boxes`` gives them.
 
     Returns:
-        The answers: one row per finding, ``finding, logit, probability``; probabilities are not calibrated.
+        The answers: one row per finding, ``finding, logit, probability, is_calibrated``; none is calibrated.
 
     Raises:
         StudyError: An unknown finding.
@@ -66,11 +66,13 @@ def explain_film(
     answer = answer_of(run, film.part)
     logits = answer(film.part.features)[0]  # (L,)
     answers = pl.DataFrame({"finding": run.findings, "logit": logits, "probability": expit(logits)})
+    answers = answers.with_columns(is_calibrated=False)
     asked = asked_findings(how.findings, answers)
     with replaced_folder(out) as scratch:
         answers.write_csv(scratch / ANSWERS_FILE)
         for row in answers.filter(pl.col("finding").is_in(asked)).iter_rows(named=True):
-            caption = Captioned(said(row["finding"], row["probability"]), _boxes_of(boxes, film, row["finding"]))
+            text = said(row["finding"], row["probability"], is_calibrated=False)
+            caption = Captioned(text, _boxes_of(boxes, film, row["finding"]), film.frame.seen)
             _write_maps(run, film, caption, scratch / row["finding"], how=how)
         if run.scaling.features:
             population = study.table[run.split.rows(study.table, "train")]

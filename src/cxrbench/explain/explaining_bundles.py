@@ -20,7 +20,7 @@ class Explained:
     """What a bundle says of one film.
 
     Attributes:
-        answers: One row per finding: ``finding, probability, is_present, percentile``.
+        answers: One row per finding: ``finding, probability, is_calibrated, is_present, percentile``.
         warnings: Why the answer may be worth less than the bundle's card says.
     """
 
@@ -62,16 +62,17 @@ class BundleExplainer:
         with replaced_folder(out) as scratch:
             answers.write_csv(scratch / ANSWERS_FILE)
             for finding in asked:
-                self._write_maps(film, finding, answers, scratch, how=how)
+                row = answers.row(by_predicate=pl.col("finding") == finding, named=True)
+                text = said(finding, row["probability"], is_calibrated=row["is_calibrated"])
+                caption = Captioned(text, np.empty((0, 4)), self._explainer.seen(prepared))
+                self._write_maps(film, finding, caption, scratch, how=how)
             if self._explainer.bundle.features:
                 effects = self._explainer.feature_effects(prepared, answer.logits)
                 effects.write_csv(scratch / FEATURES_FILE)
         return Explained(answers, answer.warnings)
 
-    def _write_maps(self, film: Film, finding: str, answers: pl.DataFrame, folder: Path, *, how: Explaining) -> None:
+    def _write_maps(self, film: Film, finding: str, caption: Captioned, folder: Path, *, how: Explaining) -> None:
         """One finding's maps as arrays and pictures."""
-        probability = answers.filter(pl.col("finding") == finding)["probability"][0]
-        caption = Captioned(said(finding, probability), np.empty((0, 4)))
         for method in how.methods:
             heat = self._explainer.heat(film, finding, method=method)
             write_map(folder / finding, film.pixels, heat, caption, method=method)
@@ -82,6 +83,7 @@ def _table(bundle: Bundle, answer: Answer) -> pl.DataFrame:
     columns = {
         "finding": bundle.findings,
         "probability": answer.probabilities,
+        "is_calibrated": [bundle.is_calibrated(finding) for finding in bundle.findings],
         "is_present": answer.is_present,
         "percentile": answer.percentiles.round(2),
     }

@@ -37,6 +37,13 @@ class Frame:
         """Of the square that the film is padded to."""
         return max(self.height, self.width)
 
+    @property
+    def seen(self) -> tuple[float, float, float, float]:
+        """What the network sees of the film: ``x, y, width, height`` in its pixels."""
+        top, left = self._padding
+        (y, height), (x, width) = self._span(self.height, top), self._span(self.width, left)
+        return x, y, width, height
+
     def shrink(self, film: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The film (H, W) as the store keeps it: (S, S)."""
         return resize_square(pad_to_square(film), self.store_size)
@@ -66,6 +73,12 @@ class Frame:
     def _padding(self) -> tuple[int, int]:
         """Rows above and columns left of the film in its square."""
         return (self.side - self.height) // 2, (self.side - self.width) // 2
+
+    def _span(self, pixels: int, padding: int) -> tuple[float, float]:
+        """Where what the network sees begins along one side of the film, and how long it is."""
+        unseen = self.side * (1 - self.image_size / self.store_size) / 2
+        start, end = max(0.0, unseen - padding), min(float(pixels), self.side - unseen - padding)
+        return start, end - start
 
     def _weights(self, cells: int, *, pixels: int, padding: int) -> NDArray[np.float64]:
         """What each cell adds to each pixel (pixels, cells); NaN outside what the network sees."""

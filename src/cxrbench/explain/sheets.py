@@ -39,6 +39,6 @@ def _spread(answers: Sequence[Mapped]) -> list[Mapped]:
 def _picture(answer: Mapped, square: Picture, method: Method) -> Picture:
     """One film from the store under its map."""
     boxed = answer.boxed
-    text = said(boxed.finding, float(expit(answer.logit)))
+    text = said(boxed.finding, float(expit(answer.logit)), is_calibrated=False)
     film = boxed.frame.restore(square)
     return overlay(film, boxed.frame.to_film(answer.cells[method]), Captioned(text, boxed.boxes), width=WIDTH)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cxrbench.explain.bundled import Explainer
 from cxrbench.explain.maps import Method
+from cxrbench.explain.overlay import Rectangle
 from cxrbench.pacs.capture import SIDE, make_capture, paint
 from cxrbench.pacs.decoding import Decoded, Decoder
 from cxrbench.pacs.equipment import author_of
@@ -83,8 +84,11 @@ class Answerer:
         answer = self.predictor.predict_prepared([film.prepared])[0]
         findings = told(self.bundle, answer)
         maps = list(islice(self._maps(film, to_show(findings)), self._most_shown))
+        seen = self._seen(film)
         captures = [
-            make_capture(source, self._author, one, paint(film.preview, heat, one), number=number, method=self._method)
+            make_capture(
+                source, self._author, one, paint(film.preview, heat, one, seen=seen), number=number, method=self._method
+            )
             for number, (one, heat) in enumerate(maps, start=1)
         ]
         boxed = tuple(_boxed(source, one, heat) for one, heat in maps)
@@ -96,6 +100,12 @@ class Answerer:
             if has_presentation
             else None,
         )
+
+    def _seen(self, film: Decoded) -> Rectangle:
+        """What the networks see of the film, in pixels of its preview."""
+        x, y, width, height = self._explainer.seen(film.prepared)
+        scale = film.preview.shape[1] / film.prepared.width
+        return x * scale, y * scale, width * scale, height * scale
 
     def _maps(self, film: Decoded, findings: tuple[Told, ...]) -> Iterator[tuple[Told, NDArray[np.float32]]]:
         """Findings with their heat maps, as large as the preview; without those for which nothing speaks."""

@@ -12,7 +12,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
 from cxrbench.explain.maps import Method
-from cxrbench.explain.overlay import Captioned, overlay, said
+from cxrbench.explain.overlay import Captioned, Rectangle, overlay
 from cxrbench.pacs.equipment import CHEST, MODEL, RESEARCH_ONLY, Author
 from cxrbench.pacs.findings import Told
 from cxrbench.pacs.source import UTF_8, Source
@@ -76,15 +76,23 @@ def make_capture(
     return capture
 
 
-def paint(film: NDArray[np.uint8], heat: NDArray[np.floating], told: Told) -> NDArray[np.uint8]:
-    """The film under its heat map, both (H, W), with the finding, its probability and the notice burned in.
+def paint(
+    film: NDArray[np.uint8], heat: NDArray[np.floating], told: Told, *, seen: Rectangle | None = None
+) -> NDArray[np.uint8]:
+    """The film under its heat map, both (H, W), with the finding, its number and the notice burned in.
+
+    Args:
+        film: Grey values.
+        heat: Of the finding.
+        told: The finding.
+        seen: What the network saw of the film, in its pixels.
 
     Returns:
         (h, w, 3) RGB, its longer side ``SIDE`` but for the line of text above the film.
     """
-    text = f"{said(told.words, told.probability)}   {BURNED_IN}"
+    caption = Captioned(f"{told.line}   {BURNED_IN}", NO_BOX, seen)
     height, width = film.shape
-    return overlay(film, heat, Captioned(text, NO_BOX), width=max(1, round(width * SIDE / max(height, width))))
+    return overlay(film, heat, caption, width=max(1, round(width * SIDE / max(height, width))))
 
 
 def _describe(capture: SCImage, source: Source, told: Told, method: Method) -> None:
@@ -93,10 +101,11 @@ def _describe(capture: SCImage, source: Source, told: Told, method: Method) -> N
     capture.ConversionType = WORKSTATION
     capture.BodyPartExamined = CHEST
     capture.BurnedInAnnotation = "YES"
-    capture.ImageComments = f"{told.words}: what speaks for it, on the film. {RESEARCH_ONLY}."
+    kind = "" if told.is_calibrated else "The number is the network's output, not calibrated: no probability. "
+    capture.ImageComments = f"{told.words}: what speaks for it, on the film. {kind}{RESEARCH_ONLY}."
     capture.DerivationDescription = (
         f"{MAPS[method]} of {told.words}, normalised to its own maximum, in colours over the film at reduced "
-        "size, under a line of text"
+        "size, under a line of text; dashed: edge of what the network saw"
     )
     capture.SourceImageSequence = [_reference(source)]
     for name in LOSSY:

@@ -74,8 +74,8 @@ def _own(value: str, meaning: str) -> CodedConcept:
     return CodedConcept(value=value, scheme_designator=PRIVATE_SCHEME, meaning=meaning)
 
 
-REACHES_THRESHOLD = _own("REACHES", "Probability reaches threshold")
-THRESHOLD = _own("THRESHOLD", "Threshold of the probability")
+REACHES_THRESHOLD = _own("REACHES", "Reaches decision threshold")
+THRESHOLD = _own("THRESHOLD", "Decision threshold")
 NOTICE = _own("NOTICE", "Notice")
 WARNING = _own("WARNING", "Warning")
 MODEL_OUTPUT = _own("MODEL_OUTPUT", "Output of a classifier, not calibrated")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cxrbench.bundle import Bundle
+from cxrbench.explain.overlay import said
 from cxrbench.findings import NO_FINDING
 from cxrbench.predict import Answer
 
@@ -32,6 +33,11 @@ class Told:
     def words(self) -> str:
         """The finding as a reader is told it."""
         return self.finding.replace("_", " ")
+
+    @property
+    def line(self) -> str:
+        """The finding with its number as a reader is told it; one that is no probability says so."""
+        return said(self.words, self.probability, is_calibrated=self.is_calibrated)
 
 
 def told(bundle: Bundle, answer: Answer) -> tuple[Told, ...]:

@@ -18,7 +18,6 @@ from highdicom.pr import (
 )
 
 from cxrbench.explain.maps import Method
-from cxrbench.explain.overlay import said
 from cxrbench.pacs.equipment import CHEST, MODEL, RESEARCH_ONLY, Author
 from cxrbench.pacs.findings import Told
 from cxrbench.pacs.source import UTF_8, Source
@@ -28,6 +27,8 @@ SERIES_NUMBER = 9003
 PIXELS = AnnotationUnitsValues.PIXEL
 LETTERS = 0.03
 """Height of a line of text, as a share of the film's."""
+LETTER = 0.6
+"""Width of a letter, as a share of its line's height."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,13 @@ def make_presentation(
 
 
 def _annotation(source: Source, layer: GraphicLayer, boxed: Boxed) -> GraphicAnnotation:
-    """A box, and beside it the finding with its probability."""
+    """A box, and beside it the finding with its number."""
+    text = boxed.told.line
     return GraphicAnnotation(
         referenced_images=[source.image],
         graphic_layer=layer,
         graphic_objects=[GraphicObject(GraphicTypeValues.POLYLINE, corners(boxed.box), PIXELS)],
-        text_objects=[
-            TextObject(said(boxed.told.words, boxed.told.probability), PIXELS, bounding_box=_beside(source, boxed.box))
-        ],
+        text_objects=[TextObject(text, PIXELS, bounding_box=_beside(source, boxed.box, len(text)))],
     )
 
 
@@ -89,10 +89,11 @@ def corners(box: tuple[float, float, float, float]) -> np.ndarray:
     return np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height], [x, y]], float)
 
 
-def _beside(source: Source, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+def _beside(source: Source, box: tuple[float, float, float, float], letters: int) -> tuple[float, float, float, float]:
     """Where the text goes (left, top, right, bottom): over the box, below its upper edge where there is no room."""
     rows, columns = int(source.image.Rows), int(source.image.Columns)
     x, y, _, _ = box
     line = LETTERS * rows
-    left, top = min(x, 0.7 * columns), y - line if y >= line else y
-    return left, top, min(left + 0.3 * columns, columns), top + line
+    length = min(LETTER * line * letters, columns)
+    left, top = min(x, columns - length), y - line if y >= line else y
+    return left, top, left + length, top + line
