@@ -1,17 +1,19 @@
 """A batch in shares, by one process after another or by two at once, learns what the whole batch does."""
 
 import json
+import multiprocessing
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from cxrbench.config import ComputeSettings, load_approach, load_profile
-from cxrbench.errors import TrainingError
+from cxrbench.errors import DataError, TrainingError
 from cxrbench.models.classifier import Classifier
 from cxrbench.models.standin import stand_in_weights
 from cxrbench.runs import ENVIRONMENT_FILE
-from cxrbench.training import WeightsRecord
+from cxrbench.training import STATE_FILE, WeightsRecord, epochs_done, together
 from fitting import changed, fit, logits, losses
 
 SMALL = load_profile("small")
@@ -47,6 +49,57 @@ def test_two_processes_have_the_losses_of_one(config, materials, tmp_path):
         (epoch, batch + 1) for epoch in range(3) for batch in range(steps[0].batches)
     ]
     assert not torch.distributed.is_initialized()
+
+
+@pytest.fixture
+def shared_fit(config, materials, tmp_path):
+    """A fit by two processes."""
+    approach = frozen(config)
+    weights = stand_in_weights(approach.approach.backbone, image_size=64, steps=0)
+
+    def make(**options):
+        return fit(approach, tmp_path, materials, weights=weights, compute=ComputeSettings(devices=2), **options)
+
+    return make
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="two processes on a CPU")
+def test_a_process_that_is_killed_ends_the_run_at_once(shared_fit, tmp_path):
+    def kill(step):
+        if step.epoch == 1:
+            multiprocessing.active_children()[0].kill()
+
+    with pytest.raises(TrainingError, match="processes that share the batches was lost: it was killed"):
+        shared_fit(report=kill)
+    assert not torch.distributed.is_initialized()
+    assert epochs_done(tmp_path / STATE_FILE) == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="two processes on a CPU")
+def test_a_process_that_is_killed_before_it_takes_part_is_not_waited_for(shared_fit, monkeypatch):
+    def start_and_kill(*arguments):
+        other = start(*arguments)
+        other.process.kill()
+        return other
+
+    start = together._started
+    monkeypatch.setattr(together, "_started", start_and_kill)
+    with pytest.raises(TrainingError, match="was lost: it was killed"):
+        shared_fit()
+
+
+def test_a_process_that_fails_says_why():
+    def begin(rank):
+        raise DataError(f"no store for {rank}")
+
+    line, theirs = multiprocessing.Pipe(duplex=False)
+    with pytest.raises(DataError, match="no store for 1"):
+        together._help(SimpleNamespace(begin=begin), 1, 0, theirs)
+    with (
+        pytest.raises(TrainingError, match="was lost: DataError: no store for 1; started again"),
+        together._watching([together._Other(multiprocessing.current_process(), line)]),
+    ):
+        pytest.fail("began without it")
 
 
 def keep_statistics(classifier, mode=True):

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from inspect import signature
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import torch
@@ -22,6 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from cxrbench.data.decoding import follow_parent
 from cxrbench.environment import usable_cores
+from cxrbench.errors import TrainingError
 from cxrbench.training.fit import Fit
 from cxrbench.training.job import Job
 from cxrbench.training.state import ReportStep, ignore_steps
@@ -33,6 +36,9 @@ _EQUAL_BUFFERS: dict[str, Any] = {"forward_sync_buffers" if _SAYS_SYNC else "bro
 """Buffers are not sent around, in the words of this PyTorch: batch norm is synchronised, or frozen."""
 PATIENCE = timedelta(minutes=15)
 """For what the others do: compile, predict, or read a slow disk. Then the run fails, and goes on when started again."""
+NOTICED_SECONDS = 10
+"""After a connection broke, until the system has told that the process at its other end is gone."""
+KILLED = "it was killed, perhaps for want of memory"
 
 
 @dataclass(frozen=True)
@@ -79,19 +85,32 @@ class Together(ClusterEnvironment):
         return 0
 
 
+@dataclass(frozen=True)
+class _Other:
+    """A process besides this one. It says None when it is about to take part, and later why it failed, if it can."""
+
+    process: BaseProcess
+    line: Connection
+
+
 def train_together(job: Job, fit: Fit, report: ReportStep) -> None:
-    """Train ``fit`` as the first of the processes that the job asks for; the others end with it."""
-    port = _free_port()
-    with _others(job, port):
-        _take_part(fit, report, Together(0, job.compute.devices, port))
+    """Train ``fit`` as the first of the processes that the job asks for; the others end with it.
+
+    Raises:
+        TrainingError: One of the others failed or was killed.
+    """
+    place = Together(0, job.compute.devices, _free_port())
+    with _others(job, place.port) as others, _taking_part(place) as strategy, _watching(others):
+        train(fit, report, strategy=strategy)
 
 
-def _take_part(fit: Fit, report: ReportStep, place: Together) -> None:
-    strategy = DDPStrategy(cluster_environment=place, timeout=PATIENCE, **_EQUAL_BUFFERS)
+@contextmanager
+def _taking_part(place: Together) -> Iterator[DDPStrategy]:
+    """A share of the cores, and what leaves no process group behind."""
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, usable_cores() // place.processes))
     try:
-        train(fit, report, strategy=strategy)
+        yield DDPStrategy(cluster_environment=place, timeout=PATIENCE, **_EQUAL_BUFFERS)
     finally:
         torch.set_num_threads(threads)
         if torch.distributed.is_initialized():
@@ -99,28 +118,80 @@ def _take_part(fit: Fit, report: ReportStep, place: Together) -> None:
 
 
 @contextmanager
-def _others(job: Job, port: int) -> Iterator[None]:
+def _others(job: Job, port: int) -> Iterator[list[_Other]]:
     """The processes besides this one."""
-    spawn = multiprocessing.get_context("spawn")  # a fork would copy torch's threads half-way
-    others = [
-        spawn.Process(target=_help, args=(job, rank, port), daemon=True) for rank in range(1, job.compute.devices)
-    ]
-    for other in others:
-        other.start()
+    others: list[_Other] = []
     try:
-        yield
+        others.extend(_started(job, rank, port) for rank in range(1, job.compute.devices))
+        yield others
         for other in others:
-            other.join()
+            other.process.join()
     finally:
         for other in others:
-            other.terminate()
+            other.process.terminate()
 
 
-def _help(job: Job, rank: int, port: int) -> None:
+def _started(job: Job, rank: int, port: int) -> _Other:
+    spawn = multiprocessing.get_context("spawn")  # a fork would copy torch's threads half-way
+    line, theirs = spawn.Pipe(duplex=False)
+    process = spawn.Process(target=_help, args=(job, rank, port, theirs), daemon=True)
+    process.start()
+    theirs.close()  # else the line would outlive the process
+    return _Other(process, line)
+
+
+@contextmanager
+def _watching(others: list[_Other]) -> Iterator[None]:
+    """Begin when the others are about to, and fail for the reason of the one that is lost, not for what follows."""
+    try:
+        for other in others:
+            if reason := other.line.recv():
+                raise TrainingError(_lost(reason))
+            if torch.cuda.is_available():  # on a CPU, a connection that breaks is an error at once
+                threading.Thread(target=_abort_if_lost, args=(other.process,), daemon=True).start()
+        yield
+    except (EOFError, RuntimeError) as error:
+        if reasons := _reasons(others):
+            raise TrainingError(_lost(reasons[0])) from error
+        raise
+
+
+def _reasons(others: list[_Other]) -> list[str]:
+    """Why some of the others ended, those that were killed first; none while all are there."""
+    ended = wait([other.line for other in others], timeout=NOTICED_SECONDS)
+    return sorted((_last_words(other) for other in others if other.line in ended), key=lambda words: words != KILLED)
+
+
+def _last_words(other: _Other) -> str:
+    try:
+        return str(other.line.recv())
+    except EOFError:
+        return KILLED
+
+
+def _lost(reason: str) -> str:
+    return f"another of the processes that share the batches was lost: {reason}; started again, the run goes on"
+
+
+def _abort_if_lost(process: BaseProcess) -> None:
+    """NCCL would wait for a process that was killed until its patience ends."""
+    process.join()
+    group = torch.distributed.group.WORLD
+    if process.exitcode and group is not None:
+        group.abort()
+
+
+def _help(job: Job, rank: int, port: int, line: Connection) -> None:
     """What each of the others does."""
     threading.Thread(target=follow_parent, daemon=True).start()
-    fit, _ = job.begin(rank)
-    _take_part(fit, ignore_steps, Together(rank, job.compute.devices, port))
+    try:
+        fit, _ = job.begin(rank)
+        line.send(None)
+        with _taking_part(Together(rank, job.compute.devices, port)) as strategy:
+            train(fit, ignore_steps, strategy=strategy)
+    except Exception as error:
+        line.send(f"{type(error).__name__}: {error}")
+        raise
 
 
 def _free_port() -> int:
