@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from cxrbench.bundle import Bundle, load_bundle
 from cxrbench.bundle.differences import largest_difference
 from cxrbench.environment import describe_environment
-from cxrbench.predict.backends import BACKENDS
+from cxrbench.predict.backends import AUTO, BACKENDS
 from cxrbench.predict.exported import FORMS, has_export
-from cxrbench.predict.opening import AUTO, open_networks
+from cxrbench.predict.opening import open_networks
 from cxrbench.predict.runtimes import openvino_module, optional_module
 
 RESULTS = Path(__file__).parent / "results" / "inference.csv"

@@ -78,8 +78,7 @@ def _lock(handle: int, folder: Path, doing: str) -> None:
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a scratch path beside ``path`` that replaces it only if the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not the process id: on shared storage, another node may have the same.
-    scratch = path.with_name(f".{path.name}.{uuid4().hex[:12]}.partial")
+    scratch = _scratch_of(path)
     try:
         yield scratch
         scratch.replace(path)
@@ -90,6 +89,26 @@ def atomic_file(path: Path) -> Iterator[Path]:
         raise
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def try_file(path: Path) -> None:
+    """See that ``atomic_file`` could write ``path``, before the work that it is to hold; makes the folder if need be.
+
+    Raises:
+        OSError: It could not.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = _scratch_of(path)
+    scratch.touch()
+    scratch.unlink()
+
+
+def _scratch_of(path: Path) -> Path:
+    """A file beside ``path`` that nobody else writes."""
+    # Not the process id: on shared storage, another node may have the same.
+    return path.with_name(f".{path.name}.{uuid4().hex[:12]}.partial")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -48,6 +48,26 @@ def test_each_file_once(folder):
     assert len(gather([str(folder / "a.png"), str(folder)])) == 4
 
 
+def test_a_file_is_the_same_however_its_path_is_written(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "link").symlink_to("b")
+    paths = ["b/c.dcm", str(folder / "b" / "c.dcm"), "b/../b/c.dcm", "link/c.dcm", "b/*.dcm"]
+    assert [str(request.path) for request in gather(paths)] == ["b/c.dcm"]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_a_list_says_stays_said_where_a_folder_has_the_film_too(folder, order):
+    (folder / "list.csv").write_text("path,age,sex,view\na.png,50,F,AP\n")
+    requests = {request.path.name: request for request in gather([str(folder / "list.csv"), str(folder)][::order])}
+    assert (requests["a.png"].age_years, requests["a.png"].sex, requests["a.png"].view) == (50, "F", "AP")
+
+
+def test_a_pattern_that_only_folders_match_is_refused(folder):
+    with pytest.raises(DataError, match=r"no film found, only folders match it; .*\[b\]/\*\*/\* matches what is in"):
+        gather([str(folder / "[b]")])
+    assert len(gather([str(folder / "[b]" / "**" / "*")])) == 3
+
+
 @pytest.mark.parametrize("given", ["absent.png", "*.gif", "b/absent"])
 def test_what_leads_to_nothing_is_refused(folder, given):
     with pytest.raises(DataError, match="no such file or folder, and no file matches it"):
@@ -62,7 +82,7 @@ def test_a_folder_without_images(tmp_path):
 def test_a_list_with_what_is_known(folder):
     sheet = folder / "list.csv"
     sheet.write_text(
-        "Image Index,Patient Age,Patient Gender,View Position\na.png,062Y,F,pa\nb/film,,,\ngone.png,18M,x,LL\n"
+        "Image Index,Patient Age,Patient Gender,View Position\na.png,062Y,F,pa\nb/film,unknown,,\ngone.png,18M,,LL\n"
     )
     first, second, third = gather([str(sheet)])
     assert (first.path, first.age_years, first.sex, first.view) == (folder / "a.png", 62, "F", "PA")
@@ -81,6 +101,26 @@ def test_a_list_without_names_is_refused(folder):
         gather([str(folder / "list.csv")])
     (folder / "list.csv").write_text("path,age\na.png,50\n,60\n")
     with pytest.raises(DataError, match=r"list\.csv, line 3: the file name is blank"):
+        gather([str(folder / "list.csv")])
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (("50,F", "abc,F"), r"line 3: age 'abc' cannot be read \(1 such rows\); write years from 0 to 120"),
+        (("350,F", "-1,M"), r"line 2: age '350' cannot be read \(2 such rows\)"),
+        (("50,F", "60,X"), r"line 3: sex 'X' cannot be read .*write F or M, and leave it blank where it is not known"),
+    ],
+)
+def test_a_cell_that_cannot_be_read_is_not_taken_for_unknown(folder, cells, said):
+    (folder / "list.csv").write_text("path,age,sex\n" + "".join(f"{i}.png,{cell}\n" for i, cell in enumerate(cells)))
+    with pytest.raises(DataError, match=said):
+        gather([str(folder / "list.csv")])
+
+
+def test_a_list_that_names_a_film_twice_is_refused(folder):
+    (folder / "list.csv").write_text("path,age\na.png,50\nb/film,30\nb/../a.png,60\n")
+    with pytest.raises(DataError, match=r"list\.csv, lines 2 and 4: both name .*a\.png; keep one"):
         gather([str(folder / "list.csv")])
 
 

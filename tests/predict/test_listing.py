@@ -31,6 +31,15 @@ def test_a_film_that_comes_twice_keeps_its_place_and_takes_what_was_said_last(tm
     assert read_part(tmp_path / "films.parquet", 0) == (*requests("a", age_years=50.0), *requests("b"))
 
 
+def test_a_film_is_the_same_however_its_path_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(".")
+    paths = ["a", tmp_path / "a", f"../{tmp_path.name}/a", "link/a"]
+    given = [Request(path=Path(path), age_years=age) for path, age in zip(paths, [50.0, None, None, None], strict=True)]
+    assert write_list(given, tmp_path / "films.parquet", part_size=9).films == 1
+    assert read_part(tmp_path / "films.parquet", 0) == (Request(path=tmp_path / "a", age_years=50.0),)
+
+
 def test_the_digest_is_that_of_the_rows(tmp_path):
     path = tmp_path / "films.parquet"
     digests = [

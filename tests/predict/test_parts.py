@@ -45,7 +45,7 @@ def in_one_go(bundle, films):
     predictor, requests = Predictor(bundle), gather([str(films)])
     portions = [requests[start : start + OPTIONS.part_size] for start in range(0, len(requests), OPTIONS.part_size)]
     predictions = [one for some in portions for one in predictor.predict_files(some, batch_size=OPTIONS.batch_size)]
-    return as_table(bundle.findings, predictions)
+    return as_table(bundle, predictions)
 
 
 def make_all(bundle, films, folder, *, make=None, options=OPTIONS):

@@ -9,7 +9,7 @@ from cxrbench.bundle import load_bundle
 from cxrbench.errors import ConfigError
 from cxrbench.evaluate.matching import read_predictions
 from cxrbench.predict import Predictor, Request
-from cxrbench.predict.writing import check_format, write_predictions
+from cxrbench.predict.writing import check_format, check_place, write_predictions
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,8 @@ def test_a_table(answered, tmp_path, suffix):
         assert table[finding].to_list()[:3] == pytest.approx([answer.probabilities[i] for answer in answers])
         assert table[f"{finding} present"].to_list()[:3] == [answer.is_present[i] for answer in answers]
         assert table[finding][3] is None
+        assert table[f"{finding} calibrated"].to_list() == [bundle.is_calibrated(finding)] * 3 + [None]
+    assert {bundle.is_calibrated(finding) for finding in bundle.findings} == {True, False}
 
 
 def test_it_is_a_file_that_evaluate_reads(answered, tmp_path):
@@ -54,7 +56,9 @@ def test_json(answered, tmp_path):
     assert raw["predictions"][3] == {"path": predictions[3].path, "error": "No such file or directory"}
     mass = raw["predictions"][0]["findings"]["Mass"]
     assert mass["logits"] == pytest.approx([float(predictions[0].answer.logits[0, 4])])
-    assert raw["findings"]["Mass"]["is_calibrated"] == bundle.is_calibrated("Mass")
+    for finding in bundle.findings:
+        said = raw["predictions"][0]["findings"][finding]["is_calibrated"]
+        assert said == raw["findings"][finding]["is_calibrated"] == bundle.is_calibrated(finding)
 
 
 def test_nothing_of_the_patient_but_the_path(answered, tmp_path):
@@ -62,11 +66,35 @@ def test_nothing_of_the_patient_but_the_path(answered, tmp_path):
     for name in ("out.csv", "out.json"):
         write_predictions(tmp_path / name, bundle, predictions)
     columns = set(pl.read_csv(tmp_path / "out.csv").columns)
-    assert {name.removesuffix(" present").removesuffix(" percentile") for name in columns} == {
-        "path", "error", "warnings", *bundle.findings,
-    }  # fmt: skip
+    numbers = {f"{name}{what}" for name in bundle.findings for what in ("", " calibrated", " present", " percentile")}
+    assert columns == {"path", "error", "warnings", *numbers}
     first = json.loads((tmp_path / "out.json").read_text())["predictions"][0]
     assert set(first) == {"path", "warnings", "findings"}
+
+
+@pytest.mark.parametrize("suffix", ["CSV", "Parquet", "JSON"])
+def test_upper_case_suffixes(answered, tmp_path, suffix):
+    bundle, predictions = answered
+    path, lower = tmp_path / f"out.{suffix}", tmp_path / f"out.{suffix.lower()}"
+    for each in (path, lower):
+        check_place(each)
+        write_predictions(each, bundle, predictions)
+    assert path.read_bytes() == lower.read_bytes()
+
+
+def test_a_place_where_nothing_can_be_written_is_refused_before(tmp_path):
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "file").touch()
+    for path, said in (
+        (tmp_path / "folder.csv", "cannot be written .Is a directory."),
+        (tmp_path / "file" / "out.csv", "cannot be written"),
+        (tmp_path / f"{'n' * 300}.csv", "cannot be written .File name too long."),
+        (tmp_path / "out.xls", "unknown format '.xls'"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            check_place(path)
+    check_place(tmp_path / "new" / "out.csv")
+    assert list((tmp_path / "new").iterdir()) == []
 
 
 def test_another_format_is_refused(tmp_path):

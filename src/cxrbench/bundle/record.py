@@ -159,7 +159,8 @@ class BundleRecord(Settings):
             "decisions": self.decisions,
             "population.positives": self.population.positives,
             "population.stated": self.population.stated,
-        } | {f"calibrations of member {i}": member.calibrations for i, member in enumerate(self.members, start=1)}
+            **{f"calibrations of member {i}": member.calibrations for i, member in enumerate(self.members, start=1)},
+        }
         for what, names in described.items():
             if apart := set(names) ^ set(self.findings):
                 raise ValueError(f"{what} and findings differ: {', '.join(sorted(apart))} is in one of both only")

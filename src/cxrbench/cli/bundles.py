@@ -62,7 +62,8 @@ def _export_fastest(made: "LoadedBundle") -> None:
 def check(folder: BundleFolder) -> None:
     """See that a bundle is unaltered and gives its reference answer on this machine."""
     from cxrbench.bundle import load_bundle
-    from cxrbench.predict.opening import AUTO, TORCH, open_networks
+    from cxrbench.predict.backends import AUTO
+    from cxrbench.predict.opening import TORCH, open_networks
 
     loaded = load_bundle(folder)
     members = len(loaded.members)

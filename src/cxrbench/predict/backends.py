@@ -11,6 +11,9 @@ from cxrbench.bundle.reference import TOLERANCE
 from cxrbench.errors import ConfigError
 from cxrbench.predict import exported
 
+AUTO = "auto"
+"""The fastest at hand; what that is, ``opening`` finds out."""
+
 
 class Backend(Protocol):
     """One member's network, ready to run."""
@@ -71,5 +74,5 @@ def open_backends(name: str, bundle: Bundle) -> tuple[Backend, ...]:
         ConfigError: No such backend; the message lists the names.
     """
     if name not in BACKENDS:
-        raise ConfigError(f"unknown backend {name!r}; valid names: {', '.join(BACKENDS)}")
+        raise ConfigError(f"unknown backend {name!r}; valid names: {', '.join((AUTO, *BACKENDS))}")
     return tuple(BACKENDS[name](bundle, member) for member in bundle.members)

@@ -1,14 +1,15 @@
 """Files, folders, patterns and lists -> requests."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from cxrbench.data.images.reading import is_image
-from cxrbench.data.tables.cells import parse_ages, parse_sexes, parse_views
+from cxrbench.data.tables.cells import OLDEST, Parsed, known, parse_ages, parse_sexes, parse_views
 from cxrbench.data.tables.sheets import LINE, read_sheet
 from cxrbench.errors import DataError
 from cxrbench.evaluate.columns import image_column
@@ -20,6 +21,16 @@ DIRECTORY = "DICOMDIR"
 LIST = ".csv"
 KNOWN = {"age": ("age", "patient age", "age_years"), "sex": ("sex", "patient sex", "patient gender"),
          "view": ("view", "view position")}  # fmt: skip
+PARSERS: dict[str, Callable[[pl.Series], Parsed]] = {
+    "age": parse_ages,
+    "sex": partial(parse_sexes, words={}),
+    "view": partial(parse_views, words={}),
+}
+EXPECTED = {
+    "age": f"write years from 0 to {OLDEST}, or as DICOM does (062Y, 018M)",
+    "sex": "write F or M",
+    "view": "write PA, AP or another view position",
+}
 
 
 def gather(
@@ -27,7 +38,8 @@ def gather(
 ) -> tuple[Request, ...]:
     """Requests for files, folders (with all below them), patterns (``*``, ``**``) and CSV lists, each file once.
 
-    In a folder, files with the suffix of an image count, and others whose content is one.
+    In a folder, files with the suffix of an image count, and others whose content is one. A file that two paths lead to
+    keeps its place, and what was said last of age, sex and view position.
 
     Args:
         paths: As the user gave them.
@@ -36,10 +48,23 @@ def gather(
         view: Likewise.
 
     Raises:
-        DataError: A path leads to nothing, or a list cannot be used.
+        DataError: A path leads to no film, or a list cannot be used.
     """
-    found = {request.path: request for request in find(paths, age_years=age_years, sex=sex, view=view)}
+    found: dict[str, Request] = {}
+    for request in find(paths, age_years=age_years, sex=sex, view=view):
+        file = os.path.realpath(request.path)
+        found[file] = _updated(found[file], request) if file in found else request
     return tuple(found.values())
+
+
+def _updated(request: Request, later: Request) -> Request:
+    """The same file, with what was said of it later."""
+    return replace(
+        request,
+        age_years=request.age_years if later.age_years is None else later.age_years,
+        sex=later.sex or request.sex,
+        view=later.view or request.view,
+    )
 
 
 def find(
@@ -93,10 +118,13 @@ def _is_film(path: Path) -> bool:
 
 def _matching(pattern: str) -> Iterator[Request]:
     path = Path(pattern).expanduser()
-    films = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
-    if not films:
+    found = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
+    if not found:
         raise DataError(f"{pattern}: no such file or folder, and no file matches it")
-    yield from (Request(path=path) for path in films if path.is_file())
+    films = [path for path in found if path.is_file()]
+    if not films:
+        raise DataError(f"{pattern}: no film found, only folders match it; {path / '**' / '*'} matches what is in them")
+    yield from (Request(path=path) for path in films)
 
 
 def _listed(path: Path) -> Iterator[Request]:
@@ -105,11 +133,31 @@ def _listed(path: Path) -> Iterator[Request]:
     names = sheet[image_column(sheet, path)].str.strip_chars()
     if (blank := names.is_null() | (names == "")).any():
         raise DataError(f"{path}, line {sheet[LINE].filter(blank)[0]}: the file name is blank")
-    ages = parse_ages(_column(sheet, "age")).values
-    sexes = parse_sexes(_column(sheet, "sex"), words={}).values
-    views = parse_views(_column(sheet, "view"), words={}).values
-    for name, age, sex, view in zip(names, ages, sexes, views, strict=True):
+    _require_each_once([path.parent / name for name in names], sheet[LINE], path)
+    columns = [_values(sheet, what, parse, path) for what, parse in PARSERS.items()]
+    for name, age, sex, view in zip(names, *columns, strict=True):
         yield Request(path=path.parent / name, age_years=age, sex=sex, view=view)
+
+
+def _require_each_once(films: Sequence[Path], lines: pl.Series, path: Path) -> None:
+    """Refuse a list that names a film twice: which line would count?"""
+    seen: dict[str, int] = {}
+    for film, line in zip(films, lines, strict=True):
+        if (first := seen.setdefault(os.path.realpath(film), line)) != line:
+            raise DataError(f"{path}, lines {first} and {line}: both name {film}; keep one")
+
+
+def _values(sheet: pl.DataFrame, what: str, parse: Callable[[pl.Series], Parsed], path: Path) -> pl.Series:
+    """An optional column's values; what cannot be read is refused, not taken for unknown."""
+    cells = _column(sheet, what)
+    values = parse(cells).values
+    strange = known(cells).is_not_null() & values.is_null()
+    if strange.any():
+        raise DataError(
+            f"{path}, line {sheet[LINE].filter(strange)[0]}: {what} {cells.filter(strange)[0]!r} cannot be read "
+            f"({strange.sum()} such rows); {EXPECTED[what]}, and leave it blank where it is not known"
+        )
+    return values
 
 
 def _column(sheet: pl.DataFrame, what: str) -> pl.Series:

@@ -5,6 +5,7 @@ Neither writing nor reading holds more than a part in memory.
 
 import hashlib
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -21,9 +22,11 @@ Row = tuple[str, float | None, str | None, str | None]
 """Absolute path, age, sex and view position."""
 
 SCHEMA = pl.Schema({"path": pl.String, "age_years": pl.Float64, "sex": pl.String, "view": pl.String})
-_CREATE = "CREATE TABLE film (place INTEGER PRIMARY KEY, path TEXT UNIQUE, age_years REAL, sex TEXT, view TEXT)"
-_INSERT = """INSERT INTO film (path, age_years, sex, view) VALUES (?, ?, ?, ?) ON CONFLICT (path)
-    DO UPDATE SET age_years = excluded.age_years, sex = excluded.sex, view = excluded.view"""
+_CREATE = """CREATE TABLE film
+    (place INTEGER PRIMARY KEY, file TEXT UNIQUE, path TEXT, age_years REAL, sex TEXT, view TEXT)"""
+_INSERT = """INSERT INTO film (file, path, age_years, sex, view) VALUES (?, ?, ?, ?, ?) ON CONFLICT (file)
+    DO UPDATE SET age_years = coalesce(excluded.age_years, age_years), sex = coalesce(excluded.sex, sex),
+    view = coalesce(excluded.view, view)"""
 _SELECT = "SELECT path, age_years, sex, view FROM film ORDER BY place"
 
 
@@ -69,7 +72,7 @@ def _each_once(requests: Iterable[Request], size: int) -> Iterator[list[Row]]:
     with closing(sqlite3.connect("")) as seen:
         seen.execute("PRAGMA journal_mode = OFF")
         seen.execute(_CREATE)
-        seen.executemany(_INSERT, map(_row, requests))
+        seen.executemany(_INSERT, ((os.path.realpath(one.path), *_row(one)) for one in requests))
         cursor = seen.execute(_SELECT)
         while rows := cursor.fetchmany(size):
             yield rows

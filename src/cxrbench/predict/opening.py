@@ -5,10 +5,10 @@ from importlib.util import find_spec
 
 from cxrbench.bundle import Bundle
 from cxrbench.bundle.reference import TOLERANCE, check_reference, reference_difference
-from cxrbench.predict.backends import Backend, open_backends, tolerance_of
+from cxrbench.predict.backends import AUTO, Backend, open_backends, tolerance_of
 from cxrbench.predict.exported import Form, has_export
 
-AUTO, TORCH = "auto", "torch"
+TORCH = "torch"
 RUNTIMES: dict[Form, str] = {"openvino": "openvino", "onnx": "onnxruntime"}
 """What ``auto`` tries on a CPU before torch, fastest first, and the package it needs.
 

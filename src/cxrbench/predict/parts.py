@@ -104,7 +104,7 @@ class PartMaker:
         predictions = self._predictor.predict_files(
             read_part(self._folder / LIST_FILE, number), batch_size=self._manifest.batch_size, workers=self._workers
         )
-        table = as_table(self._manifest.findings, predictions)
+        table = as_table(self._predictor.bundle, predictions)
         with atomic_file(path) as scratch:
             table.write_parquet(scratch)
 

@@ -15,9 +15,9 @@ from cxrbench.bundle.pixel_statistics import miniature
 from cxrbench.bundle.population import unknown_features
 from cxrbench.config import Feature
 from cxrbench.data.images import Film
-from cxrbench.predict.backends import Backend
+from cxrbench.predict.backends import AUTO, Backend
 from cxrbench.predict.decoding import Outcome, decoded
-from cxrbench.predict.opening import AUTO, open_networks
+from cxrbench.predict.opening import open_networks
 from cxrbench.predict.prediction import Answer, Prediction
 from cxrbench.predict.preparation import Prepared, Request, prepare_film
 from cxrbench.progress import Track, silent

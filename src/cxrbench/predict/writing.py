@@ -8,11 +8,11 @@ import polars as pl
 
 from cxrbench.bundle import Bundle
 from cxrbench.errors import ConfigError
-from cxrbench.files import atomic_file, write_json
+from cxrbench.files import atomic_file, try_file, write_json
 from cxrbench.predict.prediction import Answer, Prediction
 
 FORMATS = (".parquet", ".csv", ".json")
-PRESENT, PERCENTILE = " present", " percentile"
+CALIBRATED, PRESENT, PERCENTILE = " calibrated", " present", " percentile"
 """What follows a finding's name in the columns beside its probability, which bears the bare name."""
 SEPARATOR = "; "
 
@@ -23,8 +23,23 @@ def check_format(path: Path) -> None:
     Raises:
         ConfigError: The formats that are.
     """
-    if path.suffix not in FORMATS:
+    if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"--out {path}: unknown format {path.suffix!r}; valid: {', '.join(FORMATS)}")
+
+
+def check_place(path: Path) -> None:
+    """Refuse what predictions could not be written to, before they are made; makes the folder if need be.
+
+    Raises:
+        ConfigError: No such format, a folder, or a place where no file can be made.
+    """
+    check_format(path)
+    try:
+        try_file(path)
+    except OSError as error:
+        raise ConfigError(
+            f"--out {path}: cannot be written ({error.strerror or error}); choose another place"
+        ) from None
 
 
 def write_predictions(path: Path, bundle: Bundle, predictions: Sequence[Prediction]) -> None:
@@ -34,33 +49,42 @@ def write_predictions(path: Path, bundle: Bundle, predictions: Sequence[Predicti
         ConfigError: No such format.
     """
     check_format(path)
-    if path.suffix == ".json":
+    if path.suffix.lower() == ".json":
         write_json(path, as_document(bundle, predictions))
         return
-    table = as_table(bundle.findings, predictions)
+    table = as_table(bundle, predictions)
     with atomic_file(path) as scratch:
-        if path.suffix == ".csv":
+        if path.suffix.lower() == ".csv":
             table.write_csv(scratch)
         else:
             table.write_parquet(scratch)
 
 
-def as_table(findings: tuple[str, ...], predictions: Iterable[Prediction]) -> pl.DataFrame:
-    """One row per file: ``path, error, warnings``, then probability, presence and percentile of each finding."""
+def as_table(bundle: Bundle, predictions: Iterable[Prediction]) -> pl.DataFrame:
+    """One row per file: ``path, error, warnings``, then the numbers of each finding.
+
+    These are its probability, whether that is calibrated or the network's own output, its presence and percentile.
+    """
     schema: dict[str, Any] = {"path": pl.String, "error": pl.String, "warnings": pl.String}
-    for finding in findings:
-        schema |= {finding: pl.Float64, finding + PRESENT: pl.Boolean, finding + PERCENTILE: pl.Float64}
-    return pl.DataFrame([_row(findings, one) for one in predictions], schema=schema)
+    for finding in bundle.findings:
+        schema |= {
+            finding: pl.Float64,
+            finding + CALIBRATED: pl.Boolean,
+            finding + PRESENT: pl.Boolean,
+            finding + PERCENTILE: pl.Float64,
+        }
+    return pl.DataFrame([_row(bundle, one) for one in predictions], schema=schema)
 
 
-def _row(findings: tuple[str, ...], prediction: Prediction) -> dict[str, Any]:
+def _row(bundle: Bundle, prediction: Prediction) -> dict[str, Any]:
     row: dict[str, Any] = {"path": prediction.path, "error": prediction.error}
     answer = prediction.answer
     if answer is None:
         return row
     row["warnings"] = SEPARATOR.join(answer.warnings) or None
-    for i, finding in enumerate(findings):
+    for i, finding in enumerate(bundle.findings):
         row[finding] = float(answer.probabilities[i])
+        row[finding + CALIBRATED] = bundle.is_calibrated(finding)
         row[finding + PRESENT] = answer.is_present[i]
         row[finding + PERCENTILE] = round(float(answer.percentiles[i]), 2)
     return row
@@ -72,7 +96,7 @@ def as_document(bundle: Bundle, predictions: Iterable[Prediction]) -> dict[str, 
         "bundle": bundle.digest,
         "notices": list(bundle.record.banners),
         "findings": {finding: _reading(bundle, finding) for finding in bundle.findings},
-        "predictions": [_entry(bundle.findings, one) for one in predictions],
+        "predictions": [_entry(bundle, one) for one in predictions],
     }
 
 
@@ -82,21 +106,22 @@ def _reading(bundle: Bundle, finding: str) -> dict[str, Any]:
     return {"threshold": decision.threshold, "rule": decision.rule, "is_calibrated": bundle.is_calibrated(finding)}
 
 
-def _entry(findings: tuple[str, ...], prediction: Prediction) -> dict[str, Any]:
+def _entry(bundle: Bundle, prediction: Prediction) -> dict[str, Any]:
     if prediction.answer is None:
         return {"path": prediction.path, "error": prediction.error}
     answer = prediction.answer
     return {
         "path": prediction.path,
         "warnings": list(answer.warnings),
-        "findings": {finding: _numbers(answer, i) for i, finding in enumerate(findings)},
+        "findings": {finding: _numbers(bundle, answer, i) for i, finding in enumerate(bundle.findings)},
     }
 
 
-def _numbers(answer: Answer, column: int) -> dict[str, Any]:
+def _numbers(bundle: Bundle, answer: Answer, column: int) -> dict[str, Any]:
     """One finding of one film; logits are those of the members."""
     return {
         "probability": float(answer.probabilities[column]),
+        "is_calibrated": bundle.is_calibrated(bundle.findings[column]),
         "is_present": answer.is_present[column],
         "percentile": round(float(answer.percentiles[column]), 2),
         "logits": [float(value) for value in answer.logits[:, column]],
