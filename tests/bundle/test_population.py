@@ -1,7 +1,10 @@
 """What is said about a patient from outside the training population."""
 
+import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cxrbench.bundle.population import Population, unknown_features
 
@@ -35,17 +38,46 @@ def test_it_survives_its_file(population):
     assert Population.model_validate_json(population.model_dump_json()) == population
 
 
-@pytest.mark.parametrize(
-    ("age", "said"),
-    [(16.9, "a child, younger than those"), (71, "a patient, older than those of the training films (17 to 70 years)")],
-)
-def test_an_age_outside_is_told(population, age, said):
-    assert population.age_warnings(age)[0].startswith(said)
+@pytest.fixture
+def usual():
+    """500 adults, one of them of 95, and three children, as archives of adults have them."""
+    ages = [*np.linspace(22, 80, 499), 95, 3, 8, 17]
+    table = pl.DataFrame({"patient_id": map(str, ages), "age_years": pl.Series(ages, dtype=pl.Float32)})
+    return Population.of(table.with_columns(sex=pl.lit("F"), view=pl.lit("PA")), ())
 
 
-@pytest.mark.parametrize("age", [17, 70, 42.5, None])
-def test_an_age_inside_is_not(population, age):
-    assert population.age_warnings(age) == ()
+@pytest.mark.parametrize("age", [0, 3, 8, 12, 17, 17.99])
+def test_a_child_is_told_though_some_children_are_among_the_training_films(usual, age):
+    assert usual.age_warnings(age) == ("a child: 3 of the 503 training films are of patients below 18",)
+
+
+def test_an_age_beyond_99_percent_is_told_though_some_training_film_is_beyond_too(usual):
+    low, high = usual.age_quantiles[1], usual.age_quantiles[99]
+    assert usual.age_warnings(95) == (
+        f"a patient, older than 99 % of those of the training films ({low:.0f} to {high:.0f} years)",
+    )
+    assert usual.age_warnings(18)[0].startswith("a patient, younger than 99 %")
+
+
+@pytest.mark.parametrize("age", [25, 42.5, 79, None])
+def test_an_age_inside_is_not(usual, age):
+    assert usual.age_warnings(age) == ()
+
+
+def test_where_many_children_are_among_the_training_films_they_are_as_others(population):
+    assert population.children / population.images == 0.2
+    assert population.age_warnings(17.5) == ()
+    assert population.age_warnings(5)[0].startswith("a child, younger than 99 % of those")
+
+
+@given(ages=st.lists(st.integers(0, 120), min_size=1, max_size=40), age=st.integers(0, 120))
+def test_ages_are_told_by_their_definition(ages, age):
+    table = pl.DataFrame({"patient_id": ["a"] * len(ages), "age_years": pl.Series(ages, dtype=pl.Float32)})
+    said = Population.of(table.with_columns(sex=pl.lit("F"), view=pl.lit("PA")), ()).age_warnings(age)
+    share = sum(one < 18 for one in ages) / len(ages)
+    is_beyond = not np.percentile(np.float32(ages), 1) <= age <= np.percentile(np.float32(ages), 99)
+    assert bool(said) == (is_beyond or (age < 18 and share < 0.1))
+    assert all("a child" in one for one in said if age < 18)
 
 
 def test_views(population):

@@ -32,6 +32,9 @@ FORMS = {
     "SC that says little": CAPTURED,
     "two windows": {"WindowCenter": ["2048", "1000"], "WindowWidth": ["4096", "500"]},
     "a window without width": {"WindowWidth": None},
+    "empty lookup tables, window and rescaling": {
+        "VOILUTSequence": [], "ModalityLUTSequence": [], "ViewCodeSequence": [], "WindowCenter": "", "WindowWidth": "",
+        "RescaleSlope": "", "RescaleIntercept": "", "PatientOrientation": "", "DeidentificationMethodCodeSequence": []},
     "lossy": {"LossyImageCompression": "01", "LossyImageCompressionRatio": "12.5",
               "LossyImageCompressionMethod": "ISO_10918_1"},
     "nothing that may be empty": dict.fromkeys(
@@ -66,6 +69,13 @@ def test_the_report_says_what_the_prediction_says(answerer, shown_film, tmp_path
         for name, value in zip(answerer.bundle.findings, answer.probabilities, strict=True)
     }
     assert told == pytest.approx(expected, abs=0, rel=1e-15)
+
+
+def test_the_report_of_a_knee_or_a_lateral_film_says_so(answerer, shown_film, tmp_path):
+    path = write_film(tmp_path / "film.dcm", shown_film, BodyPartExamined="KNEE", PatientOrientation=["A", "F"])
+    texts = [str(one.value) for one in answerer.answer(path).report.iterall() if one.keyword == "TextValue"]
+    for said in ("body part KNEE in the header", "no frontal film by the Patient Orientation A\\F"):
+        assert any(said in text for text in texts), texts
 
 
 def test_the_same_film_gives_the_same_objects(answerer, shown_film, tmp_path):

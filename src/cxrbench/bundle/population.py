@@ -11,6 +11,8 @@ from cxrbench.data.images.projection import LATERAL
 
 AGE_QUANTILES = (0, 1, 5, 25, 50, 75, 95, 99, 100)
 ADULT_FROM = 18
+RARE = 0.1
+"""Share of the training films below which children are too few to have taught the model what theirs look like."""
 UNKNOWN = "unknown"
 FEATURE_WORDS: dict[Feature, str] = {"age": "age", "sex": "sex", "view": "view position"}
 
@@ -63,12 +65,16 @@ class Population(Settings):
         """What to say about a patient's age, without saying it."""
         if age_years is None or not self.age_quantiles:
             return ()
-        youngest, oldest = self.age_quantiles[0], self.age_quantiles[100]
+        if age_years < ADULT_FROM and self.children < RARE * self.images:
+            return (
+                f"a child: {self.children:,} of the {self.images:,} training films are of patients below {ADULT_FROM}",
+            )
+        youngest, oldest = self.age_quantiles[1], self.age_quantiles[99]
         if youngest <= age_years <= oldest:
             return ()
         who = "a child" if age_years < ADULT_FROM else "a patient"
         than = "younger" if age_years < youngest else "older"
-        return (f"{who}, {than} than those of the training films ({youngest:.0f} to {oldest:.0f} years)",)
+        return (f"{who}, {than} than 99 % of those of the training films ({youngest:.0f} to {oldest:.0f} years)",)
 
     def view_warnings(self, view: str | None) -> tuple[str, ...]:
         """What to say about a film's view position."""
