@@ -1,9 +1,11 @@
 """What the user meant: files, folders, patterns, lists."""
 
+from collections import Counter
+
 import pytest
 
 from cxrbench.errors import DataError
-from cxrbench.predict.gathering import gather
+from cxrbench.predict.gathering import gather, listed_kinds
 
 PNG, DICOM = b"\x89PNG\r\n\x1a\n", bytes(128) + b"DICM"
 
@@ -26,6 +28,25 @@ def names(requests, folder):
 def test_a_folder_and_all_below(folder):
     """Broken images are among them: they shall be told, not left out."""
     assert names(gather([str(folder)]), folder) == ["a.png", "b/[odd] name.jpeg", "b/c.dcm", "b/film"]
+
+
+def test_what_is_no_image_is_counted_by_its_kind(folder):
+    for name in ("x.BMP", "b/y.bmp", "z.webp", "b/w.gif"):
+        (folder / name).write_bytes(b"not among those that are read")
+    left_out = Counter()
+    films = gather([str(folder)], left_out=left_out)
+    assert len(films) == 4
+    assert left_out == {".bmp": 2, ".webp": 1, ".gif": 1, ".txt": 1, "": 1}
+    every = [path for path in folder.rglob("*") if path.is_file() and path.name not in {".hidden.png", "DICOMDIR"}]
+    assert left_out.total() + len(films) == len(every)
+    assert listed_kinds(left_out).startswith("2 .bmp, ")
+    assert "1 without suffix" in listed_kinds(left_out)
+
+
+def test_a_folder_of_other_pictures_says_what_was_found(tmp_path):
+    (tmp_path / "film.webp").write_bytes(b"RIFF")
+    with pytest.raises(DataError, match=r"expected PNG, JPEG, TIFF or DICOM files, found 1 \.webp"):
+        gather([str(tmp_path)])
 
 
 def test_a_file_is_taken_whatever_it_is(folder):

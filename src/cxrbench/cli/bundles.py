@@ -116,7 +116,10 @@ def predict(
 
     _check_place(out, parts, on)
     cluster = ClusterSettings(address=on, cpus=cpus, gpus=gpus)
-    known: dict[str, Any] = {"age_years": age, "sex": _sex(sex), "view": view and view.upper()}
+    left_out: Counter[str] = Counter()
+    known: dict[str, Any] = {
+        "age_years": age, "sex": _sex(sex), "view": view and view.upper(), "left_out": left_out,
+    }  # fmt: skip
     requests = gather(paths, **known) if out else ()
     opened = load_bundle(folder)
     predictor = Predictor(opened, backend=backend, has_mirror=mirror)
@@ -126,7 +129,17 @@ def predict(
     elif parts:
         sizes = {"batch_size": batch_size, "part_size": part_size}
         predict_in_parts(predictor, find(paths, **known), parts, **sizes, cluster=cluster, workers=workers)
+    _say_left_out(left_out)
     _say_notices(opened)
+
+
+def _say_left_out(left_out: Counter[str]) -> None:
+    """Which files of folders were passed over, so that nobody takes them for answered."""
+    from cxrbench.predict.gathering import listed_kinds
+
+    if left_out:
+        files = f"{left_out.total():,} file{'s' if left_out.total() > 1 else ''}"
+        print(f"left out: {files} that are no PNG, JPEG, TIFF or DICOM: {listed_kinds(left_out)}", file=sys.stderr)
 
 
 def _check_place(out: Path | None, parts: Path | None, on: str | None) -> None:

@@ -1,6 +1,7 @@
 """Files, folders, patterns and lists -> requests."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -34,7 +35,12 @@ EXPECTED = {
 
 
 def gather(
-    paths: Sequence[str], *, age_years: float | None = None, sex: str | None = None, view: str | None = None
+    paths: Sequence[str],
+    *,
+    age_years: float | None = None,
+    sex: str | None = None,
+    view: str | None = None,
+    left_out: Counter[str] | None = None,
 ) -> tuple[Request, ...]:
     """Requests for files, folders (with all below them), patterns (``*``, ``**``) and CSV lists, each file once.
 
@@ -46,12 +52,13 @@ def gather(
         age_years: Of all films, over list and header.
         sex: Likewise.
         view: Likewise.
+        left_out: Counts the other files of folders, by suffix.
 
     Raises:
         DataError: A path leads to no film, or a list cannot be used.
     """
     found: dict[str, Request] = {}
-    for request in find(paths, age_years=age_years, sex=sex, view=view):
+    for request in find(paths, age_years=age_years, sex=sex, view=view, left_out=left_out):
         file = os.path.realpath(request.path)
         found[file] = _updated(found[file], request) if file in found else request
     return tuple(found.values())
@@ -68,10 +75,16 @@ def _updated(request: Request, later: Request) -> Request:
 
 
 def find(
-    paths: Sequence[str], *, age_years: float | None = None, sex: str | None = None, view: str | None = None
+    paths: Sequence[str],
+    *,
+    age_years: float | None = None,
+    sex: str | None = None,
+    view: str | None = None,
+    left_out: Counter[str] | None = None,
 ) -> Iterator[Request]:
     """As ``gather``, one by one as they are found, however many: a file that two paths lead to comes twice."""
-    for request in (request for path in paths for request in _under(path)):
+    counted: Counter[str] = Counter() if left_out is None else left_out
+    for request in (request for path in paths for request in _under(path, counted)):
         yield replace(
             request,
             age_years=request.age_years if age_years is None else age_years,
@@ -80,11 +93,16 @@ def find(
         )
 
 
-def _under(given: str) -> Iterator[Request]:
+def listed_kinds(left_out: Counter[str]) -> str:
+    """Kinds of files in words, the most frequent first: ``3 .bmp, 1 without suffix``."""
+    return ", ".join(f"{count:,} {kind or 'without suffix'}" for kind, count in left_out.most_common())
+
+
+def _under(given: str, left_out: Counter[str]) -> Iterator[Request]:
     """Requests of one argument."""
     path = Path(given).expanduser()
     if path.is_dir():
-        yield from _in_folder(path)
+        yield from _in_folder(path, left_out)
     elif path.suffix.lower() == LIST and path.is_file():
         yield from _listed(path)
     elif path.exists():
@@ -93,12 +111,24 @@ def _under(given: str) -> Iterator[Request]:
         yield from _matching(given)
 
 
-def _in_folder(folder: Path) -> Iterator[Request]:
-    films = (Request(path=path) for path in _below(folder) if _is_film(path))
+def _in_folder(folder: Path, left_out: Counter[str]) -> Iterator[Request]:
+    others: Counter[str] = Counter()
+    films = _films_below(folder, others)
     if (first := next(films, None)) is None:
-        raise DataError(f"{folder}: no image in it or below; expected PNG, JPEG, TIFF or DICOM files")
+        found = f", found {listed_kinds(others)}" if others else ""
+        raise DataError(f"{folder}: no image in it or below; expected PNG, JPEG, TIFF or DICOM files{found}")
     yield first
     yield from films
+    left_out.update(others)
+
+
+def _films_below(folder: Path, others: Counter[str]) -> Iterator[Request]:
+    """Films of a folder; visible files that are none are counted."""
+    for path in _below(folder):
+        if _is_film(path):
+            yield Request(path=path)
+        elif not path.name.startswith(".") and path.name.upper() != DIRECTORY:
+            others[path.suffix.lower()] += 1
 
 
 def _below(folder: Path) -> Iterator[Path]:
