@@ -76,9 +76,10 @@ def grouped_aucs(truth: HeldOut, runs: Sequence[Scores], masks: Mapping[str, np.
         runs: One run, or several seeds of one approach.
         masks: (N,) images per group.
     """
-    labels = np.where(truth.labels == NOT_STATED, np.nan, truth.labels)  # (N, L)
-    present = np.concatenate([np.where(mask[:, None], labels, np.nan) for mask in masks.values()], axis=1)
-    scores = np.hstack([np.tile(run.logits, (1, len(masks))) for run in runs])  # (N, S * G * L)
+    labels = np.where(truth.labels == NOT_STATED, np.nan, truth.labels).T.astype(np.float32)  # (L, N)
+    # One column after the other in memory, as they are read: nothing is copied to turn them.
+    present = np.vstack([np.where(mask, labels, np.float32(np.nan)) for mask in masks.values()]).T
+    scores = np.vstack([np.tile(run.logits.T, (len(masks), 1)) for run in runs]).T  # (N, S * G * L)
     joint = joint_aucs(scores, present, truth.codes)
     return GroupedAucs(joint, tuple(masks), truth.findings, tuple(run.run.seed for run in runs))
 

@@ -113,7 +113,7 @@ class _Contributions:
     image_positive: Numbers
 
 
-def _contributions(values: Floats, truth: Numbers, label: Labels, code: Labels, n_patients: int) -> _Contributions:
+def _contributions(values: Floats, truth: Floats, label: Labels, code: Labels, n_patients: int) -> _Contributions:
     """How far each image's placement lies from the AUC, over the images of its class."""
     k, n = len(label), len(values)
     unknown = (np.full(shape, np.nan) for shape in (k, (k, n_patients), (k, n_patients), (k, n), (k, k)))
@@ -156,21 +156,26 @@ def _products(rows: Numbers) -> Numbers:
     return np.asarray(rows @ rows.T)
 
 
-def checked_columns(scores: ArrayLike, present: ArrayLike) -> tuple[Floats, Numbers]:
+def checked_columns(scores: ArrayLike, present: ArrayLike) -> tuple[Floats, Floats]:
     """Scores (N, K) as floats and labels (N, L) as 0, 1 or NaN.
 
     Raises:
         ValueError: Shapes do not fit, a score is NaN, or a label is neither 0, 1 nor NaN.
     """
-    values, truth = np.asarray(scores), np.asarray(present, dtype=np.float64)
+    values, truth = _as_floats(scores), _as_floats(present)
     if values.ndim != 2 or truth.ndim != 2 or len(values) != len(truth) or values.shape[1] % truth.shape[1]:
         raise ValueError(
             f"needs scores (N, models x labels) and labels (N, labels); got {values.shape} and {truth.shape}"
         )
-    values = values if np.issubdtype(values.dtype, np.floating) else values.astype(np.float64)
     _refuse(np.isnan(values), values, "scores must be numbers")
     _refuse(~(np.isnan(truth) | (truth == 0) | (truth == 1)), truth, "labels must be 0, 1 or NaN")
     return values, truth
+
+
+def _as_floats(values: ArrayLike) -> Floats:
+    """As they are if they are floating-point numbers, which costs no memory."""
+    given = np.asarray(values)
+    return given if np.issubdtype(given.dtype, np.floating) else given.astype(np.float64)
 
 
 def _refuse(is_odd: NDArray[np.bool_], table: Floats, expected: str) -> None:
