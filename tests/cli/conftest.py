@@ -3,14 +3,13 @@ import sys
 
 import pytest
 
-from cxrbench import cli
 from cxrbench.cli import main
 
 
 @pytest.fixture
 def cxrbench(monkeypatch, capsys):
     """Call the command in this process; gives its exit code and what it printed."""
-    monkeypatch.setattr(cli.os, "environ", dict(os.environ))
+    monkeypatch.setattr(os, "environ", dict(os.environ))
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["cxrbench", *map(str, arguments)])
