@@ -124,7 +124,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def digest_json(value: Any) -> str:
     """SHA-256 (hex) of a JSON value, independent of key order."""
-    return hashlib.sha256(_canonical(value).encode(errors="surrogatepass")).hexdigest()
+    return hashlib.sha256(_canonical(value).encode()).hexdigest()
 
 
 def digest_rows(rows: Iterable[Any]) -> str:

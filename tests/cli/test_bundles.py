@@ -4,6 +4,9 @@ import subprocess
 import sys
 
 import polars as pl
+import pytest
+
+from cxrbench.predict import Predictor
 
 
 def test_from_a_study_to_answers(cxrbench, small_study, tmp_path):
@@ -47,6 +50,45 @@ def test_what_cannot_be_used_is_one_line(cxrbench, small_study, small_bundle, tm
         assert len(lines) == 1
         assert said in lines[0]
         assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("--out", "nothing is written to {}; --parts FOLDER in its place keeps what is done"),
+        ("--parts", "the parts that are done stay in {}.partial; the same command goes on"),
+    ],
+)
+def test_ctrl_c_says_what_became_of_the_answers(
+    cxrbench, small_study, small_bundle, tmp_path, monkeypatch, place, said
+):
+    def stopped(self, films):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Predictor, "predict_prepared", stopped)
+    films, to = small_study.parent / "films" / "images", tmp_path / "answers.csv"
+    code, _, err = cxrbench("predict", small_bundle, films, place, to, "--workers", "0")
+    assert code == 130
+    assert err.splitlines()[-1] == f"stopped; {said.format(to)}"
+    assert not to.exists()
+
+
+def test_a_place_that_cannot_hold_the_answers_is_refused_before_films_are_read(
+    cxrbench, small_study, small_bundle, tmp_path, monkeypatch
+):
+    monkeypatch.delattr(Predictor, "predict_files")
+    films = small_study.parent / "films" / "images"
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "list.csv").write_text("path\nfilm.png\n")
+    for paths, out, said in (
+        ([films], tmp_path / "folder.csv", "cannot be written (Is a directory)"),
+        ([films], tmp_path / "list.csv" / "answers.csv", "cannot be written"),
+        ([films, tmp_path / "list.csv"], tmp_path / "list.csv", "it is read, too, and would be lost"),
+    ):
+        code, _, err = cxrbench("predict", small_bundle, *paths, "--out", out)
+        assert code == 2
+        assert said in err
+    assert (tmp_path / "list.csv").read_text() == "path\nfilm.png\n"
 
 
 def test_reading_a_bundle_needs_no_torch(small_bundle):

@@ -19,11 +19,22 @@ def test_parts_say_what_the_file_says(cxrbench, small_study, small_bundle, tmp_p
     assert "begun otherwise: part_size 40, now 41" in err
 
 
+def test_parts_without_any_answer_are_no_success(cxrbench, small_bundle, tmp_path):
+    (tmp_path / "broken.dcm").write_bytes(b"")
+    parts = tmp_path / "parts"
+    code, out, err = cxrbench("predict", small_bundle, tmp_path / "broken.dcm", "--parts", parts, "--workers", "0")
+    assert code == 2
+    assert "0 answered, 0 of them with warnings; 1 not read" in out
+    assert err.splitlines()[-1] == f"error: no film could be answered; {parts} has the reason of each"
+    assert pl.read_parquet(parts / "predictions" / "*.parquet").height == 1
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ((), "say where predictions go: --out FILE, or --parts FOLDER"),
         (("--out", "a.csv", "--parts", "b"), "say where predictions go"),
+        (("--out", "."), "--out .: unknown format ''; valid: .parquet, .csv, .json"),
         (("--out", "a.csv", "--on", "ray"), "--on makes parts on a cluster: it needs --parts FOLDER"),
     ],
 )

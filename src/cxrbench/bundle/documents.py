@@ -28,6 +28,7 @@ def read_document(path: Path, *, remedy: str) -> dict[str, Any]:
         if (size := path.stat().st_size) > MAX_JSON_BYTES:
             raise BundleError(f"{path}: {size:,} bytes are too many for a description; {remedy}")
         raw = json.loads(path.read_text(encoding="utf-8"))
+        json.dumps(raw, ensure_ascii=False).encode()  # JSON can spell what is no text: half of a surrogate pair
     except (ValueError, RecursionError, OSError) as error:
         raise BundleError(f"{path}: absent, truncated or damaged ({str(error)[:120]}); {remedy}") from None
     if not isinstance(raw, dict):

@@ -37,7 +37,7 @@ class PixelStatistics(Settings):
 
     films: int = Field(ge=1, description="training films that were looked at")
     mean: Picture = Field(description="mean standardised miniature, row by row")
-    components: tuple[Picture, ...] = Field(description="orthonormal principal components, row by row")
+    components: tuple[Picture, ...] = Field(min_length=1, description="orthonormal principal components, row by row")
     lowest_likeness: Bounded
     highest_strangeness: Bounded
     grey: GreyLevels

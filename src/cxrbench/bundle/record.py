@@ -119,6 +119,12 @@ class TestResult(Settings):
     specificity_lower: float | None = None
     specificity_upper: float | None = None
 
+    @model_validator(mode="after")
+    def _positives_are_some_of_the_images(self) -> Self:
+        if self.positives is not None and (self.images is None or self.positives > self.images):
+            raise ValueError(f"{self.positives} positives of {self.images} images")
+        return self
+
 
 class ArchiveRecord(Settings):
     """What the model was trained on."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cxrbench.cli.options import Study
+from cxrbench.cli.stopping import stoppable
 
 if TYPE_CHECKING:
     from cxrbench.bundle import Bundle as LoadedBundle
@@ -111,10 +112,11 @@ def predict(
     from cxrbench.cli.parts import predict_in_parts
     from cxrbench.config import ClusterSettings
     from cxrbench.environment import usable_cores
+    from cxrbench.files import partial_of
     from cxrbench.predict import Predictor
     from cxrbench.predict.gathering import find, gather
 
-    _check_place(out, parts, on)
+    _check_place(out, parts, on, paths)
     cluster = ClusterSettings(address=on, cpus=cpus, gpus=gpus)
     left_out: Counter[str] = Counter()
     known: dict[str, Any] = {
@@ -125,10 +127,12 @@ def predict(
     predictor = Predictor(opened, backend=backend, has_mirror=mirror)
     workers = usable_cores() if workers is None else workers
     if out:
-        _predict_to_file(predictor, requests, out, batch_size=batch_size, workers=workers)
+        with stoppable(f"nothing is written to {out}; --parts FOLDER in its place keeps what is done"):
+            _predict_to_file(predictor, requests, out, batch_size=batch_size, workers=workers)
     elif parts:
         sizes = {"batch_size": batch_size, "part_size": part_size}
-        predict_in_parts(predictor, find(paths, **known), parts, **sizes, cluster=cluster, workers=workers)
+        with stoppable(f"the parts that are done stay in {partial_of(parts)}; the same command goes on"):
+            predict_in_parts(predictor, find(paths, **known), parts, **sizes, cluster=cluster, workers=workers)
     _say_left_out(left_out)
     _say_notices(opened)
 
@@ -138,26 +142,29 @@ def _say_left_out(left_out: Counter[str]) -> None:
     from cxrbench.predict.gathering import listed_kinds
 
     if left_out:
-        files = f"{left_out.total():,} file{'s' if left_out.total() > 1 else ''}"
-        print(f"left out: {files} that are no PNG, JPEG, TIFF or DICOM: {listed_kinds(left_out)}", file=sys.stderr)
+        files = f"{left_out.total():,} file{'s' if left_out.total() > 1 else ''} ({listed_kinds(left_out)})"
+        print(f"left out of folders: {files}, as no PNG, JPEG, TIFF or DICOM", file=sys.stderr)
 
 
-def _check_place(out: Path | None, parts: Path | None, on: str | None) -> None:
+def _check_place(out: Path | None, parts: Path | None, on: str | None, paths: Sequence[str]) -> None:
     """Refuse what cannot be meant before anything is loaded."""
     from cxrbench.errors import ConfigError
-    from cxrbench.predict.writing import check_format
+    from cxrbench.predict.writing import check_place
 
     if (out is None) == (parts is None):
         raise ConfigError("say where predictions go: --out FILE, or --parts FOLDER")
     if on is not None and parts is None:
         raise ConfigError("--on makes parts on a cluster: it needs --parts FOLDER")
     if out is not None:
-        check_format(out)
+        if out.is_file() and out in map(Path, paths):
+            raise ConfigError(f"--out {out}: it is read, too, and would be lost; choose another name")
+        check_place(out)
 
 
 def _predict_to_file(
     predictor: "Predictor", requests: "Sequence[Request]", out: Path, *, batch_size: int, workers: int
 ) -> None:
+    from cxrbench.errors import DataError
     from cxrbench.predict.writing import write_predictions
     from cxrbench.terminal import shown_progress
 
@@ -169,6 +176,8 @@ def _predict_to_file(
     seconds = time.perf_counter() - started
     write_predictions(out, predictor.bundle, predictions)
     _summarise(predictions)
+    if all(one.error for one in predictions):
+        raise DataError(f"no film could be answered; {out} has the reason of each")
     rate = f"{len(predictions) / seconds:.1f}/s, computed by {predictor.backend}"
     print(f"predictions: {out}: {len(predictions):,} files in {seconds:.1f} s, {rate}")
 

@@ -41,10 +41,13 @@ def predict_in_parts(
 
 
 def _summarise(folder: Path, seconds: float) -> None:
+    from cxrbench.errors import DataError
     from cxrbench.predict.parts import count_predictions
 
     counts = count_predictions(folder)
     if counts.failed:
         print(f"not read: {counts.failed:,} films; see the column error", file=sys.stderr)
     print(f"{counts.answered:,} answered, {counts.warned:,} of them with warnings; {counts.failed:,} not read")
+    if not counts.answered:
+        raise DataError(f"no film could be answered; {folder} has the reason of each")
     print(f"predictions: {folder}: {counts.parts:,} parts, {seconds:.1f} s")

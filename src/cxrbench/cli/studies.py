@@ -1,20 +1,19 @@
 """Subcommands about studies."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cxrbench.cli.options import AllowMissing, Format, Labels, On, RunsAtATime, Study
+from cxrbench.cli.stopping import stoppable
 from cxrbench.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from cxrbench.config import StudySettings
 
-FAILED_RUNS, INTERRUPTED = 1, 130
+FAILED_RUNS = 1
 
 
 def run(
@@ -80,7 +79,7 @@ def _run_study(settings: "StudySettings", *, only_splits: list[str], is_dry: boo
     from cxrbench.terminal import StudyBars, shown_progress
 
     study.require_splits(only_splits, settings.splits.names)
-    with _stoppable(), locked(settings.out):
+    with stoppable("the same command goes on from here"), locked(settings.out):
         with shown_progress() as track:
             materials = study.prepare_study(settings, track=track)
         for note in materials.notes:
@@ -103,16 +102,6 @@ def _run_study(settings: "StudySettings", *, only_splits: list[str], is_dry: boo
         print(f"failed: {outcome.name}: {outcome.failure}", file=sys.stderr)
     if failures:
         sys.exit(FAILED_RUNS)
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Ctrl-C is a way to stop a study, not an error."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        sys.exit(INTERRUPTED)
 
 
 def _write_report(folder: Path) -> None:
