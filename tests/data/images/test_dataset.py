@@ -103,6 +103,12 @@ def test_all_that_lacks_is_named_at_once():
         decode(written(dataset))
 
 
+def test_code_words_in_lower_case_are_understood():
+    with pydicom.config.disable_value_validation():
+        content = written(film_dataset(FILM, PhotometricInterpretation="monochrome1"))
+    assert np.array_equal(decode(content), decode(written(film_dataset(FILM, PhotometricInterpretation="MONOCHROME1"))))
+
+
 def test_a_lookup_table_without_its_descriptor_is_named():
     dataset = plain()
     dataset.VOILUTSequence = [pydicom.Dataset()]

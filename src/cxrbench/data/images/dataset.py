@@ -10,6 +10,7 @@ from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, Implic
 
 from cxrbench.data.images.bombs import check_inflated
 from cxrbench.data.images.pixels import Unreadable
+from cxrbench.data.images.projection import code_word
 from cxrbench.data.images.reading import DICOM_OFFSET, DICOM_START
 
 REQUIRED = (
@@ -48,6 +49,8 @@ def read_dataset(content: bytes, *, has_pixels: bool = True) -> pydicom.Dataset:
     dataset = pydicom.dcmread(io.BytesIO(whole), stop_before_pixels=not has_pixels)
     _name_syntax(dataset)
     leave_empty_out(dataset)
+    if photometric := code_word(dataset, "PhotometricInterpretation"):
+        dataset.PhotometricInterpretation = photometric
     return dataset
 
 
