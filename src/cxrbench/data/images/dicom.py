@@ -20,6 +20,7 @@ from pydicom.pixels.utils import pixel_array
 
 from cxrbench.data.images.bombs import check_compressed
 from cxrbench.data.images.dataset import check_required, read_dataset
+from cxrbench.data.images.jpeg_extended import decode_deep_jpeg, is_deep_jpeg
 from cxrbench.data.images.pixels import Unreadable, check_size, stretch
 
 GREY_OR_COLOUR = ("MONOCHROME", "RGB", "YBR")
@@ -92,7 +93,7 @@ def _check_bits(dataset: pydicom.Dataset) -> None:
 
 def render(dataset: pydicom.Dataset) -> NDArray[np.uint8]:
     """Grey values (H, W) uint8 of a data set that holds one frame; overlays (60xx) are left out."""
-    stored = pixel_array(dataset, decoding_plugin=_decoder(dataset))
+    stored = _stored(dataset)
     if stored.ndim == 3:  # (H, W, 3) RGB
         return _luma(stored)
     is_padding = _padding(stored, dataset)
@@ -100,6 +101,13 @@ def render(dataset: pydicom.Dataset) -> NDArray[np.uint8]:
     if _is_inverted(dataset):
         grey = 255 - grey
     return np.where(is_padding, np.uint8(0), grey)
+
+
+def _stored(dataset: pydicom.Dataset) -> NDArray[np.integer]:
+    """Stored values (H, W), or colours (H, W, 3) as RGB."""
+    if is_deep_jpeg(dataset):
+        return decode_deep_jpeg(dataset)
+    return pixel_array(dataset, decoding_plugin=_decoder(dataset))
 
 
 def _decoder(dataset: pydicom.Dataset) -> str:
