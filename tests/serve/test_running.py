@@ -7,6 +7,9 @@ import socket
 import time
 from urllib.parse import urlsplit
 
+from cxrbench.serve import ServeSettings
+from cxrbench.serve.running import listen_on
+
 EDGE = b'--edge\r\nContent-Disposition: form-data; name="film"; filename="f"\r\n\r\n'
 PATIENCE_S = 90
 """Others may use the same cores."""
@@ -58,6 +61,14 @@ def queue_of(url):
         answer.begin()
         lines = answer.read().decode().splitlines()
     return next(float(line.split()[1]) for line in lines if line.startswith("cxrbench_queue_films "))
+
+
+def test_an_answer_is_sent_at_once():
+    """Its body does not wait until the client has acknowledged its head."""
+    with listen_on(ServeSettings(port=0)) as listening, socket.create_connection(listening.getsockname()):
+        connection, _ = listening.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_clients_that_stall_hold_no_worker(server, film):
