@@ -65,7 +65,7 @@ def listen_on(settings: ServeSettings) -> socket.socket:
             f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; "
             "choose another with --host and --port"
         ) from None
-    # Connections inherit it; asyncio does it only for sockets of its own. Without, an answer's body waits 40 ms until the
-    # client has acknowledged its head.
+    # Connections inherit it; asyncio sees to it only for sockets of its own. Without it an answer's body waits 40 ms,
+    # until the client has acknowledged its head.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
