@@ -15,6 +15,7 @@ from cxrbench.export.own_films import read_own_films
 from cxrbench.export.parity import parity_samples
 from cxrbench.export.quantising import CALIBRATION_FILMS, calibration_inputs
 from cxrbench.export.writing import OPSET, write_openvino
+from cxrbench.files import digest_json
 from cxrbench.predict import Predictor
 from cxrbench.predict.backends import open_backends
 from cxrbench.predict.exported import as_form, load_export
@@ -143,6 +144,15 @@ def test_a_file_that_is_gone(copy):
 def test_a_description_that_was_changed(copy, text, said):
     (copy / "exports" / "onnx" / "export.json").write_text(text)
     with pytest.raises(BundleError, match=rf"export\.json: {said}"):
+        Predictor(load_bundle(copy), backend="onnx")
+
+
+@pytest.mark.parametrize("change", [{"members": []}, {"findings": ["Mass"]}], ids=["members", "findings"])
+def test_a_description_of_other_networks_is_refused(copy, change):
+    path = copy / "exports" / "onnx" / "export.json"
+    raw = {key: value for key, value in (json.loads(path.read_text()) | change).items() if key != "digest"}
+    path.write_text(json.dumps(raw | {"digest": digest_json(raw)}))
+    with pytest.raises(BundleError, match=r"export\.json: its networks or findings are not those of the bundle"):
         Predictor(load_bundle(copy), backend="onnx")
 
 

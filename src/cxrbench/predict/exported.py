@@ -126,6 +126,8 @@ def load_export(folder: Path, bundle: Bundle) -> ExportRecord:
     record = parse_document(raw, ExportRecord, path, remedy=remedy)
     if record.bundle != bundle.digest:
         raise BundleError(f"{folder} was made from bundle {record.bundle[:12]}, not {bundle.digest[:12]}; {remedy}")
+    if len(record.members) != len(bundle.members) or record.findings != bundle.findings:
+        raise BundleError(f"{path}: its networks or findings are not those of the bundle; {remedy}")
     for member in record.members:
         for file in member.files:
             check_file(file, folder, remedy=remedy)
