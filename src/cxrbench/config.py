@@ -295,6 +295,19 @@ class StudySettings(Settings):
             raise ValueError("seeds names one twice")
         return self
 
+    @model_validator(mode="after")
+    def _runs_at_a_time_have_a_device_each(self) -> Self:
+        devices, is_here = self.compute.devices, self.cluster.address is None
+        if is_here and devices > 1 and (self.workers or 1) > 1:
+            raise ValueError(
+                f"devices: {devices}, workers: {self.workers}: runs at a time have one device each; set one to 1"
+            )
+        if not is_here and self.cluster.gpus is not None and 0 < self.cluster.gpus < devices:
+            raise ValueError(
+                f"devices: {devices}, but each run gets cluster.gpus: {self.cluster.gpus:g}; make them equal"
+            )
+        return self
+
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
 

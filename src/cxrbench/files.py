@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -89,6 +89,16 @@ def atomic_file(path: Path) -> Iterator[Path]:
         raise
     finally:
         scratch.unlink(missing_ok=True)
+
+
+@contextmanager
+def in_turn(path: Path) -> Iterator[None]:
+    """Wait until no other process makes ``path``, as far as the file system's locks reach; look then if it is there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("w") as lock:
+        with suppress(OSError):  # over a network, some file systems cannot lock
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def try_file(path: Path) -> None:

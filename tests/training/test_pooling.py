@@ -1,5 +1,7 @@
 """Features of a frozen backbone, computed once."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from cxrbench.errors import TrainingError
 from cxrbench.files import digest_json
 from cxrbench.models.classifier import build_classifier
 from cxrbench.models.standin import stand_in_weights
-from cxrbench.training import WeightsRecord
+from cxrbench.training import WeightsRecord, pooling
 from cxrbench.training.parts import deliver_to, make_parts
 from cxrbench.training.pooling import FOLDER
 from fitting import changed, fit, logits, losses
@@ -58,6 +60,23 @@ def test_the_backbone_runs_once_for_all_seeds_and_heads(frozen, materials, weigh
     assert len(losses(tmp_path / "again")) == 4
 
 
+def test_features_that_another_run_makes_are_waited_for(frozen, materials, weights, monkeypatch):
+    record = frozen.weights.model_copy(update={"digest": "3" * 64})
+    config = cached(frozen.model_copy(update={"weights": record}))
+    shape = (len(materials.store.pixels(config.approach.input.store_size)), 4)
+
+    @contextmanager
+    def turn(path):
+        np.save(path, np.full(shape, 7, np.float32))  # the other was first
+        yield
+
+    monkeypatch.setattr(pooling, "in_turn", turn)
+    monkeypatch.setattr(pooling, "_make", None)
+    (features,) = pooling.pooled_features(config, store=materials.store, classifier=None, device=torch.device("cpu"))
+    assert (features == 7).all()
+    assert features.shape == shape
+
+
 def parts_of(config, materials, weights):
     parts, _ = make_parts(config, table=materials.table, store=materials.store, split=materials.splits[0])
     network = build_classifier(config.approach, findings=15, seed=0, weights=weights)
@@ -80,7 +99,7 @@ def test_each_view_is_another_and_epochs_take_them_in_turn(frozen, materials, we
 
 def test_other_weights_have_other_features(frozen, materials, weights):
     def files():
-        return {path.name for path in (materials.store.folder / FOLDER).iterdir()}
+        return {path.name for path in (materials.store.folder / FOLDER).glob("*.npy")}
 
     parts_of(cached(frozen), materials, weights)
     before = files()

@@ -6,15 +6,13 @@ fetched once per node into a folder of its own and mapped there; the state of a 
 epoch, so that another node can go on from it.
 """
 
-import fcntl
 import io
 import json
 import os
 import shutil
 import stat
 import tarfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import gettempdir
@@ -23,7 +21,7 @@ from typing import Any
 from fsspec.core import url_to_fs
 
 from cxrbench.errors import StudyError
-from cxrbench.files import atomic_folder, digest_file, digest_json, partial_of
+from cxrbench.files import atomic_folder, digest_file, digest_json, in_turn, partial_of
 from cxrbench.runs import SPLITS_FOLDER, TABLE_FILE
 from cxrbench.study.attempt import KEPT
 from cxrbench.study.performing import Outcome, perform
@@ -185,7 +183,7 @@ def run_place(task: RunTask) -> str:
 def _fetched(storage: Storage, shared: str) -> Path:
     """What runs share, on this node: fetched by the first that needs it, while others wait."""
     folder = (storage.cache or own_cache()) / shared
-    with _turn(folder):
+    with in_turn(folder):
         if not folder.exists():
             storage.pull_folder(shared, folder)
     return folder
@@ -207,15 +205,6 @@ def own_cache(parent: Path | None = None) -> Path:
         raise StudyError(f"{folder}: not a folder of user {user}, who should own it; name another with cluster.cache")
     folder.chmod(0o700)
     return folder
-
-
-@contextmanager
-def _turn(folder: Path) -> Iterator[None]:
-    """Wait until no other process of this node fetches the folder."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f".{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _sending(storage: Storage, task: RunTask) -> ReportStep:

@@ -13,7 +13,7 @@ from cxrbench.config import Approach
 from cxrbench.data.augment import centre_affine, draw_affines, warp
 from cxrbench.data.store import Store
 from cxrbench.errors import TrainingError
-from cxrbench.files import atomic_file, digest_json
+from cxrbench.files import atomic_file, digest_json, in_turn
 from cxrbench.models.classifier import Classifier
 from cxrbench.training.identity import RunConfig
 from cxrbench.training.inference import EVALUATION_BATCH, full_precision
@@ -40,13 +40,16 @@ def pooled_features(
 def _kept(
     config: RunConfig, view: int | None, *, store: Store, classifier: Classifier, device: torch.device
 ) -> np.ndarray:
-    """One view, read or made."""
+    """One view, read or made: by the first run that needs it, while others wait."""
     path = store.folder / FOLDER / f"{_digest(config, view)}.npy"
     if not path.exists():
         pixels = store.pixels(config.approach.input.store_size)
         affines = _affines(config.approach, view, seed=config.seed, count=len(pixels))
+        size = config.approach.input.image_size
         try:
-            _make(path, pixels, affines, size=config.approach.input.image_size, classifier=classifier, device=device)
+            with in_turn(path):
+                if not path.exists():
+                    _make(path, pixels, affines, size=size, classifier=classifier, device=device)
         except OSError as error:
             raise TrainingError(
                 f"{path.parent}: features of {config.approach.name} cannot be kept ({error.strerror}); "
