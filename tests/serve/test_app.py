@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -53,6 +54,25 @@ def test_what_is_given_counts_more_than_the_header(client, predictor, dicom):
     own = predictor.predict_films([type(film)(pixels=film.pixels, facts=facts)])[0]
     assert [one["probability"] for one in given["findings"]] == pytest.approx(own.probabilities, abs=1e-6)
     assert set(given["findings"][0]["moved_by"]) == {"age", "sex", "view"}
+
+
+def test_what_is_given_as_unknown_is_unknown_whatever_the_header_says(client, predictor, dicom):
+    fields = dict.fromkeys(("age", "sex", "view"), "unknown")
+    answer = client.post("/v1/predict", files={"film": dicom}, data=fields).json()
+    assert answer["facts"] == {name: {"value": None, "source": "given"} for name in fields}
+    film = decode_film(dicom)
+    facts = replace(film.facts, age_years=None, sex=None, view=None)
+    own = predictor.predict_films([replace(film, facts=facts)])[0]
+    assert [one["probability"] for one in answer["findings"]] == pytest.approx(own.probabilities, abs=1e-6)
+    assert any("unknown age" in warning for warning in answer["warnings"])
+
+
+def test_what_the_network_saw_is_the_centre_of_the_film(client, film):
+    answer = client.post("/v1/predict", files={"film": film}).json()
+    seen = answer["seen"]
+    assert 0 < seen["width"] < answer["width"]
+    assert 2 * seen["x"] + seen["width"] == pytest.approx(answer["width"])
+    assert 2 * seen["y"] + seen["height"] == pytest.approx(answer["height"])
 
 
 def test_a_plain_picture_has_unknown_facts_and_a_warning(client, film):

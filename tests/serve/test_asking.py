@@ -12,6 +12,8 @@ from cxrbench.serve.refusals import Refusal
 def test_what_is_given():
     assert given_in({"age": "62.5", "sex": "f", "view": "pa"}) == Given(age_years=62.5, sex="F", view="PA")
     assert given_in({}) == Given()
+    withheld = given_in({"age": "unknown", "sex": "Unknown", "view": "PA"})
+    assert withheld == Given(view="PA", unknown=frozenset({"age_years", "sex"}))
 
 
 @pytest.mark.parametrize(

@@ -19,19 +19,22 @@ class Given:
         age_years: Age, or None.
         sex: ``F``, ``M`` or None.
         view: View position, or None.
+        unknown: Of ``age_years``, ``sex`` and ``view`` those that count as unknown, whatever the header says.
     """
 
     age_years: float | None = None
     sex: str | None = None
     view: str | None = None
+    unknown: frozenset[str] = frozenset()
 
     def over(self, facts: Facts) -> Facts:
         """The header's facts, with what is given here put in their place."""
+        age_years = facts.age_years if self.age_years is None else self.age_years
         return replace(
             facts,
-            age_years=facts.age_years if self.age_years is None else self.age_years,
-            sex=self.sex or facts.sex,
-            view=self.view or facts.view,
+            age_years=None if "age_years" in self.unknown else age_years,
+            sex=None if "sex" in self.unknown else self.sex or facts.sex,
+            view=None if "view" in self.unknown else self.view or facts.view,
         )
 
 

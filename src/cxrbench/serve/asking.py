@@ -9,6 +9,10 @@ from cxrbench.predict.preparation import Given
 from cxrbench.serve.refusals import bad_form
 
 KNOWN = ("age", "sex", "view")
+UNKNOWN = "unknown"
+"""In place of age, sex or view: it is not known, whatever the header says."""
+ATTRIBUTES = {"age": "age_years"}
+"""Of what is given, where it is named otherwise than the field."""
 OLDEST = 120
 VIEW = re.compile(r"[A-Z][A-Z0-9 _-]{0,15}")
 
@@ -23,12 +27,15 @@ def given_in(fields: Mapping[str, str]) -> Given:
     Raises:
         Refusal: Which field, and what may be in it.
     """
-    sex, view = (fields.get(name, "").upper() or None for name in ("sex", "view"))
+    unknown = {name for name in KNOWN if fields.get(name, "").lower() == UNKNOWN}
+    known = {name: fields[name] for name in KNOWN if name in fields and name not in unknown}
+    sex, view = (known.get(name, "").upper() or None for name in ("sex", "view"))
     if sex not in {None, "F", "M"}:
-        raise bad_form(f"sex {sex!r}", "send F or M, or leave it out")
+        raise bad_form(f"sex {sex!r}", f"send F, M or {UNKNOWN}, or leave it out")
     if view is not None and not VIEW.fullmatch(view):
-        raise bad_form(f"view {view!r}", "send the view position's code word (PA, AP), or leave it out")
-    return Given(age_years=_age(fields.get("age")), sex=sex, view=view)
+        raise bad_form(f"view {view!r}", f"send the view position's code word (PA, AP) or {UNKNOWN}, or leave it out")
+    withheld = frozenset(ATTRIBUTES.get(name, name) for name in unknown)
+    return Given(age_years=_age(known.get("age")), sex=sex, view=view, unknown=withheld)
 
 
 def _age(text: str | None) -> float | None:
@@ -39,7 +46,7 @@ def _age(text: str | None) -> float | None:
     except ValueError:
         age = math.nan
     if not 0 <= age <= OLDEST:
-        raise bad_form(f"age {text!r}", f"send years, 0 to {OLDEST}, or leave it out")
+        raise bad_form(f"age {text!r}", f"send years, 0 to {OLDEST}, or {UNKNOWN}, or leave it out")
     return age
 
 

@@ -27,7 +27,9 @@ class FactDocument(BaseModel):
     """Age, sex or view position as it was used."""
 
     value: float | str | None = Field(examples=[62.0])
-    source: Source = Field(description="`given` in the form, from the DICOM `header`, or `unknown`")
+    source: Source = Field(
+        description="`given` in the form (null: given as unknown), from the DICOM `header`, or `unknown`"
+    )
 
 
 class FactsDocument(BaseModel):
@@ -42,8 +44,10 @@ class FindingDocument(BaseModel):
     """One finding of one film."""
 
     finding: str = Field(examples=["Effusion"])
-    probability: float = Field(examples=[0.31], ge=0, le=1)
-    is_calibrated: bool = Field(description="whether the probability was fitted to outcomes")
+    probability: float = Field(
+        examples=[0.31], ge=0, le=1, description="where `is_calibrated` is false: the network's own output"
+    )
+    is_calibrated: bool = Field(description="whether the number was fitted to outcomes; only then it is a probability")
     meaning: str = Field(
         examples=["Calibrated: of 100 films of the validation part that get this number, about 31 show it."],
         description="the probability in words",
@@ -59,6 +63,15 @@ class FindingDocument(BaseModel):
     )
 
 
+class SeenDocument(BaseModel):
+    """A rectangle of the film, in its pixels, from its upper left corner."""
+
+    x: float = Field(examples=[159.0])
+    y: float = Field(examples=[0.0])
+    width: float = Field(examples=[2226.0])
+    height: float = Field(examples=[2544.0])
+
+
 class PredictionDocument(BaseModel):
     """A bundle's answer about one film."""
 
@@ -66,6 +79,7 @@ class PredictionDocument(BaseModel):
     bundle: BundleDocument
     height: int = Field(examples=[2544], description="of the film, pixels")
     width: int = Field(examples=[3056], description="of the film, pixels")
+    seen: SeenDocument = Field(description="what the networks saw of the film; nothing outside it counts")
     facts: FactsDocument
     warnings: list[str] = Field(
         examples=[["unknown age: the mean of the training part was taken instead"]],

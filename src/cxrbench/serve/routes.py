@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from cxrbench.serve import metrics
-from cxrbench.serve.asking import HEAT_METHODS, KNOWN, OLDEST
+from cxrbench.serve.asking import HEAT_METHODS, KNOWN, OLDEST, UNKNOWN
 from cxrbench.serve.documents import BundlesDocument, HealthDocument, PredictionDocument
 from cxrbench.serve.refusals import ErrorDocument, Refusal, busy
 from cxrbench.serve.service import Service
@@ -31,12 +31,20 @@ COMMON = {
     503: "No room at the moment; see Retry-After",
 }
 FIELDS: dict[str, Any] = {
-    "age": {"type": "number", "minimum": 0, "maximum": OLDEST, "description": "years; counts more than the header"},
-    "sex": {"type": "string", "enum": ["F", "M"], "description": "counts more than the header"},
+    "age": {
+        "oneOf": [{"type": "number", "minimum": 0, "maximum": OLDEST}, {"type": "string", "enum": [UNKNOWN]}],
+        "description": f"years; counts more than the header, and so does `{UNKNOWN}`",
+        "example": 62,
+    },
+    "sex": {
+        "type": "string",
+        "enum": ["F", "M", UNKNOWN],
+        "description": f"counts more than the header, and so does `{UNKNOWN}`",
+    },
     "view": {
         "type": "string",
         "pattern": "^[A-Za-z][A-Za-z0-9 _-]{0,15}$",
-        "description": "view position; counts more than the header",
+        "description": f"view position; counts more than the header, and so does `{UNKNOWN}`",
         "example": "PA",
     },
     "bundle": {"type": "string", "description": "name of a bundle; the first where it is left out"},
@@ -85,9 +93,10 @@ server = APIRouter(tags=["server"], responses=errors({421: COMMON[421], 403: COM
 
 @films.post("/predict", summary="What a bundle says of a film", openapi_extra=form(*KNOWN, "bundle"))
 async def predict(request: Request) -> PredictionDocument:
-    """Calibrated probability, decision and percentile of every finding, with warnings.
+    """Probability, decision and percentile of every finding, with warnings.
 
-    Age, sex and view come from the DICOM header unless the form has them.
+    Where a finding's `is_calibrated` is false, its number is the network's own output and no share of patients: do not
+    show it as a probability. Age, sex and view come from the DICOM header unless the form has them.
     """
     service, upload = await _upload(request, *KNOWN, "bundle")
     return await _unless_gone(request, service.predict(upload))

@@ -128,8 +128,10 @@ class Service:
         with self._admission():
             film, known = await self._prepared(upload, served, given)
             answer, moved = await self._ask(served.answers, known)
-        facts = facts_document(film.facts, given)
-        return prediction_document(served.document, served.bundle, film, answer=answer, facts=facts, moved=moved)
+        facts, seen = facts_document(film.facts, given), served.explainer.seen(film)
+        return prediction_document(
+            served.document, served.bundle, film, answer=answer, facts=facts, moved=moved, seen=seen
+        )
 
     async def explain(self, upload: Upload) -> Heat:
         """One finding's heat map.

@@ -6,6 +6,7 @@ import polars as pl
 
 from cxrbench.bundle import Bundle
 from cxrbench.data.images import Facts
+from cxrbench.explain.overlay import Rectangle
 from cxrbench.predict import Answer, Given, Prepared
 from cxrbench.serve.documents import (
     BundleDocument,
@@ -13,6 +14,7 @@ from cxrbench.serve.documents import (
     FactsDocument,
     FindingDocument,
     PredictionDocument,
+    SeenDocument,
     Source,
 )
 
@@ -37,10 +39,18 @@ def bundle_document(name: str, bundle: Bundle) -> BundleDocument:
 
 
 def prediction_document(
-    served: BundleDocument, bundle: Bundle, film: Prepared, *, answer: Answer, facts: FactsDocument, moved: Moved
+    served: BundleDocument,
+    bundle: Bundle,
+    film: Prepared,
+    *,
+    answer: Answer,
+    facts: FactsDocument,
+    moved: Moved,
+    seen: Rectangle,
 ) -> PredictionDocument:
     """What the API says of a film."""
     return PredictionDocument(
+        seen=SeenDocument(**dict(zip(("x", "y", "width", "height"), seen, strict=True))),
         bundle=served,
         height=film.height,
         width=film.width,
@@ -53,9 +63,7 @@ def prediction_document(
 def facts_document(header: Facts, given: Given) -> FactsDocument:
     """Age, sex and view as they were used, and where each came from."""
     return FactsDocument(
-        age=_fact(given.age_years, header.age_years),
-        sex=_fact(given.sex, header.sex),
-        view=_fact(given.view, header.view),
+        age=_fact("age_years", header, given), sex=_fact("sex", header, given), view=_fact("view", header, given)
     )
 
 
@@ -78,9 +86,10 @@ def meaning(bundle: Bundle, finding: str, probability: float) -> str:
     return f"Calibrated: of 100 films of the validation part that get this number, {of_hundred} show it."
 
 
-def _fact(given: float | str | None, header: float | str | None) -> FactDocument:
-    value = header if given is None else given
-    source: Source = "unknown" if value is None else "header" if given is None else "given"
+def _fact(name: str, header: Facts, given: Given) -> FactDocument:
+    value = getattr(given.over(header), name)
+    is_given = name in given.unknown or getattr(given, name) is not None
+    source: Source = "given" if is_given else "unknown" if value is None else "header"
     return FactDocument(value=value, source=source)
 
 

@@ -14,6 +14,7 @@ export class Viewer extends EventTarget {
     this.grey = null; // one byte per pixel
     this.shaded = document.createElement("canvas"); // the film at its own size, windowed
     this.map = null;
+    this.edge = null; // of what the network saw: left, top, width, height as shares of the film
     new ResizeObserver(() => this.fit()).observe(canvas);
     canvas.addEventListener("pointerdown", (event) => this.grab(event));
     canvas.addEventListener("wheel", (event) => this.roll(event), { passive: false });
@@ -29,7 +30,6 @@ export class Viewer extends EventTarget {
     context.drawImage(picture, 0, 0);
     const { data } = context.getImageData(0, 0, width, height);
     this.grey = Uint8Array.from({ length: width * height }, (_, i) => data[4 * i]);
-    this.map = null;
     this.canvas.hidden = false;
     this.reset();
     this.fit();
@@ -40,10 +40,9 @@ export class Viewer extends EventTarget {
     this.canvas.hidden = true;
   }
 
-  showHeat(map) {
-    this.map = map;
-    this.isHeatShown = true;
-    this.draw();
+  showHeat(map, edge = null) {
+    Object.assign(this, { map, edge, isHeatShown: true });
+    this.change({});
   }
 
   change(view) {
@@ -105,6 +104,22 @@ export class Viewer extends EventTarget {
     context.imageSmoothingEnabled = true;
     context.drawImage(this.map, ...place);
     context.globalAlpha = 1;
+    if (this.edge && this.opacity) this.drawEdge(...place);
+  }
+
+  // Dark beneath light, so that it shows on any grey.
+  drawEdge(left, top, width, height) {
+    const { context } = this;
+    const unit = window.devicePixelRatio || 1;
+    const [x, y, across, down] = this.edge;
+    const line = [left + x * width, top + y * height, across * width, down * height];
+    context.lineWidth = unit;
+    for (const [colour, dashes] of [["#000", []], ["#d8dee4", [6 * unit, 6 * unit]]]) {
+      context.strokeStyle = colour;
+      context.setLineDash(dashes);
+      context.strokeRect(...line);
+    }
+    context.setLineDash([]);
   }
 
   zoomAt(factor, x = 0, y = 0) {
@@ -157,6 +172,6 @@ export class Viewer extends EventTarget {
 
   toggleHeat() {
     this.isHeatShown = !this.isHeatShown;
-    this.draw();
+    this.change({});
   }
 }
