@@ -1,5 +1,6 @@
 """Frozen, validated settings: approaches, profiles and studies; YAML in and out."""
 
+import re
 from importlib import resources
 from importlib.resources.abc import Traversable
 from math import ceil, isclose
@@ -286,6 +287,16 @@ class StudySettings(Settings):
     )
     cluster: ClusterSettings = ClusterSettings()
     compute: ComputeSettings = ComputeSettings()
+
+    @field_validator("data", "out", "labels", "store")
+    @classmethod
+    def _is_in_a_file_system(cls, value: Path | None) -> Path | None:
+        # A path has one of the two slashes of a URL left.
+        if value is not None and re.search(r"(^|/)[a-z][a-z0-9+.-]+:/", str(value)):
+            raise ValueError(
+                "not a URL: this lies in a file system; nodes that see none get it through cluster.storage"
+            )
+        return value
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
