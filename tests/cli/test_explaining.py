@@ -107,7 +107,7 @@ def test_a_bundle_explains_a_film_by_itself(cxrbench, small_bundle, tmp_path):
         ("age", "62.0"), ("sex", "F"), ("view", "PA"),
     ]  # fmt: skip
     answers = pl.read_csv(out / "film" / "answers.csv")
-    assert answers.columns == ["finding", "probability", "is_present", "percentile"]
+    assert answers.columns == ["finding", "probability", "is_calibrated", "is_present", "percentile"]
     answered = tmp_path / "answers.csv"
     cxrbench("predict", small_bundle, tmp_path / "film.dcm", "--out", answered, "--workers", "0")
     effusion = answers.filter(finding="Effusion")["probability"][0]
