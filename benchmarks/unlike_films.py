@@ -10,6 +10,7 @@ Learns from each folder as a bundle does from its training films, and looks at t
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -25,12 +26,12 @@ SIDE = 64
 """Pixels; the smallest store. Larger ones give the same miniatures to a grey level."""
 
 Pixels = NDArray[np.uint8]
-DAMAGES: dict[str, Callable[[Pixels], NDArray[np.floating]]] = {
+DAMAGES: dict[str, Callable[[Pixels], NDArray[Any]]] = {
     "none": lambda film: film,
     "half its brightness": lambda film: film * 0.5,
     "30 % of its brightness": lambda film: film * 0.3,
     "10 % of its brightness": lambda film: film * 0.1,
-    "12 bits in 16 and one hot pixel": lambda film: film / 16.0,
+    "12 bits in 16": lambda film: film / 16.0,
     "brighter by 100 grey levels": lambda film: film + 100.0,
     "30 % of its contrast": lambda film: 90 + film * 0.3,
     "8 % of its contrast": lambda film: 118 + film * 0.08,
@@ -38,10 +39,12 @@ DAMAGES: dict[str, Callable[[Pixels], NDArray[np.floating]]] = {
     "black and white": lambda film: np.where(film > 128, 255.0, 0.0),
     "gamma 3": lambda film: 255 * (film / 255.0) ** 3,
     "inverted": lambda film: 255.0 - film,
+    "a quarter turn": np.rot90,
+    "upside down": np.flipud,
 }
 
 
-def miniatures_of(films: Sequence[Pixels], damage: Callable[[Pixels], NDArray[np.floating]]) -> Pixels:
+def miniatures_of(films: Sequence[Pixels], damage: Callable[[Pixels], NDArray[Any]]) -> Pixels:
     """(N, 16, 16) miniatures of damaged films."""
     damaged = (np.clip(np.rint(damage(film)), 0, 255).astype(np.uint8) for film in films)
     return np.stack([miniature(shrink(film, [SIDE])[SIDE]) for film in damaged])

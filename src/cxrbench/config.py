@@ -313,7 +313,7 @@ class StudySettings(Settings):
             raise ValueError(
                 f"devices: {devices}, workers: {self.workers}: runs at a time have one device each; set one to 1"
             )
-        if not is_here and self.cluster.gpus is not None and 0 < self.cluster.gpus < devices:
+        if not is_here and devices > 1 and self.cluster.gpus is not None and 0 < self.cluster.gpus < devices:
             raise ValueError(
                 f"devices: {devices}, but each run gets cluster.gpus: {self.cluster.gpus:g}; make them equal"
             )

@@ -13,8 +13,8 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 """Names of glibc's mallopt(3)."""
 LARGEST_INT = 2**31 - 1
 PATIENCE = {"GOMP_SPINCOUNT": "10000"}
-"""How many looks a thread of OpenMP that waits for others takes before it sleeps. As OpenMP comes they last until a core
-that is shared is lost; without any, small networks take twice as long (``benchmarks/waiting_threads.py``)."""
+"""How many looks a thread of OpenMP that waits for others takes before it sleeps. As OpenMP comes they are so many that
+whoever shares the cores starves; without any, small networks take twice as long (``benchmarks/waiting_threads.py``)."""
 TOP_PAD_BYTES = 256 * 2**20
 
 

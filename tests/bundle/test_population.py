@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cxrbench.bundle.population import Population, unknown_features
@@ -75,7 +75,9 @@ def test_ages_are_told_by_their_definition(ages, age):
     table = pl.DataFrame({"patient_id": ["a"] * len(ages), "age_years": pl.Series(ages, dtype=pl.Float32)})
     said = Population.of(table.with_columns(sex=pl.lit("F"), view=pl.lit("PA")), ()).age_warnings(age)
     share = sum(one < 18 for one in ages) / len(ages)
-    is_beyond = not np.percentile(np.float32(ages), 1) <= age <= np.percentile(np.float32(ages), 99)
+    low, high = np.percentile(np.float32(ages), [1, 99])
+    assume(min(abs(age - low), abs(age - high)) > 1e-3)  # where rounding decides
+    is_beyond = not low <= age <= high
     assert bool(said) == (is_beyond or (age < 18 and share < 0.1))
     assert all("a child" in one for one in said if age < 18)
 

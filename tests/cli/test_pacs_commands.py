@@ -16,7 +16,7 @@ def test_a_film_and_what_is_none(cxrbench, small_study, small_bundle, tmp_path):
     code, out, err = cxrbench("dicom", small_bundle, film, picture, "--out", tmp_path / "out")
     assert code == 0
     assert f"{tmp_path / 'out' / 'film'}: report, " in out
-    assert f"not answered: {picture}: results need a DICOM film to refer to" in err
+    assert f"not answered: {picture}: not a DICOM file; results need a DICOM film to refer to" in err
     assert (tmp_path / "out" / "film" / "report.dcm").exists()
     code, _, err = cxrbench("dicom", small_bundle, picture, "--out", tmp_path / "out")
     assert code == 2

@@ -172,7 +172,7 @@ def test_a_colour_film_gets_no_presentation_state(answerer, shown_film, tmp_path
 
 def test_what_cannot_be_answered_says_why(answerer, plain_film, tmp_path):
     (tmp_path / "not.dcm").write_bytes(b"no film")
-    with pytest.raises(DataError, match=r"not\.dcm: results need a DICOM film to refer to"):
+    with pytest.raises(DataError, match=r"not\.dcm: not a DICOM file; results need a DICOM film to refer to"):
         answerer.answer(tmp_path / "not.dcm")
     with pytest.raises(DataError, match="it lacks SeriesInstanceUID"):
         answerer.answer(write_film(tmp_path / "lacking.dcm", plain_film, SeriesInstanceUID=None))

@@ -34,7 +34,7 @@ def test_what_comes_together_is_done_together(thread, sizes):
     assert sizes == [4]
 
 
-def test_a_single_item_waits_no_longer_than_told(thread, sizes):
+def test_a_single_item_is_not_kept_for_others(thread, sizes):
     assert thread.submit(doubled, 1).result(60) == 2
     assert sizes == [1]
 

@@ -142,12 +142,14 @@ def test_a_process_that_is_killed_takes_one_run_with_it(films, tmp_path):
     study = settings(films, tmp_path / "study", splits={"resamples": 2})
     plan = make_plan(prepare_study(study))
 
+    others = set(multiprocessing.active_children())  # of tests before
+
     def kill_one():
         while not list(study.out.glob("runs/*/*/*.partial")):
             time.sleep(0.01)
-        multiprocessing.active_children()[0].kill()
+        (set(multiprocessing.active_children()) - others).pop().kill()
 
-    threading.Thread(target=kill_one).start()
+    threading.Thread(target=kill_one, daemon=True).start()
     failures = [outcome.failure for outcome in carry_out(plan, workers=2)]
     assert sorted(failures, key=str) == [None, None, None, "its process was killed, perhaps for want of memory"]
     assert len(finished_runs(study.out)) == 3

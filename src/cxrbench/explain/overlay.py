@@ -147,7 +147,8 @@ def _lines(text: str, font: Font, room: int) -> list[str]:
 def _edged(picture: Picture, seen: Rectangle, letters: int) -> Picture:
     """The picture with a dashed line around what the network saw, and words for it; as it is where all was seen."""
     (height, width), (x, y, across, down) = picture.shape[:2], seen
-    left, top, right, bottom = (round(edge) for edge in (x, y, x + across, y + down))
+    left, top = max(0, round(x)), max(0, round(y))
+    right, bottom = min(width, round(x + across)), min(height, round(y + down))
     if (left, top, right, bottom) == (0, 0, width, height):
         return picture
     edged, dash = picture.copy(), max(2, letters // 3)

@@ -10,6 +10,7 @@ from cxrbench.data.images.dataset import read_dataset
 from cxrbench.data.images.dicom import PROBLEMS, reason_of
 from cxrbench.data.images.pixels import Unreadable
 from cxrbench.data.images.projection import is_orientation
+from cxrbench.data.images.reading import is_dicom
 from cxrbench.errors import DataError
 
 IDENTITY = (
@@ -82,8 +83,11 @@ def read_source(path: Path) -> Source:
     Raises:
         DataError: Not a DICOM file, or it lacks what results must refer to.
     """
+    content = path.read_bytes()
+    if not is_dicom(content):
+        raise DataError(f"{path}: not a DICOM file; results need a DICOM film to refer to")
     try:
-        return source_of(read_dataset(path.read_bytes(), has_pixels=False))
+        return source_of(read_dataset(content, has_pixels=False))
     except (*PROBLEMS, Unreadable) as error:
         raise DataError(f"{path}: results need a DICOM film to refer to ({reason_of(error)})") from None
 

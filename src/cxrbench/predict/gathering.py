@@ -82,7 +82,7 @@ def find(
     view: str | None = None,
     left_out: Counter[str] | None = None,
 ) -> Iterator[Request]:
-    """As ``gather``, one by one as they are found, however many: a file that two paths lead to comes twice."""
+    """As ``gather``, one by one as they are found, however many: what two paths lead to comes, and counts, twice."""
     counted: Counter[str] = Counter() if left_out is None else left_out
     for request in (request for path in paths for request in _under(path, counted)):
         yield replace(

@@ -159,18 +159,22 @@ def _watching(others: list[_Other]) -> Iterator[None]:
 def _reasons(others: list[_Other]) -> list[str]:
     """Why some of the others ended, those that were killed first; none while all are there."""
     ended = wait([other.line for other in others], timeout=NOTICED_SECONDS)
-    return sorted((_last_words(other) for other in others if other.line in ended), key=lambda words: words != KILLED)
+    words = [_last_words(other) for other in others if other.line in ended]
+    return sorted((each for each in words if each), key=lambda reason: reason != KILLED)
 
 
-def _last_words(other: _Other) -> str:
+def _last_words(other: _Other) -> str | None:
+    """Why it ended; None where it was done."""
     try:
         return str(other.line.recv())
     except EOFError:
-        return KILLED
+        other.process.join(NOTICED_SECONDS)
+        return KILLED if other.process.exitcode else None
 
 
 def _lost(reason: str) -> str:
-    return f"another of the processes that share the batches was lost: {reason}; started again, the run goes on"
+    remedy = "; started again, the run goes on" if reason == KILLED else ""
+    return f"another of the processes that share the batches was lost: {reason}{remedy}"
 
 
 def _abort_if_lost(process: BaseProcess) -> None:

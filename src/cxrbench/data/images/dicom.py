@@ -88,7 +88,9 @@ def _check_bits(dataset: pydicom.Dataset) -> None:
     """Refuse pixels whose bits are not the lowest, as older editions allowed: they would be read as noise."""
     highest, stored = dataset.get("HighBit"), int(dataset.BitsStored)
     if highest is not None and highest != stored - 1 and not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
-        raise Unreadable(f"High Bit {highest} with {stored} Bits Stored; only the lowest bits ({stored - 1}) are read")
+        raise Unreadable(
+            f"High Bit {highest} with {stored} Bits Stored; only High Bit {stored - 1}, the lowest bits, is read"
+        )
 
 
 def render(dataset: pydicom.Dataset) -> NDArray[np.uint8]:
