@@ -1,6 +1,7 @@
 """What the tests of DICOM results share."""
 
 import json
+import logging
 import shutil
 import subprocess
 from contextlib import closing
@@ -16,6 +17,12 @@ from cxrbench.files import digest_json, write_json
 from cxrbench.pacs import Answerer
 from cxrbench.predict import Predictor
 from cxrbench.runs import WEIGHTS_FILE, RunName
+
+
+@pytest.fixture(autouse=True)
+def listening(caplog):
+    """What is said is seen, whatever level other tests or libraries left to the root logger."""
+    caplog.set_level(logging.INFO, logger="cxrbench.pacs")
 
 
 @pytest.fixture(scope="session")
