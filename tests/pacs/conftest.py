@@ -20,7 +20,7 @@ from cxrbench.runs import WEIGHTS_FILE, RunName
 
 
 @pytest.fixture(autouse=True)
-def listening(caplog):
+def all_is_said(caplog):
     """What is said is seen, whatever level other tests or libraries left to the root logger."""
     caplog.set_level(logging.INFO, logger="cxrbench.pacs")
 
