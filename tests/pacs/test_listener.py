@@ -150,7 +150,7 @@ def test_dicomweb(answerer, spool, orthanc, shown_film, tmp_path):
     orthanc.upload(lateral)
     client = web_client(orthanc.web)
     running = Running(answerer, spool, Web(client), Watcher(client, Intake(spool), days=0, seconds=0.2))
-    kinds = results_in(orthanc, film.StudyInstanceUID)
+    kinds = results_in(orthanc, film.StudyInstanceUID, least=len(answerer.answer(path).all))
     wait_until(lambda: spool.is_empty, "the spool is not empty")
     running.end()
     assert set(kinds) == {"report", "heat map", "boxes"}
@@ -169,7 +169,7 @@ def test_killed_between_success_and_answer(eager_bundle, orthanc, shown_film, tm
     first.kill()
     first.wait()
     second, _ = start(eager_bundle, tmp_path, orthanc, log="restarted.log")
-    results_in(orthanc, film.StudyInstanceUID)
+    results_in(orthanc, film.StudyInstanceUID, least=1)
     second.send_signal(signal.SIGTERM)
     assert second.wait(120) == 0
     killed, restarted = ((tmp_path / f"{name}.log").read_text() for name in ("killed", "restarted"))
