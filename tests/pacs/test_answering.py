@@ -71,11 +71,18 @@ def test_the_report_says_what_the_prediction_says(answerer, shown_film, tmp_path
     assert told == pytest.approx(expected, abs=0, rel=1e-15)
 
 
-def test_the_report_of_a_knee_or_a_lateral_film_says_so(answerer, shown_film, tmp_path):
-    path = write_film(tmp_path / "film.dcm", shown_film, BodyPartExamined="KNEE", PatientOrientation=["A", "F"])
+@pytest.mark.parametrize(
+    ("elements", "said"),
+    [
+        ({"BodyPartExamined": "KNEE"}, "body part KNEE in the header"),
+        ({"PatientOrientation": ["A", "F"]}, "no frontal film by the Patient Orientation A\\F"),
+        ({"PatientOrientation": ["R", "F"]}, "the film is mirrored left to right"),
+    ],
+)
+def test_the_report_of_an_unusual_film_says_so(answerer, shown_film, tmp_path, elements, said):
+    path = write_film(tmp_path / "film.dcm", shown_film, **elements)
     texts = [str(one.value) for one in answerer.answer(path).report.iterall() if one.keyword == "TextValue"]
-    for said in ("body part KNEE in the header", "no frontal film by the Patient Orientation A\\F"):
-        assert any(said in text for text in texts), texts
+    assert any(said in text for text in texts), texts
 
 
 def test_the_same_film_gives_the_same_objects(answerer, shown_film, tmp_path):

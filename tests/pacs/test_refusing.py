@@ -1,12 +1,14 @@
 """Which objects get no answer."""
 
 import pytest
+from highdicom.sr import CodedConcept
 
 from cxrbench.pacs.refusing import Unanswerable, check_answerable
 from dicom_film import film_dataset
 
 REFUSED = [
     ({"BodyPartExamined": "HAND"}, "another body part"),
+    ({"AnatomicRegionSequence": [CodedConcept("72696002", "SCT", "Knee")]}, "another body part"),
     ({"ViewPosition": "LL"}, "lateral"),
     ({"ViewPosition": "RAO"}, "oblique"),
     ({"ViewPosition": None, "PatientOrientation": ["A", "F"]}, "lateral"),
@@ -30,6 +32,9 @@ def test_refused(plain_film, elements, said):
         {"BodyPartExamined": None, "ViewPosition": None},
         {"BodyPartExamined": "THORAX PA"},
         {"BodyPartExamined": "TORAX"},
+        {"AnatomicRegionSequence": [CodedConcept("816094009", "SCT", "Chest")]},
+        {"AnatomicRegionSequence": []},
+        {"PatientOrientation": ["R", "F"]},
     ],
 )
 def test_answered(plain_film, elements):

@@ -18,12 +18,12 @@ REQUIRED = (
     "PixelRepresentation",
 )  # fmt: skip
 OPTIONAL = (
-    "AcquisitionDate", "BodyPartExamined", "ContentDate", "ImageLaterality", "ImagerPixelSpacing", "Laterality",
-    "LossyImageCompression", "LossyImageCompressionMethod", "LossyImageCompressionRatio", "Modality",
-    "ModalityLUTSequence", "NumberOfFrames", "PatientOrientation", "PixelPaddingRangeLimit", "PixelPaddingValue",
-    "PixelSpacing", "PresentationIntentType", "PresentationLUTShape", "RescaleIntercept", "RescaleSlope", "RescaleType",
-    "VOILUTFunction", "VOILUTSequence", "ViewCodeSequence", "ViewPosition", "WindowCenter",
-    "WindowCenterWidthExplanation", "WindowWidth",
+    "AcquisitionDate", "AnatomicRegionSequence", "BodyPartExamined", "ContentDate", "ImageLaterality",
+    "ImagerPixelSpacing", "Laterality", "LossyImageCompression", "LossyImageCompressionMethod",
+    "LossyImageCompressionRatio", "Modality", "ModalityLUTSequence", "NumberOfFrames", "PatientOrientation",
+    "PixelPaddingRangeLimit", "PixelPaddingValue", "PixelSpacing", "PresentationIntentType", "PresentationLUTShape",
+    "RescaleIntercept", "RescaleSlope", "RescaleType", "VOILUTFunction", "VOILUTSequence", "ViewCodeSequence",
+    "ViewPosition", "WindowCenter", "WindowCenterWidthExplanation", "WindowWidth",
 )  # fmt: skip
 """What is looked at where it is there; exporters leave such elements empty rather than out."""
 SYNTAXES: dict[tuple[bool | None, bool | None], UID] = {
