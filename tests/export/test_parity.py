@@ -15,9 +15,10 @@ from cxrbench.errors import BundleError, ConfigError
 from cxrbench.export.graph import CentreCrop, FeatureCoding, facts_as_numbers
 from cxrbench.export.parity import checked_difference, parity_samples
 
+YEARS = st.integers(0, 120 * 365).map(lambda days: days / 365)
 PATIENTS = st.lists(
     st.tuples(
-        st.none() | st.floats(0, 120, width=32),
+        st.none() | YEARS,
         st.sampled_from([None, "F", "M"]),
         st.sampled_from([None, "PA", "AP", "LL"]),
     ),
