@@ -1,11 +1,11 @@
-"""Scores of a map against boxes, and means over images, against their definitions."""
+"""Scores of a map against boxes, against their definitions."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrbench.stats.localisation import PEAK_LEVELS, box_ious, clustered_mean, peak, peak_box, score_map
+from cxrbench.stats.localisation import PEAK_LEVELS, box_ious, peak, peak_box, score_map
 
 SIDES = st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(1, 12), st.integers(1, 12))
 
@@ -84,36 +84,3 @@ def test_shapes_that_do_not_fit_are_named():
         score_map(np.ones(4), [[0, 0, 1, 1]])
     with pytest.raises(ValueError, match="marks no region"):
         peak_box(np.zeros((4, 4)))
-
-
-def test_one_image_each_is_students_interval():
-    values = np.random.default_rng(0).normal(3, 2, 40)
-    found = clustered_mean(values, np.arange(40))
-    std_error = values.std(ddof=1) / np.sqrt(40)
-    assert found.std_error == pytest.approx(std_error)
-    assert found.upper == pytest.approx(values.mean() + 2.0226909 * std_error)  # t(39), 97.5 %
-
-
-def test_the_interval_covers_the_mean_of_new_patients():
-    rng = np.random.default_rng(1)
-    hits = 0
-    for _ in range(400):
-        sizes = rng.geometric(0.4, 40)
-        patient = np.repeat(np.arange(40), sizes)
-        values = rng.normal(0, 1, 40)[patient] + rng.normal(0, 1, len(patient))
-        found = clustered_mean(values, patient)
-        hits += found.lower < 0 < found.upper
-    assert 0.92 <= hits / 400 <= 0.98
-
-
-def test_few_patients_have_a_mean_and_no_interval():
-    found = clustered_mean([1.0, 2.0, 3.0], ["a", "a", "b"])
-    assert found.estimate == 2.0
-    assert np.isnan(found.lower)
-    assert found.reason == "2 patients; an interval needs 5"
-    assert np.isnan(clustered_mean([], []).estimate)
-
-
-def test_a_patient_is_needed_for_every_value():
-    with pytest.raises(ValueError, match=r"got \(2,\) for \(3,\)"):
-        clustered_mean([1.0, 2.0, 3.0], ["a", "b"])

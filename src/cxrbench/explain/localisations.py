@@ -10,8 +10,8 @@ import polars as pl
 from cxrbench.evaluate.asked import ALL, CENTRE, ENERGY, IOU, IOU_OVER, POINTING
 from cxrbench.evaluate.discrimination import known
 from cxrbench.explain.localising import iou_column
-from cxrbench.stats.localisation import IOU_THRESHOLDS, PEAK_LEVELS, MeanEstimate, clustered_mean
-from cxrbench.stats.proportions import Proportion, clustered_proportion
+from cxrbench.stats.localisation import IOU_THRESHOLDS, PEAK_LEVELS
+from cxrbench.stats.means import MeanEstimate, clustered_mean, clustered_proportion
 
 RUN = ("approach", "split", "seed")
 MEANS = (IOU, ENERGY)
@@ -73,7 +73,7 @@ def _values(own: pl.DataFrame, measure: str, level: float | None) -> np.ndarray:
     return (values > float(measure.removeprefix(IOU_OVER))).astype(float) if measure.startswith(IOU_OVER) else values
 
 
-def _estimate(values: np.ndarray, patients: np.ndarray, *, is_share: bool) -> MeanEstimate | Proportion:
+def _estimate(values: np.ndarray, patients: np.ndarray, *, is_share: bool) -> MeanEstimate:
     """Mean of one measure; that of zeros and ones has Wilson's interval, no share leaves 0 to 1."""
     if is_share:
         return clustered_proportion(values == 1, np.ones(len(values), bool), patients)
@@ -87,7 +87,7 @@ def _within(mean: MeanEstimate, least: float) -> MeanEstimate:
     return replace(mean, lower=float(np.clip(mean.lower, least, 1)), upper=float(np.clip(mean.upper, least, 1)))
 
 
-def estimate_columns(estimate: MeanEstimate | Proportion) -> dict[str, Any]:
+def estimate_columns(estimate: MeanEstimate) -> dict[str, Any]:
     """An estimate as columns; what is not known is null."""
     values = asdict(estimate)
     return {name: known(value) if isinstance(value, float) else value for name, value in values.items()}

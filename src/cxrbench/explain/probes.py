@@ -18,7 +18,7 @@ from cxrbench.evaluate.discrimination import known
 from cxrbench.explain.trained import OpenStudy, Trained
 from cxrbench.stats.clustered import auc_estimate
 from cxrbench.stats.joint import joint_aucs
-from cxrbench.stats.localisation import clustered_mean
+from cxrbench.stats.means import clustered_mean
 
 BATCH = 64
 PENALTIES = (1e3, 1e1, 1e2, 1e4)

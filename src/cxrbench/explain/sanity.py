@@ -18,7 +18,7 @@ from cxrbench.explain.localising import Boxed, mapped
 from cxrbench.explain.maps import Method
 from cxrbench.explain.trained import OpenStudy, Trained
 from cxrbench.models.classifier import Classifier
-from cxrbench.stats.localisation import clustered_mean
+from cxrbench.stats.means import clustered_mean
 
 SANITY_SCHEMA = {
     "approach": pl.String,

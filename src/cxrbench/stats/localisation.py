@@ -1,19 +1,15 @@
-"""Does a heat map lie where the finding is: scores of one map against boxes, and means over images.
+"""Does a heat map lie where the finding is: scores of one map against boxes.
 
 A map is (H, W) in pixels of the film: higher means more evidence, NaN where it has nothing to say. A box is
 ``x, y, width, height`` in the same pixels, ``x, y`` its upper left corner. Only what is above zero is evidence for a
 finding; a map without any points nowhere and scores zero everywhere.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
-
-from cxrbench.stats import student
-from cxrbench.stats.clustered import MIN_PATIENTS
-from cxrbench.stats.clusters import ClusterSizes, residual_moments
 
 IOU_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 """Those of the release's paper, doi:10.1109/CVPR.2017.369."""
@@ -40,29 +36,6 @@ class MapScores:
     is_hit: bool
     ious: tuple[float, ...]
     energy: float
-
-
-@dataclass(frozen=True)
-class MeanEstimate:
-    """A mean over images, on new patients; NaN where there is none or no interval is offered.
-
-    Attributes:
-        estimate: The mean.
-        images: How many entered it.
-        patients: Whom they show.
-        std_error: Clustered standard error.
-        lower: Lower end of the interval.
-        upper: Upper end.
-        reason: Why there is no interval, or None.
-    """
-
-    estimate: float
-    images: int
-    patients: int
-    std_error: float = np.nan
-    lower: float = np.nan
-    upper: float = np.nan
-    reason: str | None = None
 
 
 def score_map(heat: ArrayLike, boxes: ArrayLike) -> MapScores:
@@ -120,33 +93,6 @@ def box_ious(box: ArrayLike, boxes: ArrayLike) -> Numbers:
     high = np.minimum(one[:2] + one[2:], others[:, :2] + others[:, 2:])
     shared = np.prod(np.maximum(high - low, 0), axis=1)
     return np.asarray(shared / (np.prod(one[2:]) + np.prod(others[:, 2:], axis=1) - shared))
-
-
-def clustered_mean(values: ArrayLike, patients: ArrayLike, *, confidence: float = 0.95) -> MeanEstimate:
-    """Mean over images with Student's interval, its variance that of a ratio of patient sums.
-
-    Args:
-        values: (N,) in any unit.
-        patients: (N,) who each image shows.
-        confidence: Of the interval.
-
-    Raises:
-        ValueError: Shapes do not fit.
-    """
-    numbers = np.asarray(values, dtype=np.float64)
-    names = np.asarray(patients)
-    if numbers.ndim != 1 or names.shape != numbers.shape:
-        raise ValueError(f"needs one patient per value: got {names.shape} for {numbers.shape}")
-    code = np.unique(names, return_inverse=True)[1].reshape(-1)
-    counts = np.bincount(code)
-    blank = MeanEstimate(float(numbers.mean()) if len(numbers) else np.nan, len(numbers), len(counts))
-    if len(counts) < MIN_PATIENTS:
-        return replace(blank, reason=f"{len(counts)} patients; an interval needs {MIN_PATIENTS}")
-    deviations = np.bincount(code, weights=numbers - blank.estimate)
-    moments = residual_moments(ClusterSizes.of(counts[:, None]), 0, 0.5)
-    std_error = float(np.sqrt((deviations**2).sum() * len(counts) / (len(counts) - 1)) / len(numbers))
-    half = float(student.half_width(confidence, moments.df)) * std_error
-    return replace(blank, std_error=std_error, lower=blank.estimate - half, upper=blank.estimate + half)
 
 
 def _evidence(heat: ArrayLike) -> Numbers:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cxrbench.stats.proportions import Proportion, clustered_proportion
+from cxrbench.stats.means import MeanEstimate, clustered_proportion
 from cxrbench.stats.roc import checked, roc_curve
 
 
@@ -14,10 +14,10 @@ class OperatingPoint:
     """How a threshold does on test images; intervals are clustered by patient."""
 
     threshold: float
-    sensitivity: Proportion
-    specificity: Proportion
-    positive_predictive_value: Proportion
-    negative_predictive_value: Proportion
+    sensitivity: MeanEstimate
+    specificity: MeanEstimate
+    positive_predictive_value: MeanEstimate
+    negative_predictive_value: MeanEstimate
 
 
 def youden_threshold(scores: ArrayLike, present: ArrayLike) -> float:
