@@ -63,6 +63,15 @@ def _settings(folder: Path) -> "StudySettings":  # noqa: F821
     )
 
 
+def index(folder: Path) -> None:
+    """What every stage but the report reads: the table, the splits, the store's index."""
+    from cxrbench.data.store import open_store  # noqa: PLC0415
+    from cxrbench.evaluate.reading import read_splits, read_table  # noqa: PLC0415
+
+    study = folder / "study"
+    print(read_table(study).height, len(read_splits(study, ["resample-1"])), open_store(study / "store").sizes)
+
+
 def prepare(folder: Path) -> None:
     from cxrbench.study import prepare_study  # noqa: PLC0415
 
@@ -91,6 +100,7 @@ def report(folder: Path) -> None:
 
 STAGES: dict[str, Callable[[Path], None]] = {
     "prepare": prepare,
+    "index alone": index,
     "one epoch, with predictions": epoch,
     "evaluate": evaluate,
     "report": report,

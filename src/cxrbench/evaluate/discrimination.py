@@ -78,8 +78,10 @@ def grouped_aucs(truth: HeldOut, runs: Sequence[Scores], masks: Mapping[str, np.
     """
     labels = np.where(truth.labels == NOT_STATED, np.nan, truth.labels).T.astype(np.float32)  # (L, N)
     # One column after the other in memory, as they are read: nothing is copied to turn them.
-    present = np.vstack([np.where(mask, labels, np.float32(np.nan)) for mask in masks.values()]).T
-    scores = np.vstack([np.tile(run.logits.T, (len(masks), 1)) for run in runs]).T  # (N, S * G * L)
+    images = np.stack(list(masks.values()))[:, None]  # (G, 1, N)
+    present = np.where(images, labels, np.float32(np.nan)).reshape(-1, images.shape[2]).T
+    logits = np.stack([run.logits.T for run in runs])  # (S, L, N)
+    scores = np.tile(logits, (1, len(masks), 1)).reshape(-1, images.shape[2]).T  # (N, S * G * L)
     joint = joint_aucs(scores, present, truth.codes)
     return GroupedAucs(joint, tuple(masks), truth.findings, tuple(run.run.seed for run in runs))
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 Numbers = NDArray[np.float64]
 Multiplicities = NDArray[np.uint16]
 
-CHUNK = 128
+CHUNK = 32
 """Replicates computed at a time: the memory does not grow with their number."""
 
 

@@ -8,7 +8,7 @@ from cxrbench.stats.sorting import Floats, Indices, ascending, group_starts, mid
 
 Columns = NDArray[np.float64]
 
-CHUNK = 20
+CHUNK = 8
 """Replicates ranked at a time."""
 
 
