@@ -120,4 +120,4 @@ def start_server(tmp_path_factory):
 @pytest.fixture(scope="session")
 def server(start_server, small_bundle, large_bundle):
     """One server for all who do not end it."""
-    return start_server({"meta": str(small_bundle), "large": str(large_bundle)}, stall_limit_s=6)
+    return start_server({"meta": str(small_bundle), "large": str(large_bundle)}, stall_limit_s=6, time_limit_s=300)
