@@ -222,7 +222,10 @@ def test_the_keyboard_is_enough(page, film_path):
 
 
 def held_back(page, pattern, count, ask):
-    """Do what asks the server so often, and let none of that reach it yet; gives the requests, and lets later ones by."""
+    """Do what asks the server so often, and let none of that reach it yet; gives the requests; later ones pass.
+
+    They are let go with ``continue_``.
+    """
     held = []
     page.route(pattern, lambda route: held.append(route) if len(held) < count else route.continue_())
     ask()
