@@ -2,29 +2,44 @@
 
 import io
 import json
+import random
 import shutil
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 import pydicom
 import requests
+from pynetdicom import AE
 
 PROGRAM = next((one for one in ("/usr/sbin/Orthanc", shutil.which("Orthanc")) if one and Path(one).exists()), None)
 PLUGIN = next(
     (str(one) for folder in ("/usr/share/orthanc/plugins", "/usr/lib/orthanc")
      for one in sorted(Path(folder).glob("libOrthancDicomWeb.so*"))), None,
 )  # fmt: skip
-SECONDS = 60
+SECONDS = 180
+"""Others may use the same cores."""
+PORTS = range(10_000, 32_000)
+"""Below those that systems give to outgoing connections, which may take a port between its choice and its use."""
 
 
 def free_port() -> int:
     """A port that nothing listens on now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    for port in random.SystemRandom().sample(PORTS, 100):
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
+
+
+def patient_entity(title: str) -> AE:
+    """An application entity that waits for as long as tests do."""
+    entity = AE(ae_title=title)
+    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = SECONDS
+    return entity
 
 
 class Orthanc:
@@ -37,7 +52,7 @@ class Orthanc:
             "HttpPort": self.http_port, "DicomPort": self.dicom_port, "DicomAet": "ORTHANC",
             "RemoteAccessAllowed": True, "AuthenticationEnabled": False, "Plugins": [PLUGIN], "HttpServerEnabled": True,
             "DicomModalities": {"cxrbench": ["CXRBENCH", "127.0.0.1", listener_port]},
-            "DicomScuTimeout": 20,
+            "DicomScuTimeout": SECONDS,
         }  # fmt: skip
         (folder / "orthanc.json").write_text(json.dumps(settings))
         self._process: subprocess.Popen | None = None
@@ -96,9 +111,9 @@ class Orthanc:
             return False
 
 
-def wait_until(is_so, what: str, *, seconds: float = 180.0):
+def wait_until(is_so, what: str):
     """Wait for something to be so; the machine may be slow."""
-    until = time.monotonic() + seconds
+    until = time.monotonic() + SECONDS
     while time.monotonic() < until:
         if found := is_so():
             return found

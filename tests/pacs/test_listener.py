@@ -1,21 +1,21 @@
 """A bundle beside a real Orthanc: films in, results under the same study, through DIMSE and through DICOMweb."""
 
 import io
-import logging
 import os
 import re
 import signal
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pydicom
 import pytest
 from pydicom.uid import generate_uid
-from pynetdicom import AE
 
 from cxrbench.pacs.destinations import Web, node_at
 from cxrbench.pacs.intake import Intake
@@ -25,7 +25,7 @@ from cxrbench.pacs.report import read_probabilities
 from cxrbench.pacs.spool import Spool
 from cxrbench.pacs.watcher import Watcher, web_client
 from dicom_film import DX, SC, film_dataset, write_film
-from orthanc import PLUGIN, PROGRAM, Orthanc, free_port, wait_until
+from orthanc import PLUGIN, PROGRAM, SECONDS, Orthanc, free_port, patient_entity, wait_until
 
 pytestmark = [
     pytest.mark.skipif(PROGRAM is None or PLUGIN is None, reason="needs Debian's orthanc and orthanc-dicomweb"),
@@ -50,18 +50,20 @@ def orthanc(tmp_path_factory, listener_port):
     server.stop()
 
 
-class Running:
-    """A listener in threads of this process."""
-
-    def __init__(self, answerer, spool, destination, origin):
-        self.stop = threading.Event()
-        self.thread = threading.Thread(target=Listener(answerer, spool, destination, origin).run, args=(self.stop,))
-        self.thread.start()
-
-    def end(self):
-        self.stop.set()
-        self.thread.join(120)
-        assert not self.thread.is_alive()
+@contextmanager
+def running(answerer, spool, destination, origin):
+    """A listener in threads of this process, ready; whatever happens, it is ended, and has ended."""
+    stop, is_ready = threading.Event(), threading.Event()
+    watched = SimpleNamespace(start=lambda: (origin.start(), is_ready.set()), stop=origin.stop)
+    thread = threading.Thread(target=Listener(answerer, spool, destination, watched).run, args=(stop,), daemon=True)
+    thread.start()
+    try:
+        assert is_ready.wait(SECONDS)
+        yield
+    finally:
+        stop.set()
+        thread.join(SECONDS)
+    assert not thread.is_alive()
 
 
 @pytest.fixture
@@ -73,9 +75,8 @@ def spool(answerer, tmp_path):
 def listening(answerer, spool, orthanc, listener_port):
     """A listener that gives its results to Orthanc."""
     receiver = Receiver(Listening(port=listener_port), Intake(spool))
-    running = Running(answerer, spool, node_at(orthanc.node, own_title="CXRBENCH"), receiver)
-    yield receiver
-    running.end()
+    with running(answerer, spool, node_at(orthanc.node, own_title="CXRBENCH"), receiver):
+        yield receiver
 
 
 def results_in(orthanc, study, *, least=3):
@@ -124,24 +125,27 @@ def test_a_real_film_as_secondary_capture(listening, orthanc, shared, tmp_path):
     assert len(kinds["report"]) == 1
 
 
-def test_the_destination_may_be_away(answerer, spool, tmp_path, phantom_films, caplog):
-    orthanc = Orthanc(tmp_path, listener_port=1)
+@pytest.fixture
+def away(tmp_path):
+    """An Orthanc that was not started yet."""
+    server = Orthanc(tmp_path, listener_port=1)
+    yield server
+    server.stop()
+
+
+def test_the_destination_may_be_away(answerer, spool, away, phantom_films, caplog):
     receiver = Receiver(Listening(port=0), Intake(spool))
     films = [film_dataset(pixels) for pixels in phantom_films[:2]]
-    with caplog.at_level(logging.INFO):
-        running = Running(answerer, spool, node_at(orthanc.node, own_title="CXRBENCH"), receiver)
-        wait_until(lambda: receiver._server, "not listening")
+    with running(answerer, spool, node_at(away.node, own_title="CXRBENCH"), receiver):
         assert send(receiver.port, *films) == [0, 0]
         wait_until(lambda: caplog.text.count("not delivered yet") >= 2, "nothing was tried")
-        orthanc.start()
+        away.start()
         for film in films:
-            results_in(orthanc, film.StudyInstanceUID, least=1)
+            results_in(away, film.StudyInstanceUID, least=1)
         wait_until(lambda: spool.is_empty, "the spool is not empty")
-    running.end()
-    orthanc.stop()
 
 
-def test_dicomweb(answerer, spool, orthanc, shown_film, tmp_path):
+def test_dicomweb(answerer, spool, orthanc, shown_film, tmp_path, caplog):
     """Watched, retrieved, answered, stored; looked at again without a new answer."""
     path = write_film(tmp_path / "film.dcm", shown_film, PatientID="WEB", StudyDate="20260101")
     lateral = write_film(tmp_path / "lateral.dcm", shown_film, PatientID="WEB", StudyDate="20260101", ViewPosition="LL")
@@ -149,10 +153,10 @@ def test_dicomweb(answerer, spool, orthanc, shown_film, tmp_path):
     orthanc.upload(path)
     orthanc.upload(lateral)
     client = web_client(orthanc.web)
-    running = Running(answerer, spool, Web(client), Watcher(client, Intake(spool), days=0, seconds=0.2))
-    kinds = results_in(orthanc, film.StudyInstanceUID, least=len(answerer.answer(path).all))
-    wait_until(lambda: spool.is_empty, "the spool is not empty")
-    running.end()
+    with running(answerer, spool, Web(client), Watcher(client, Intake(spool), days=0, seconds=0.2)):
+        kinds = results_in(orthanc, film.StudyInstanceUID, least=len(answerer.answer(path).all))
+        wait_until(lambda: spool.is_empty, "the spool is not empty")
+        wait_until(lambda: "left out: a lateral or oblique film" in caplog.text, "the lateral film was not looked at")
     assert set(kinds) == {"report", "heat map", "boxes"}
     assert len(orthanc.study(pydicom.dcmread(lateral).StudyInstanceUID)) == 1
     before = len(orthanc.study(film.StudyInstanceUID))
@@ -170,10 +174,10 @@ def test_killed_between_success_and_answer(eager_bundle, orthanc, shown_film, tm
     first.wait()
     second, _ = start(eager_bundle, tmp_path, orthanc, log="restarted.log")
     results_in(orthanc, film.StudyInstanceUID, least=1)
+    wait_until(lambda: "delivered" in (tmp_path / "restarted.log").read_text(), "not all was delivered")
     second.send_signal(signal.SIGTERM)
-    assert second.wait(120) == 0
+    assert second.wait(SECONDS) == 0
     killed, restarted = ((tmp_path / f"{name}.log").read_text() for name in ("killed", "restarted"))
-    assert "delivered" in restarted
     assert "Traceback" not in restarted  # Python's own start of processes may write one when it is killed
     assert "Test" not in killed + restarted
     assert film.SOPInstanceUID not in killed + restarted
@@ -197,7 +201,7 @@ def start(bundle, folder: Path, orthanc, *, log: str) -> tuple[subprocess.Popen,
 
 
 def echoes(port) -> bool:
-    entity = AE()
+    entity = patient_entity("ECHO")
     entity.add_requested_context("1.2.840.10008.1.1")
     association = entity.associate("127.0.0.1", port, ae_title="CXRBENCH")
     if not association.is_established:
@@ -208,7 +212,7 @@ def echoes(port) -> bool:
 
 
 def send(port, *films):
-    entity = AE(ae_title="SCANNER")
+    entity = patient_entity("SCANNER")
     entity.add_requested_context(DX, "1.2.840.10008.1.2.1")
     association = entity.associate("127.0.0.1", port, ae_title="CXRBENCH")
     assert association.is_established
@@ -222,14 +226,11 @@ def test_what_the_listener_cannot_read_does_not_stop_it(answerer, spool, tmp_pat
     from cxrbench.pacs.destinations import Folder  # noqa: PLC0415
 
     receiver = Receiver(Listening(port=0), Intake(spool))
-    with caplog.at_level(logging.INFO):
-        running = Running(answerer, spool, Folder(tmp_path / "out"), receiver)
-        wait_until(lambda: receiver._server, "not listening")
+    with running(answerer, spool, Folder(tmp_path / "out"), receiver):
         broken = [film_dataset(plain_film, PixelData=b"\0" * size) for size in (0, 10, 1000)]
         broken.append(film_dataset(plain_film, Rows=60000, Columns=60000))
         sound = film_dataset(np.flipud(plain_film), SOPInstanceUID=generate_uid())
         assert set(send(receiver.port, *broken, sound)) == {0}
         wait_until(lambda: spool.is_empty, "the spool is not empty")
-        running.end()
     assert caplog.text.count("not answered") == 4
     assert len(list((tmp_path / "out").glob("*/0.dcm"))) == 1

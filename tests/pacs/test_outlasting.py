@@ -11,7 +11,7 @@ from cxrbench.pacs.listener import Listener
 from cxrbench.pacs.refusing import Unanswerable
 from cxrbench.pacs.spool import Spool
 from dicom_film import film_dataset
-from orthanc import wait_until
+from orthanc import SECONDS, wait_until
 
 FULL_DISK = OSError(28, "No space left on device")
 
@@ -72,9 +72,9 @@ def test_a_disk_that_is_full_for_a_while(tmp_path, plain_film, monkeypatch):
     origin = SimpleNamespace(start=lambda: None, stop=lambda: None)
     thread = threading.Thread(target=Listener(Answers(plain_film), failing, destination, origin).run, args=(stop,))
     thread.start()
-    wait_until(lambda: spool.is_empty, "something still waits", seconds=30)
+    wait_until(lambda: spool.is_empty, "something still waits")
     stop.set()
-    thread.join(30)
+    thread.join(SECONDS)
     assert failing._left == set()
     assert destination.taken
     assert len(list((tmp_path / "failed").iterdir())) == 1  # what broke; the refused answer was taken the second time
