@@ -1,6 +1,10 @@
 """What the tests share: the real sample, where there is one."""
 
 import os
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -107,6 +111,39 @@ def small_bundle(small_study: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture
 def ray_nodes() -> Iterator[tuple[Any, list[Any]]]:
     """A real Ray cluster on this machine: a head without room for work, and two nodes of one core each."""
+    cluster, node = _ray_cluster(num_cpus=0, **NOTICED_WITHIN_SECONDS)
+    yield cluster, [_start_node(cluster, num_cpus=1, **node) for _ in range(2)]
+    cluster.shutdown()
+
+
+@pytest.fixture
+def ray_client_address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Where a real Ray cluster of one core on this machine takes clients."""
+    monkeypatch.setenv("RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S", "300")  # each client's server has 30 s to start
+    cluster, _ = _ray_cluster(num_cpus=1)
+    head, port = cluster.head_node, _free_port()
+    options = {
+        "mode": "proxy",
+        "host": "127.0.0.1",
+        "port": port,
+        "address": cluster.address,
+        "node-id": head.node_id,
+        "runtime-env-agent-address": head.runtime_env_agent_address,
+    }
+    server = subprocess.Popen(
+        [sys.executable, "-m", "ray.util.client.server", *(f"--{name}={value}" for name, value in options.items())]
+    )
+    while not _is_listening(port):
+        assert server.poll() is None, f"Ray's server of clients ended with {server.returncode}"
+        time.sleep(0.1)
+    yield f"ray://127.0.0.1:{port}"
+    server.terminate()
+    server.wait()
+    cluster.shutdown()
+
+
+def _ray_cluster(*, num_cpus: int, **system: int) -> tuple[Any, dict[str, Any]]:
+    """A cluster with its head, and what its other nodes are started with."""
     if find_spec("ray") is None:  # not imported here: what Ray looks at then is not set yet
         pytest.skip("needs Ray, the extra `cluster`, which is not installed")
     from cxrbench.study import cluster as cluster_module  # noqa: PLC0415 - most tests need no torch
@@ -116,9 +153,19 @@ def ray_nodes() -> Iterator[tuple[Any, list[Any]]]:
 
     node = {"object_store_memory": cluster_module.OBJECT_STORE_BYTES, "include_dashboard": False}
     cluster = Cluster()
-    _start_node(cluster, num_cpus=0, _system_config=cluster_module.BUSY_MACHINE | NOTICED_WITHIN_SECONDS, **node)
-    yield cluster, [_start_node(cluster, num_cpus=1, **node) for _ in range(2)]
-    cluster.shutdown()
+    _start_node(cluster, num_cpus=num_cpus, _system_config=cluster_module.BUSY_MACHINE | system, **node)
+    return cluster, node
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        return int(taken.getsockname()[1])
+
+
+def _is_listening(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 NOTICED_WITHIN_SECONDS = {"health_check_period_ms": 500, "health_check_initial_delay_ms": 0}

@@ -4,7 +4,6 @@ import threading
 import time
 
 import pytest
-import torch
 
 from cxrbench.config import ClusterSettings, StudySettings
 from cxrbench.files import partial_of
@@ -27,15 +26,6 @@ def settings(films, out, **changes):
 @pytest.fixture(scope="module")
 def films(make_archive, tmp_path_factory):
     return make_archive(tmp_path_factory.mktemp("archive") / "films", patients=12)
-
-
-@pytest.fixture
-def one_thread():
-    """The same arithmetic here as in a run that has one core."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def kill_while_training(study, cluster, node):

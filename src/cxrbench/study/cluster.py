@@ -8,6 +8,7 @@ nodes down.
 import importlib
 import logging
 import os
+import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,8 @@ RAY_DEFAULTS = {
 }
 LOOK_SECONDS = 300
 """Within which a node must say whether it sees the study; its process has to start first."""
+STARVED = "where other work keeps its cores busy, start Ray there with RAY_worker_niceness=0 in the environment"
+"""Ray's workers have niceness 15: beside other work it takes them minutes to import torch."""
 
 
 def carry_out_on(cluster: ClusterSettings, plan: Plan, *, at_most: int | None = None) -> Iterator[Outcome]:
@@ -61,10 +64,10 @@ def carry_out_on(cluster: ClusterSettings, plan: Plan, *, at_most: int | None = 
         nodes = nodes_with_room(ray, share)
         away = None
         if cluster.storage is None:
-            _check_nodes(ray, nodes, tasks[0])
+            _check_nodes(ray, nodes, tasks[0], threads=cluster.cpus)
         else:
             away = send_study(cluster.storage, cluster.cache, tasks)
-            _check_nodes_away(ray, nodes, away)
+            _check_nodes_away(ray, nodes, away, threads=cluster.cpus)
         yield from _make(ray, tasks, share, cluster=cluster, at_most=at_most or len(tasks), away=away)
 
 
@@ -107,14 +110,16 @@ def connected(ray: Any, address: str) -> Iterator[None]:
         "_system_config": BUSY_MACHINE,
     }
     try:
-        if address == LOCAL_CLUSTER:
-            ray.init(address="local", **own, **quiet)
-        else:
-            ray.init(address=address, **quiet)
+        with warnings.catch_warnings(action="ignore"):  # an error says it all
+            if address == LOCAL_CLUSTER:
+                ray.init(address="local", **own, **quiet)
+            else:
+                ray.init(address=address, **quiet)
     except Exception as error:  # noqa: BLE001 - Ray raises Exception itself where a start takes too long
         reason = " ".join(str(error).split())
         raise StudyError(
-            f"no Ray cluster could be had at {address!r} ({reason:.200}); `ray status` on its head shows more"
+            f"no Ray cluster could be had at {address!r} ({reason:.200}); `ray status` on its head shows more. "
+            "One that was started with a token wants RAY_AUTH_MODE=token and the same token here"
         ) from None
     try:
         yield
@@ -134,28 +139,35 @@ def share_of(ray: Any, cluster: ClusterSettings) -> dict[str, float]:
 Nodes = Sequence[Mapping[str, Any]]
 
 
-def _check_nodes(ray: Any, nodes: Nodes, task: RunTask) -> None:
+def _check_nodes(ray: Any, nodes: Nodes, task: RunTask, *, threads: int) -> None:
     """See that every node sees the study.
 
     Raises:
         StudyError: One line that names the node.
     """
     with _token(task.study) as token:
-        _ask(ray, nodes, _look, token, task.store, __version__)
+        _ask(ray, nodes, _look, token, task.store, __version__, threads=threads)
 
 
-def _check_nodes_away(ray: Any, nodes: Nodes, away: Away) -> None:
+def _check_nodes_away(ray: Any, nodes: Nodes, away: Away, *, threads: int) -> None:
     """See that every node sees the storage.
 
     Raises:
         StudyError: One line that names the node.
     """
-    _ask(ray, nodes, _look_away, away, __version__)
+    _ask(ray, nodes, _look_away, away, __version__, threads=threads)
 
 
-def _ask(ray: Any, nodes: Nodes, question: Callable[..., str | None], *arguments: Any) -> None:
-    """Ask all nodes at once why runs cannot be made there, if so."""
-    looks = {_ask_one(ray, node["NodeID"], question, *arguments): node for node in nodes}
+def _ask(ray: Any, nodes: Nodes, question: Callable[..., str | None], *arguments: Any, threads: int) -> None:
+    """Ask all nodes at once why runs cannot be made there, if so.
+
+    Each is asked in a process as runs get it: the first run finds it warm, and not after another import of torch.
+    """
+    asked = ray.remote(question)
+    options = {"num_cpus": 0, "max_retries": 0, "runtime_env": thread_settings(threads)}
+    looks = {
+        asked.options(scheduling_strategy=_on_node(ray, node), **options).remote(*arguments): node for node in nodes
+    }
     for look, node in looks.items():
         if problem := _seen(ray, look):
             raise StudyError(f"node {node['NodeManagerAddress']}: {problem}")
@@ -189,9 +201,8 @@ def _token(study: Path) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _ask_one(ray: Any, node_id: str, question: Callable[..., str | None], *arguments: Any) -> Any:
-    here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node_id, soft=False)
-    return ray.remote(question).options(num_cpus=0, max_retries=0, scheduling_strategy=here).remote(*arguments)
+def _on_node(ray: Any, node: Mapping[str, Any]) -> Any:
+    return ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
 
 
 def _look(token: Path, store: Path, version: str) -> str | None:
@@ -232,7 +243,7 @@ def _seen(ray: Any, look: Any) -> str | None:
     try:
         answer: str | None = ray.get(look, timeout=LOOK_SECONDS)
     except ray.exceptions.GetTimeoutError:
-        return f"does not answer within {LOOK_SECONDS} s"
+        return f"does not answer within {LOOK_SECONDS} s; {STARVED}"
     except (ray.exceptions.RayTaskError, ray.exceptions.RuntimeEnvSetupError) as error:
         return f"cannot run cxrbench ({last_line(error)}); install the same version on all nodes"
     except ray.exceptions.RayError:
