@@ -69,6 +69,7 @@ def test_a_run_that_is_made_away_equals_a_local_one(planned, task, url, tmp_path
     assert pull_run(away.storage, task)
     assert_equals_a_local_run(planned, task.study)
     assert not list((tmp_path / "node").rglob(f"seed-0/{task.config.hash[:16]}*"))
+    assert away.storage.pull_object(f"begun/{run_place(task)}.tar") is None
     assert perform_away(task, away).seconds == 0.0
     shutil.rmtree(task.study / "runs")
     send_study(url, None, [task])  # a study that is started again takes what is complete

@@ -13,6 +13,7 @@ import shutil
 import stat
 import tarfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import gettempdir
@@ -102,6 +103,12 @@ class Storage:
             return None
         return content
 
+    def remove_object(self, name: str) -> None:
+        """Remove an object that nobody needs, where that is allowed."""
+        system, root = self._open()
+        with suppress(Exception):  # each kind of storage has errors of its own, also where there is no such object
+            system.rm_file(f"{root}/{name}")
+
     def _open(self) -> tuple[Any, str]:
         """The file system of the URL, and the folder in it.
 
@@ -162,6 +169,7 @@ def perform_away(task: RunTask, away: Away) -> Outcome:
     outcome = perform(own, report=_sending(storage, own))
     if outcome.failure is None:
         storage.push_folder(own.folder, there)
+        storage.remove_object(_begun_place(own))
         shutil.rmtree(own.folder)
     return outcome
 
