@@ -1,5 +1,6 @@
 """Progress bars of the terminal, with rate and time left."""
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -48,18 +49,13 @@ def shown_progress() -> Iterator[Track]:
     with _progress() as progress:
 
         def track(items: Iterable[T], *, total: int, label: str) -> Iterator[T]:
-            task = progress.add_task(label, total=total, rate="")
-            for item in items:
+            task, started = progress.add_task(label, total=total, rate=""), time.perf_counter()
+            for done, item in enumerate(items, start=1):
                 yield item
-                progress.advance(task)
-                progress.update(task, rate=_rate(progress, task, "/s"))
+                # Of all so far: the latest alone say nothing where several end at once.
+                progress.update(task, completed=done, rate=f"{done / (time.perf_counter() - started):.1f}/s")
 
         yield track
-
-
-def _rate(progress: Progress, task: TaskID, unit: str) -> str:
-    speed = next(own.finished_speed or own.speed for own in progress.tasks if own.id == task)
-    return f"{speed:.1f}{unit}" if speed else ""
 
 
 def show_table(table: "pl.DataFrame") -> None:
@@ -110,10 +106,15 @@ class StudyBars:
                 description=f"{task.name}: epoch {step.epoch + 1} of at most {step.epochs}{loss}",
                 total=step.epochs * step.batches,
                 completed=step.epoch * step.batches + step.batch,
-                rate=_rate(self._progress, bar, " batches/s"),
+                rate=self._rate(bar),
             )
 
         return report
+
+    def _rate(self, bar: TaskID) -> str:
+        """Of the latest batches: a run that goes on did not make the earlier ones now."""
+        speed = next(own.speed for own in self._progress.tasks if own.id == bar)
+        return f"{speed:.1f} batches/s" if speed else ""
 
     def finished(self, outcome: "Outcome") -> "Outcome":
         """A run ended; its line stays in the scroll-back."""
