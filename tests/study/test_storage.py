@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from uuid import uuid4
 
 import fsspec
 import pytest
@@ -19,11 +20,32 @@ from cxrbench.study.storage import Away, Storage, perform_away, pull_run, run_pl
 from cxrbench.training import STATE_FILE, Step, epochs_done
 
 
-@pytest.fixture(params=["memory", "file"])
+@pytest.fixture(params=["memory", "file", "s3"])
 def url(request, tmp_path):
-    """An object store within this process, and one of files."""
-    yield f"memory://bucket-{tmp_path.name}/study" if request.param == "memory" else f"file://{tmp_path}/bucket/study"
+    """An object store within this process, one of files, and a server that acts as S3."""
+    if request.param == "s3":
+        request.getfixturevalue("acting_as_s3")
+    elsewhere = {"memory": "memory:/", "file": f"file://{tmp_path}", "s3": "s3:/"}[request.param]
+    yield f"{elsewhere}/bucket-{uuid4().hex}/study"
     fsspec.filesystem("memory").store.clear()
+
+
+@pytest.fixture(scope="module")
+def acting_as_s3():
+    """A server on this machine that the names of buckets lead to."""
+    pytest.importorskip("s3fs")
+    server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    settings = {"ENDPOINT_URL": f"http://{host}:{port}", "DEFAULT_REGION": "us-east-1"}
+    nobody = {"ACCESS_KEY_ID": "of-nobody", "SECRET_ACCESS_KEY": "of-nobody"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (settings | nobody).items():
+            patch.setenv(f"AWS_{name}", value)
+        for name in ("NO_PROXY", "no_proxy"):  # where packages come through one
+            patch.setenv(name, host)
+        yield
+    server.stop()
 
 
 @pytest.fixture(scope="module")
