@@ -18,7 +18,6 @@ Written where there was no GPU: it has only been tried out.
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,23 +25,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-import numpy as np
 import polars as pl
 import torch
 from torch import Tensor, nn
 
 from cxrbench.config import AS_FITS_THE_MACHINE, Approach, ComputeSettings, load_approach, load_profile
-from cxrbench.data.delivery import Part
-from cxrbench.data.films import choose_films
 from cxrbench.environment import describe_environment, usable_cores
 from cxrbench.findings import NIH
 from cxrbench.models.classifier import Classifier, build_classifier, masked_loss
 from cxrbench.training.compute import Compute, resolve
-from cxrbench.training.fit import Fit
-from cxrbench.training.identity import RunConfig
-from cxrbench.training.parts import RunParts
 from cxrbench.training.state import Step
-from cxrbench.training.trainer import train
+from drawn_films import run_on_drawn_films
 
 RESULTS = Path(__file__).parent / "results" / "gpu.csv"
 LIMIT_SECONDS = 420.0
@@ -53,8 +46,6 @@ WARM_UP, UNCOUNTED = 8, 4
 TURNS = 5
 FEWEST_COUNTED = 4
 """Steps of each turn of each way, where the machine's number of images makes fewer."""
-DRAWN = 4096
-"""Films of the store, at most."""
 IMAGES, TRAINED, EVALUATED = 112_120, 0.7, 0.3
 """NIH ChestX-ray14, and the shares of a re-sample that are trained on and predicted."""
 SPLITS, EPOCHS = 5, 20
@@ -290,40 +281,11 @@ def cases(machine: Machine) -> Iterator[Case]:
             yield Case(name, batch, is_compiled, machine)
 
 
-def drawn_part(case: Case, images: int) -> Part:
-    """Random films in a store of their own, some of them several times."""
-    of = case.approach.input
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(0, 256, (min(images, DRAWN), of.store_size, of.store_size), dtype=np.uint8)
-    return Part(
-        pixels=pixels,
-        rows=np.arange(images) % len(pixels),
-        targets=(rng.random((images, len(NIH))) < 0.2).astype(np.float32),
-        features=np.zeros((images, 0), np.float32),
-        image_size=of.image_size,
-        films=choose_films(pixels, case.machine.device),
-    )
-
-
 def make_run(case: Case, turns: Turns) -> None:
     """A run as users make it, its batches from the store, until all turns are over."""
     steps = WARM_UP + TURNS * (UNCOUNTED + case.counted) + 2
-    part = drawn_part(case, case.batch * steps)
-    config = RunConfig(
-        approach=case.approach,
-        profile=case.machine.profile,
-        weights=None,
-        split="drawn",
-        split_digest="",
-        store_digest="",
-        table_digest="",
-        seed=0,
-        findings=NIH,
-    )
-    with tempfile.TemporaryDirectory() as scratch, suppress(EnoughError):
-        parts = RunParts(train=part, val=part, test=part)
-        fit = Fit(case.network().cpu(), config, parts=parts, folder=Path(scratch), compute=case.compute)
-        train(fit, turns)
+    with suppress(EnoughError):
+        run_on_drawn_films(case.approach, profile=case.machine.profile, compute=case.compute, steps=steps, report=turns)
 
 
 def measure(case: Case) -> list[Row]:

@@ -18,15 +18,15 @@ from statistics import median
 import numpy as np
 import sklearn
 from sklearn.metrics import roc_auc_score
-from validation.population import Population
-from validation.provenance import describe_machine
-from validation.scores import AUCS, SETTINGS, draw_scores, separation
 
 from cxrbench.stats.bootstrap import Resamples, resample_patients
 from cxrbench.stats.clustered import auc_difference, auc_estimate
 from cxrbench.stats.joint import joint_aucs
 from cxrbench.stats.resampled_auc import auc_replicates
 from cxrbench.stats.roc import auc
+from validation.population import Population
+from validation.provenance import describe_machine
+from validation.scores import AUCS, SETTINGS, draw_scores, separation
 
 RESULTS = Path(__file__).parent / "results"
 ROWS, MODELS, FINDINGS, REPLICATES = 25_000, 8, 15, 2_000

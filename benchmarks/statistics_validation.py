@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
+
 from validation.bootstraps import bootstrap_cells
 from validation.cells import Cell
 from validation.provenance import describe_machine

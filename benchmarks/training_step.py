@@ -4,12 +4,15 @@
 
 A process for each way, as the allocator's setting is a process's own; they take turns, a step each. Medians over the
 rounds are reported, and the share of the fastest convolution that this machine was seen to do. ``auto-fp32`` is what
-``auto`` resolves to on a machine without bfloat16. Writes ``training_step.csv`` to ``benchmarks/results``.
+``auto`` resolves to on a machine without bfloat16. ``run`` is a step of a run as ``cxrbench run`` makes it, with
+Lightning around it and its batch from a store; while the others step it waits, its next batches being made. Writes
+``training_step.csv`` to ``benchmarks/results``.
 """
 
 import argparse
 import multiprocessing
 import time
+from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,13 +27,18 @@ from cxrbench.config import AS_FITS_THE_MACHINE, load_approach
 from cxrbench.environment import describe_environment, keep_memory_mapped, usable_cores
 from cxrbench.models.classifier import build_classifier, masked_loss
 from cxrbench.training.compute import Compute, resolve
+from cxrbench.training.state import Step
+from drawn_films import run_on_drawn_films
 
 RESULTS = Path(__file__).parent / "results" / "training_step.csv"
 SIZES = {"1channel": 16, "large": 8}
 """Approach -> the paper's batch."""
-WAYS = ("eager", "auto-fp32", "auto")
+RUN = "run"
+WAYS = ("eager", "auto-fp32", "auto", RUN)
 CONVOLUTIONS = ((64, 56, 3), (128, 28, 3), (256, 14, 3), (256, 56, 1), (1024, 14, 1))
 """Channels, side and kernel of ResNet-50's own, among which the peak is sought."""
+STEPS = 100
+"""Of the run's epoch, which is never finished."""
 PEAKS = {"fp32": "float32", "bf16": "bfloat16"}
 """Precision -> PyTorch's name of it."""
 
@@ -73,9 +81,37 @@ class Stepper:
 def serve(pipe: Connection, approach_name: str, batch: int, way: str, threads: int) -> None:
     """Make a step each time one is asked for."""
     torch.set_num_threads(threads)
+    if way == RUN:
+        serve_run(pipe, approach_name)
+        return
     stepper = Stepper(approach_name, batch, compute_of(way, approach_name))
     while pipe.recv():
         pipe.send(stepper.step())
+
+
+class EnoughError(Exception):
+    """No more steps are asked for."""
+
+
+def serve_run(pipe: Connection, approach_name: str) -> None:
+    """Let a run make a step each time one is asked for."""
+    started = 0.0
+
+    def wait(_step: Step | None = None) -> None:
+        nonlocal started
+        if started:
+            pipe.send(time.perf_counter() - started)
+        if not pipe.recv():
+            raise EnoughError
+        started = time.perf_counter()
+
+    approach = load_approach(approach_name)
+    compute = resolve(AS_FITS_THE_MACHINE, approach)
+    if compute.keeps_memory:
+        keep_memory_mapped()
+    with suppress(EnoughError):
+        wait()
+        run_on_drawn_films(approach, profile="paper", compute=compute, steps=STEPS, report=wait)
 
 
 def measure(approach_name: str, batch: int, *, rounds: int, threads: int) -> dict[str, list[float]]:

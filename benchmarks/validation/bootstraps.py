@@ -1,13 +1,13 @@
 """Percentile intervals from the bootstrap: by patient, and by image as a control that must fail."""
 
 import numpy as np
+
+from cxrbench.stats.bootstrap import percentile_interval, resample_patients
+from cxrbench.stats.resampled_auc import auc_replicates
 from validation.cells import Cell, coverage_target, rate
 from validation.population import Population
 from validation.scores import AUCS, draw_scores, separation, true_aucs
 from validation.test_sets import Setting, generators
-
-from cxrbench.stats.bootstrap import percentile_interval, resample_patients
-from cxrbench.stats.resampled_auc import auc_replicates
 
 FINDINGS = ("Pneumothorax", "Effusion")
 DRAWS = 400

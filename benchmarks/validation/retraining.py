@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtri
-from validation.cells import RESAMPLED_ERROR, Cell, rate
-from validation.test_sets import LEVEL, generators
 
 from cxrbench.stats import student
 from cxrbench.stats.comparison import corrected_resampled
 from cxrbench.stats.roc import auc
+from validation.cells import RESAMPLED_ERROR, Cell, rate
+from validation.test_sets import LEVEL, generators
 
 RESAMPLES = (5, 10, 20)
 TRAIN, TEST = 0.7, 0.2

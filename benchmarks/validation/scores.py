@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr, ndtri
+
 from validation.population import Population
 
 AUCS = (0.78, 0.88, 0.86, 0.70, 0.82, 0.76, 0.73, 0.85, 0.75, 0.85, 0.90, 0.79, 0.77, 0.92, 0.74)

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from validation.cells import FAMILY_ERROR, GAP_COVERAGE, MEAN_COVERAGE, PAIRED_ERROR, Cell, coverage_target, rate
-from validation.population import Population
-from validation.scores import AUCS, Effects, draw_scores, separation, true_aucs
 
 from cxrbench.stats.clustered import auc_difference, auc_estimate
 from cxrbench.stats.joint import JointAucs, joint_aucs
 from cxrbench.stats.multiplicity import holm
+from validation.cells import FAMILY_ERROR, GAP_COVERAGE, MEAN_COVERAGE, PAIRED_ERROR, Cell, coverage_target, rate
+from validation.population import Population
+from validation.scores import AUCS, Effects, draw_scores, separation, true_aucs
 
 PATHOLOGIES = list(range(14))
 CLUSTERED, IMAGE_LEVEL = "clustered by patient", "image-level DeLong"

@@ -47,7 +47,7 @@ def large_bundle(small_study, tmp_path_factory):
 @pytest.fixture(scope="session")
 def app(small_bundle, large_bundle):
     bundles = {"meta": load_bundle(small_bundle), "large": load_bundle(large_bundle)}
-    return create_app(bundles, ServeSettings(workers=1, max_upload_mb=1, max_pixels=100_000, time_limit_s=30))
+    return create_app(bundles, ServeSettings(workers=1, max_upload_mb=1, max_pixels=100_000, time_limit_s=300))
 
 
 @pytest.fixture(scope="session")

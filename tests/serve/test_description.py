@@ -62,7 +62,7 @@ def answers(schema, operation, mode, film):
         if is_real and isinstance(case.body, dict):
             case.body |= {"film": film} | ({"finding": "Effusion"} if "finding" in case.body else {})
             case.body.pop("bundle", None)
-        response = case.call(timeout=60)
+        response = case.call(timeout=300)
         statuses.add(response.status_code)
         case.validate_response(response, checks=CHECKS)
 

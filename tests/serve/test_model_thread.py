@@ -28,10 +28,12 @@ def tripled(items):
     return [3 * item for item in items]
 
 
-def test_what_comes_together_is_done_together(thread, sizes):
+def test_what_comes_together_is_done_together(sizes):
+    thread = ModelThread(batch=4, wait_s=60, observe=sizes.append)
     results = [thread.submit(doubled, i) for i in range(4)]
     assert [result.result(60) for result in results] == [0, 2, 4, 6]
     assert sizes == [4]
+    thread.close()
 
 
 def test_a_single_item_is_not_kept_for_others(thread, sizes):

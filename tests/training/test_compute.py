@@ -105,6 +105,7 @@ def test_without_a_gpu_its_benchmark_says_so_and_fails(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     script = Path(__file__).parents[2] / "benchmarks" / "gpu.py"
     monkeypatch.setattr(sys, "argv", [str(script)])
+    monkeypatch.syspath_prepend(script.parent)
     with pytest.raises(SystemExit, match=r"^no GPU is at hand"):
         runpy.run_path(str(script), run_name="__main__")
 
