@@ -101,7 +101,7 @@ def test_clients_that_leave_hold_no_worker(server, film):
 
 
 def test_sigterm_finishes_what_is_in_flight(start_server, small_bundle, film):
-    process, url = start_server({"meta": str(small_bundle)})
+    process, url = start_server({"meta": str(small_bundle)}, stall_limit_s=PATIENCE_S, time_limit_s=300)
     assert ask(url, film)[0] == 200
     whole = request_of(film)
     with connect(url) as connection:
