@@ -194,7 +194,7 @@ def test_a_cluster_without_room_for_a_run_is_refused(make):
     [
         ("does not see /data/study", "node 10.0.0.1: does not see /data/study"),
         (RayTaskError("x\nImportError: cxrbench"), r"node 10.0.0.1: cannot run cxrbench \(ImportError: cxrbench\)"),
-        (GetTimeoutError("late"), "node 10.0.0.1: does not answer within 300 s"),
+        (GetTimeoutError("late"), "node 10.0.0.1: does not answer within 600 s; .*RAY_worker_niceness=0"),
     ],
 )
 def test_a_node_that_cannot_make_runs_is_named(make, seen, said):

@@ -38,7 +38,7 @@ RAY_DEFAULTS = {
     # Where `uv run` started the driver, its workers would install everything anew, in a copy of the working folder.
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
 }
-LOOK_SECONDS = 300
+LOOK_SECONDS = 600
 """Within which a node must say whether it sees the study; its process has to start first."""
 STARVED = "where other work keeps its cores busy, start Ray there with RAY_worker_niceness=0 in the environment"
 """Ray's workers have niceness 15: beside other work it takes them minutes to import torch."""
