@@ -40,7 +40,7 @@ def train(fit: Fit, report: ReportStep, *, strategy: Strategy | Literal["auto"] 
         torch.compiler.reset()  # of earlier runs in this process: after some networks, it would compile no other
         fit.classifier.compile(mode=compute.compile)
     # With deterministic kernels PyTorch fills all memory that it takes, which costs time and helps only to find errors.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)  # it announces hardware and products
     with warnings.catch_warnings():
