@@ -30,6 +30,11 @@ def test_a_node_that_does_not_see_the_films_says_so(small_bundle, tmp_path):
         PartActor(Place(work=work, witness=Path("/elsewhere/film.png"), cpus=1))
 
 
+def test_a_client_is_refused():
+    with pytest.raises(StudyError, match=r"ray://head:10001: Ray Data.* --on auto"):
+        on_cluster(ClusterSettings(address="ray://head:10001"))
+
+
 @pytest.fixture
 def films(small_study, tmp_path):
     folder = tmp_path / "films"

@@ -87,7 +87,7 @@ def predict(
     ] = None,
     part_size: Annotated[int, typer.Option(min=1, help="Films of a part.")] = 2048,
     on: Annotated[
-        str | None, typer.Option(help="Ray cluster to make parts on: ray (of this machine), auto, host:port, ray://...")
+        str | None, typer.Option(help="Ray cluster to make parts on: ray (of this machine), auto, host:port.")
     ] = None,
     cpus: Annotated[int, typer.Option(min=1, help="Cores of each actor on a cluster.")] = 1,
     gpus: Annotated[

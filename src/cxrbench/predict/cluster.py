@@ -20,6 +20,8 @@ from cxrbench.predict.manifest import LIST_FILE
 from cxrbench.predict.parts import MakeParts, PartMaker, Work
 from cxrbench.study.cluster import connected, import_ray, last_line, nodes_with_room, share_of, thread_settings
 
+CLIENT = "ray://"
+"""How the address of a cluster begins that one is a client of; Ray Data asks for what only a node has (Ray 2.60)."""
 BLOCK_BYTES = 2**20
 """Rows of the pipeline are numbers; told so, it does not hold actors back for want of memory."""
 
@@ -69,12 +71,19 @@ def on_cluster(cluster: ClusterSettings) -> MakeParts:
         cluster: Where, and what each actor gets.
 
     Raises:
-        StudyError: Ray is not installed, no cluster answers, or its nodes cannot make these parts.
+        StudyError: A Ray client is asked for, Ray is not installed, no cluster answers, or its nodes cannot make these
+            parts.
     """
+    address = str(cluster.address)
+    if address.startswith(CLIENT):
+        raise StudyError(
+            f"{address}: Ray Data, which makes the parts, does not work for a Ray client; start the command on a node "
+            "of the cluster, with --on auto"
+        )
 
     def make(work: Work, todo: Sequence[int], /) -> Iterator[int]:
         ray = import_ray()
-        with connected(ray, str(cluster.address)):
+        with connected(ray, address):
             try:
                 yield from _pipeline(ray, cluster, work, todo)
             except ray.exceptions.RayError as error:
