@@ -1,11 +1,9 @@
 """An archive's predictions in parts: the same as in one go, whatever interrupts them."""
 
-import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import polars as pl
 import pytest
@@ -142,15 +140,32 @@ def test_a_damaged_manifest_is_refused(bundle, films, tmp_path):
         make_all(bundle, films, tmp_path / "out")
 
 
+@pytest.mark.parametrize("where", ["out", "out.partial"])
+def test_a_folder_of_something_else_is_not_touched(bundle, films, tmp_path, where):
+    (tmp_path / where / "predictions").mkdir(parents=True)
+    (tmp_path / where / "films.parquet").write_text("precious")
+    with pytest.raises(DataError, match=f"{where}.*; choose another folder"):
+        make_all(bundle, films, tmp_path / "out")
+    assert (tmp_path / where / "films.parquet").read_text() == "precious"
+    assert [path.name for path in tmp_path.iterdir()] == [where]
+
+
 PROGRAM = """
-import sys
+import os, signal, sys
 from pathlib import Path
 from cxrbench.bundle import load_bundle
 from cxrbench.predict.gathering import find
 from cxrbench.predict.parts import Options, here, predict_parts
+
+def dying(work, todo):
+    for number in here(workers=1)(work, todo):
+        if len(todo) == 3:  # the first of all: this is the first call
+            os.killpg(0, signal.SIGKILL)
+        yield number
+
 if __name__ == "__main__":
     bundle, films, out = sys.argv[1:]
-    predict_parts(load_bundle(Path(bundle)), find([films]), Path(out), make=here(workers=1),
+    predict_parts(load_bundle(Path(bundle)), find([films]), Path(out), make=dying,
                   options=Options(part_size=7, batch_size=4))
 """
 
@@ -160,12 +175,8 @@ def test_killed_while_it_predicts(bundle, films, in_one_go, tmp_path):
     out, script = tmp_path / "out", tmp_path / "program.py"
     script.write_text(PROGRAM)
     command = [sys.executable, str(script), str(bundle.folder), str(films), str(out)]
-    process = subprocess.Popen(command, start_new_session=True)
-    while not list(partial_of(out).glob("predictions/part-*")):
-        assert process.poll() is None
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    assert subprocess.run(command, start_new_session=True, check=False).returncode == -signal.SIGKILL
+    assert [path.name for path in partial_of(out).glob("predictions/part-*")] == [part_file(out, 0).name]
     assert not out.exists()
     subprocess.run(command, check=True)
     assert read(out).equals(in_one_go)

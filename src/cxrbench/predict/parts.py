@@ -141,10 +141,11 @@ def predict_parts(
         track: Shows progress; counts films.
 
     Raises:
-        DataError: The folder was begun with other films, another bundle or other options; or another process works
-            on it.
+        DataError: The folder was begun with other films, another bundle or other options, or holds something else; or
+            another process works on it.
     """
     if folder.exists():
+        read_manifest(folder)  # before anything is written: it may be somebody else's
         return _fixed(bundle, requests, folder, options)
     with atomic_folder(folder, keep_on_error=True) as scratch, alone(scratch, "makes these predictions"):
         manifest = _begun(bundle, requests, scratch, options)
@@ -180,6 +181,7 @@ def count_predictions(folder: Path) -> Counts:
 def _begun(bundle: Bundle, requests: Iterable[Request], scratch: Path, options: Options) -> Manifest:
     """Fix what is to be made; nothing is left behind where that fails at the first call."""
     try:
+        _require_ours(scratch)
         manifest = _fixed(bundle, requests, scratch, options)
     except BaseException:
         with suppress(OSError):  # not empty: begun by an earlier call
@@ -187,6 +189,14 @@ def _begun(bundle: Bundle, requests: Iterable[Request], scratch: Path, options: 
         raise
     (scratch / PARTS_FOLDER).mkdir(exist_ok=True)
     return manifest
+
+
+def _require_ours(scratch: Path) -> None:
+    """Refuse a folder of this name that no earlier call began."""
+    ours = {LIST_FILE, MANIFEST_FILE}
+    foreign = [path.name for path in scratch.iterdir() if path.name not in ours and not path.name.startswith(".")]
+    if foreign and not (scratch / MANIFEST_FILE).exists():
+        raise DataError(f"{scratch} holds {min(foreign)}, which is none of these predictions; choose another folder")
 
 
 def _fixed(bundle: Bundle, requests: Iterable[Request], folder: Path, options: Options) -> Manifest:
