@@ -35,6 +35,7 @@ def test_parts_without_any_answer_are_no_success(cxrbench, small_bundle, tmp_pat
         ((), "say where predictions go: --out FILE, or --parts FOLDER"),
         (("--out", "a.csv", "--parts", "b"), "say where predictions go"),
         (("--out", "."), "--out .: unknown format ''; valid: .parquet, .csv, .json"),
+        (("--parts", "b", "--on", "ray", "--gpus", "1.5"), "command line: gpus"),
         (("--out", "a.csv", "--on", "ray"), "--on makes parts on a cluster: it needs --parts FOLDER"),
     ],
 )

@@ -82,9 +82,11 @@ def test_a_study_that_is_not_prepared_says_how(cxrbench, study_file):
     assert not (study_file.parent / "study").exists()
     code, out, err = cxrbench("plan", study_file, "--commands")
     assert (code, out) == (2, "")
-    assert "study: not prepared for single runs; `cxrbench plan" in err
-    code, _, err = cxrbench("plan", study_file, "--split", "resample-9")
-    assert (code, "study.yaml: no run of this study is of the approaches and splits" in err) == (2, True)
+    assert "study: not prepared for single runs; add --prepare" in err
+    code, _, err = cxrbench("plan", study_file, "--split", "resample-1", "--split", "resample-9")
+    assert (code, "unknown split 'resample-9'; this study has: resample-1, resample-2" in err) == (2, True)
+    code, _, err = cxrbench("plan", study_file, "--approach", "large")
+    assert (code, "unknown approach 'large'; this study has: 1channel, 1channel-meta" in err) == (2, True)
     cxrbench("plan", study_file, "--prepare", "--approach", "1channel")
     study_file.write_text(STUDY.replace("resamples: 2", "resamples: 3"))
     code, out, err = cxrbench("plan", study_file, "--commands")

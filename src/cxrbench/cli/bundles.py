@@ -110,14 +110,14 @@ def predict(
     """Answer about films: calibrated probability, decision and percentile of every finding, with warnings."""
     from cxrbench.bundle import load_bundle
     from cxrbench.cli.parts import predict_in_parts
-    from cxrbench.config import ClusterSettings
+    from cxrbench.config import ClusterSettings, parse_settings
     from cxrbench.environment import usable_cores
     from cxrbench.files import partial_of
     from cxrbench.predict import Predictor
     from cxrbench.predict.gathering import find, gather
 
     _check_place(out, parts, on, paths)
-    cluster = ClusterSettings(address=on, cpus=cpus, gpus=gpus)
+    cluster = parse_settings({"address": on, "cpus": cpus, "gpus": gpus}, ClusterSettings, where="command line")
     left_out: Counter[str] = Counter()
     known: dict[str, Any] = {
         "age_years": age, "sex": _sex(sex), "view": view and view.upper(), "left_out": left_out,

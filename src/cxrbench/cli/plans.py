@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cxrbench.cli.options import Study
-from cxrbench.errors import StudyError
 
 if TYPE_CHECKING:
     from cxrbench.config import StudySettings
@@ -29,17 +28,19 @@ def plan(
 ) -> None:
     """Show the runs of a study and how far each is, or a command for each that is to do."""
     from cxrbench.study import commands as planning
+    from cxrbench.study import require_known
 
     settings = planning.study_settings(study)
     if prepare:
         _prepare(settings)
+    of_study = planning.run_states(settings)
+    require_known("split", split or [], list(dict.fromkeys(state.name.split for state in of_study)))
+    require_known("approach", approach or [], list(dict.fromkeys(state.name.approach for state in of_study)))
     states = [
         state
-        for state in planning.run_states(settings)
+        for state in of_study
         if (not approach or state.name.approach in approach) and (not split or state.name.split in split)
     ]
-    if not states:
-        raise StudyError(f"{study}: no run of this study is of the approaches and splits that are asked for")
     if commands:
         for line in planning.commands([state.name for state in states if not state.is_done], settings.out):
             print(line)

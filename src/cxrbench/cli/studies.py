@@ -78,7 +78,7 @@ def _run_study(settings: "StudySettings", *, only_splits: list[str], is_dry: boo
     from cxrbench.study.preparation import locked
     from cxrbench.terminal import StudyBars, shown_progress
 
-    study.require_splits(only_splits, settings.splits.names)
+    study.require_known("split", only_splits, settings.splits.names)
     with stoppable("the same command goes on from here"), locked(settings.out):
         with shown_progress() as track:
             materials = study.prepare_study(settings, track=track)

@@ -2,7 +2,7 @@
 
 from cxrbench.study.engine import carry_out
 from cxrbench.study.performing import Outcome, perform
-from cxrbench.study.plan import Plan, RunTask, describe_plan, make_plan, require_splits
+from cxrbench.study.plan import Plan, RunTask, describe_plan, make_plan, require_known
 from cxrbench.study.preparation import Materials, prepare_study
 
 __all__ = [
@@ -15,5 +15,5 @@ __all__ = [
     "make_plan",
     "perform",
     "prepare_study",
-    "require_splits",
+    "require_known",
 ]

@@ -126,6 +126,8 @@ def commands(names: Sequence[RunName], study: Path) -> list[str]:
     Raises:
         StudyError: What the runs share is not on disk yet for one of them.
     """
+    if not (study / PLAN_FILE).exists():
+        raise StudyError(f"{study}: not prepared for single runs; add --prepare")
     planned = {_name(run.config) for run in _read_plan(study)}
     if absent := [name for name in names if name not in planned]:
         raise StudyError(f"{study}: {absent[0]} is not prepared; add --prepare")

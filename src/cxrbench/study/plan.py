@@ -60,7 +60,7 @@ def make_plan(materials: Materials, *, only_splits: Sequence[str] = ()) -> Plan:
     Raises:
         StudyError: A finished run was made with other settings, or a split to narrow to does not exist.
     """
-    require_splits(only_splits, [split.name for split in materials.splits])
+    require_known("split", only_splits, [split.name for split in materials.splits])
     tasks = [
         _task(materials, approach, split, seed)
         for split in materials.splits
@@ -75,14 +75,14 @@ def make_plan(materials: Materials, *, only_splits: Sequence[str] = ()) -> Plan:
     )
 
 
-def require_splits(names: Sequence[str], there: Sequence[str]) -> None:
-    """Refuse names of splits that a study does not have.
+def require_known(kind: str, names: Sequence[str], there: Sequence[str]) -> None:
+    """Refuse names of splits or approaches that a study does not have.
 
     Raises:
         StudyError: The first name that is unknown, and those it has.
     """
     if unknown := sorted(set(names) - set(there)):
-        raise StudyError(f"unknown split {unknown[0]!r}; this study has: {', '.join(there)}")
+        raise StudyError(f"unknown {kind} {unknown[0]!r}; this study has: {', '.join(there)}")
 
 
 def _task(materials: Materials, approach: Approach, split: Split, seed: int) -> RunTask:
