@@ -117,19 +117,12 @@ def ray_nodes() -> Iterator[tuple[Any, list[Any]]]:
 
 
 @pytest.fixture
-def ray_client_address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def ray_client_address() -> Iterator[str]:
     """Where a real Ray cluster of one core on this machine takes clients."""
-    monkeypatch.setenv("RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S", "300")  # each client's server has 30 s to start
     cluster, _ = _ray_cluster(num_cpus=1)
-    head, port = cluster.head_node, _free_port()
-    options = {
-        "mode": "proxy",
-        "host": "127.0.0.1",
-        "port": port,
-        "address": cluster.address,
-        "node-id": head.node_id,
-        "runtime-env-agent-address": head.runtime_env_agent_address,
-    }
+    port = _free_port()
+    # Without the process in between, which forks one like this for each client: beside threads that may hang.
+    options = {"mode": "legacy", "host": "127.0.0.1", "port": port, "address": cluster.address}
     server = subprocess.Popen(
         [sys.executable, "-m", "ray.util.client.server", *(f"--{name}={value}" for name, value in options.items())]
     )
