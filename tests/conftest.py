@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from ports import free_port
+
 # Before torch is loaded: spinning threads of several test processes starve each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -112,27 +114,31 @@ def small_bundle(small_study: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def ray_nodes() -> Iterator[tuple[Any, list[Any]]]:
     """A real Ray cluster on this machine: a head without room for work, and two nodes of one core each."""
     cluster, node = _ray_cluster(num_cpus=0, **NOTICED_WITHIN_SECONDS)
-    yield cluster, [_start_node(cluster, num_cpus=1, **node) for _ in range(2)]
-    cluster.shutdown()
+    try:
+        yield cluster, [_start_node(cluster, num_cpus=1, **node) for _ in range(2)]
+    finally:
+        cluster.shutdown()
 
 
 @pytest.fixture
 def ray_client_address() -> Iterator[str]:
     """Where a real Ray cluster of one core on this machine takes clients."""
     cluster, _ = _ray_cluster(num_cpus=1)
-    port = _free_port()
+    port = free_port()
     # Without the process in between, which forks one like this for each client: beside threads that may hang.
     options = {"mode": "legacy", "host": "127.0.0.1", "port": port, "address": cluster.address}
     server = subprocess.Popen(
         [sys.executable, "-m", "ray.util.client.server", *(f"--{name}={value}" for name, value in options.items())]
     )
-    while not _is_listening(port):
-        assert server.poll() is None, f"Ray's server of clients ended with {server.returncode}"
-        time.sleep(0.1)
-    yield f"ray://127.0.0.1:{port}"
-    server.terminate()
-    server.wait()
-    cluster.shutdown()
+    try:
+        while not _is_listening(port):
+            assert server.poll() is None, f"Ray's server of clients ended with {server.returncode}"
+            time.sleep(0.1)
+        yield f"ray://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+        cluster.shutdown()
 
 
 def _ray_cluster(*, num_cpus: int, **system: int) -> tuple[Any, dict[str, Any]]:
@@ -148,12 +154,6 @@ def _ray_cluster(*, num_cpus: int, **system: int) -> tuple[Any, dict[str, Any]]:
     cluster = Cluster()
     _start_node(cluster, num_cpus=num_cpus, _system_config=cluster_module.BUSY_MACHINE | system, **node)
     return cluster, node
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("", 0))
-        return int(taken.getsockname()[1])
 
 
 def _is_listening(port: int) -> bool:

@@ -2,18 +2,17 @@
 
 import io
 import json
-import random
 import shutil
-import socket
 import subprocess
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 import pydicom
 import requests
 from pynetdicom import AE
+
+from ports import free_port
 
 PROGRAM = next((one for one in ("/usr/sbin/Orthanc", shutil.which("Orthanc")) if one and Path(one).exists()), None)
 PLUGIN = next(
@@ -22,17 +21,6 @@ PLUGIN = next(
 )  # fmt: skip
 SECONDS = 180
 """Others may use the same cores."""
-PORTS = range(10_000, 32_000)
-"""Below those that systems give to outgoing connections, which may take a port between its choice and its use."""
-
-
-def free_port() -> int:
-    """A port that nothing listens on now."""
-    for port in random.SystemRandom().sample(PORTS, 100):
-        with socket.socket() as one, suppress(OSError):
-            one.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("no port is free")
 
 
 def patient_entity(title: str) -> AE:

@@ -14,7 +14,8 @@ import pytest
 
 from cxrbench.pacs.codes import FINDING_CODES
 from dicom_film import write_film
-from orthanc import PLUGIN, PROGRAM, Orthanc, free_port, wait_until
+from orthanc import PLUGIN, PROGRAM, Orthanc, wait_until
+from ports import free_port
 
 GUIDE = (Path(__file__).parents[2] / "docs/pacs.md").read_text()
 

@@ -25,7 +25,8 @@ from cxrbench.pacs.report import read_probabilities
 from cxrbench.pacs.spool import Spool
 from cxrbench.pacs.watcher import Watcher, web_client
 from dicom_film import DX, SC, film_dataset, write_film
-from orthanc import PLUGIN, PROGRAM, SECONDS, Orthanc, free_port, patient_entity, wait_until
+from orthanc import PLUGIN, PROGRAM, SECONDS, Orthanc, patient_entity, wait_until
+from ports import free_port
 
 pytestmark = [
     pytest.mark.skipif(PROGRAM is None or PLUGIN is None, reason="needs Debian's orthanc and orthanc-dicomweb"),

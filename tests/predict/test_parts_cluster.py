@@ -1,8 +1,6 @@
 """Parts on a real Ray cluster of nodes on this machine, one of which is killed while it predicts."""
 
 import shutil
-import threading
-import time
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +13,7 @@ from cxrbench.files import partial_of
 from cxrbench.predict.cluster import PartActor, Place, on_cluster
 from cxrbench.predict.gathering import find
 from cxrbench.predict.parts import Options, Work, here, predict_parts
+from lost_node import LostNode
 
 OPTIONS = Options(part_size=3, batch_size=2)
 
@@ -44,28 +43,15 @@ def films(small_study, tmp_path):
     return folder
 
 
-def kill_when_it_predicts(cluster, node, out):
-    """Kill a node, processes and all, when the first part is there; says whether that was so."""
-    was_killed = threading.Event()
-
-    def wait_and_kill():
-        while not list(partial_of(out).glob("predictions/part-*")):
-            time.sleep(0.02)
-        cluster.remove_node(node, allow_graceful=False)
-        was_killed.set()
-
-    threading.Thread(target=wait_and_kill, daemon=True).start()
-    return was_killed
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")  # Ray copies settings of its own so named
 def test_parts_of_a_killed_node_are_made_elsewhere(small_bundle, films, tmp_path, ray_nodes):
     bundle = load_bundle(small_bundle)
     local = make_all(bundle, films, tmp_path / "here", here(workers=1))
     cluster, (lost, _) = ray_nodes
-    was_killed = kill_when_it_predicts(cluster, lost, tmp_path / "there")
-    there = make_all(bundle, films, tmp_path / "there", on_cluster(ClusterSettings(address=cluster.address)))
-    assert was_killed.wait(60)
+    out = tmp_path / "there"
+    lost = LostNode(cluster, lost, when=lambda: out.exists() or any(partial_of(out).glob("predictions/part-*")))
+    there = make_all(bundle, films, out, on_cluster(ClusterSettings(address=cluster.address)))
+    assert lost.is_lost
     assert there.equals(local)
     assert there["path"].n_unique() == 30

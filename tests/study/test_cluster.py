@@ -1,14 +1,12 @@
 """Runs on a real Ray cluster of nodes on this machine, one of which is killed while it trains."""
 
-import threading
-import time
-
 import pytest
 
 from cxrbench.config import ClusterSettings, StudySettings
 from cxrbench.files import partial_of
 from cxrbench.runs import CONFIG_FILE, PARTS, finished_runs, predictions_file
 from cxrbench.study import carry_out, make_plan, prepare_study
+from lost_node import LostNode
 
 
 def settings(films, out, **changes):
@@ -28,20 +26,6 @@ def films(make_archive, tmp_path_factory):
     return make_archive(tmp_path_factory.mktemp("archive") / "films", patients=12)
 
 
-def kill_while_training(study, cluster, node):
-    """Kill a node, processes and all, when the first epoch of the study is on disk; says whether that was so."""
-    was_killed = threading.Event()
-
-    def wait_and_kill():
-        while not list(study.glob("runs/*/*/*.partial/attempt-*/state.pt")):
-            time.sleep(0.02)
-        cluster.remove_node(node, allow_graceful=False)
-        was_killed.set()
-
-    threading.Thread(target=wait_and_kill, daemon=True).start()
-    return was_killed
-
-
 @pytest.mark.slow
 def test_a_study_whose_node_is_killed_equals_a_local_one(films, tmp_path, ray_nodes, one_thread):
     here, there = settings(films, tmp_path / "here"), settings(films, tmp_path / "there")
@@ -49,10 +33,10 @@ def test_a_study_whose_node_is_killed_equals_a_local_one(films, tmp_path, ray_no
 
     plan = make_plan(prepare_study(there))
     cluster, (lost, _) = ray_nodes  # each is given a run at once, as there are four
-    was_killed = kill_while_training(there.out, cluster, lost)
+    lost = LostNode(cluster, lost, when=lambda: any(there.out.glob("runs/*/*/*.partial/attempt-*/state.pt")))
     outcomes = list(carry_out(plan, cluster=ClusterSettings(address=cluster.address)))
 
-    assert was_killed.wait(60)
+    assert lost.is_lost
     assert [outcome.failure for outcome in outcomes] == [None] * 4
     assert sorted(outcome.name for outcome in outcomes) == finished_runs(there.out) == finished_runs(here.out)
     for name in finished_runs(here.out):

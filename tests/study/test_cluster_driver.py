@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cxrbench import __version__
 from cxrbench.config import ClusterSettings, StudySettings, parse_settings
 from cxrbench.environment import PATIENCE
 from cxrbench.errors import ConfigError, StudyError
@@ -18,6 +19,7 @@ from cxrbench.study.cluster import carry_out_on
 from cxrbench.study.performing import Outcome
 from cxrbench.study.plan import Plan, RunTask
 from cxrbench.study.storage import Away, Storage
+from ports import free_port
 
 
 class RayError(Exception): ...
@@ -250,6 +252,22 @@ def test_no_cluster_is_one_line(make):
     ray.init = refuse
     with pytest.raises(StudyError, match=r"no Ray cluster could be had at 'auto' \(nobody there\)"):
         list(make(ray, "ft"))
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_where_nobody_listens_is_told_at_once(scheme):
+    address = f"{scheme}127.0.0.1:{free_port()}"
+    told = pytest.raises(StudyError, match=f"no Ray cluster could be had at '{address}' .*Connection refused")
+    with told, cluster_module.connected(ToldRay(), address):
+        pytest.fail("it was")
+
+
+def test_a_node_that_cannot_write_its_cache_says_so(tmp_path):
+    (tmp_path / "file").touch()
+    away = Away(Storage("memory://x", cache=tmp_path / "file" / "cache"), "shared/0")
+    said = cluster_module._look_away(away, __version__)
+    assert said.startswith("cannot write to its cache (")
+    assert said.endswith("); name another with cluster.cache")
 
 
 def test_shares_in_a_study_file(tmp_path):

@@ -217,6 +217,26 @@ def test_a_file_that_is_not_the_one_that_was_sent_is_refused(task, url, tmp_path
     assert not partial_of(tmp_path / "node" / away.shared).exists()
 
 
+def test_storage_that_cannot_be_used_is_one_line(task, monkeypatch):
+    def refuse(*_):
+        raise OSError("no keys\nat all")
+
+    monkeypatch.setattr(Storage, "push_files", refuse)
+    with pytest.raises(
+        StudyError, match=r"^storage memory://x cannot be used \(OSError\(.no keys.*\); see to"
+    ):
+        send_study("memory://x", None, [task])
+
+
+def test_a_damaged_run_in_the_storage_does_not_keep_a_study_from_starting(task, url, tmp_path):
+    away = send_study(url, tmp_path / "node", [task])
+    assert perform_away(task, away).failure is None
+    away.storage.push_object(b"other", f"{run_place(task)}/config.json")
+    assert send_study(url, None, [task]).shared == away.shared
+    with pytest.raises(StudyError, match=r"config\.json: not the file that was sent"):
+        pull_run(away.storage, task)
+
+
 def test_what_runs_share_is_sent_once(task, url, tmp_path, monkeypatch):
     away = send_study(url, tmp_path / "node", [task])
     monkeypatch.setattr(Storage, "push_files", lambda *_: pytest.fail("sent twice"))

@@ -1,5 +1,7 @@
 """Approaches x splits -> runs: what is done stays done, what fails is told."""
 
+import errno
+import fcntl
 import json
 import multiprocessing
 import os
@@ -226,6 +228,15 @@ def test_two_processes_do_not_share_a_study(tmp_path):
     refused = pytest.raises(StudyError, match="another process works on this study")
     with locked(tmp_path / "study"), refused, locked(tmp_path / "study"):
         pass
+
+
+def test_a_file_system_that_cannot_lock_holds_a_study(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with locked(tmp_path / "study"):
+        assert (tmp_path / "study").is_dir()
 
 
 def test_stand_in_weights_are_made_once_and_say_what_they_are(films, tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ nodes down.
 import importlib
 import logging
 import os
+import socket
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,10 +24,11 @@ from cxrbench import __version__
 from cxrbench.config import LOCAL_CLUSTER, ClusterSettings
 from cxrbench.environment import PATIENCE, usable_cores
 from cxrbench.errors import StudyError
+from cxrbench.files import try_file
 from cxrbench.runs import RunName
 from cxrbench.study.performing import Outcome, note_failure, perform
 from cxrbench.study.plan import Plan, RunTask
-from cxrbench.study.storage import Away, perform_away, pull_run, send_study
+from cxrbench.study.storage import Away, own_cache, perform_away, pull_run, send_study
 
 OBJECT_STORE_BYTES = 80 * 2**20
 """The least that Ray accepts."""
@@ -38,6 +40,8 @@ RAY_DEFAULTS = {
     # Where `uv run` started the driver, its workers would install everything anew, in a copy of the working folder.
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
 }
+KNOCK_SECONDS = 20
+"""Within which a cluster must take a connection."""
 LOOK_SECONDS = 600
 """Within which a node must say whether it sees the study; its process has to start first."""
 STARVED = "where other work keeps its cores busy, start Ray there with RAY_worker_niceness=0 in the environment"
@@ -114,6 +118,7 @@ def connected(ray: Any, address: str) -> Iterator[None]:
             if address == LOCAL_CLUSTER:
                 ray.init(address="local", **own, **quiet)
             else:
+                _knock(address)
                 ray.init(address=address, **quiet)
     except Exception as error:  # noqa: BLE001 - Ray raises Exception itself where a start takes too long
         reason = " ".join(str(error).split())
@@ -125,6 +130,17 @@ def connected(ray: Any, address: str) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """See that somebody listens there: Ray itself waits for minutes.
+
+    Raises:
+        OSError: Nobody does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
 
 
 def share_of(ray: Any, cluster: ClusterSettings) -> dict[str, float]:
@@ -225,6 +241,11 @@ def _look_away(away: Away, version: str) -> str | None:
     """Why runs cannot be made on this node, if so."""
     if problem := _other_version(version):
         return problem
+    try:
+        cache = away.storage.cache or own_cache()
+        try_file(cache / f".{uuid4().hex}")
+    except (OSError, StudyError) as error:
+        return f"cannot write to its cache ({error}); name another with cluster.cache"
     try:
         sees = away.storage.has(away.shared)
     except Exception as error:  # noqa: BLE001 - each kind of storage has errors of its own

@@ -84,6 +84,8 @@ def locked(study: Path) -> Iterator[None]:
             raise StudyError(
                 f"{study}: another process works on this study; wait for it or choose another --out"
             ) from None
+        except OSError:  # over a network, some file systems cannot lock
+            pass
         try:
             yield
         finally:

@@ -131,11 +131,23 @@ class Away:
 
 
 def send_study(url: str, cache: Path | None, tasks: Sequence[RunTask]) -> Away:
-    """Send what these runs share, and fetch those that are complete in the storage."""
+    """Send what these runs share, and fetch those that are complete in the storage.
+
+    Raises:
+        StudyError: The storage cannot be used.
+    """
     storage = Storage(url, cache)
-    away = Away(storage, push_shared(storage, tasks[0]))
+    try:
+        away = Away(storage, push_shared(storage, tasks[0]))
+    except StudyError:
+        raise
+    except Exception as error:  # noqa: BLE001 - each kind of storage has errors of its own
+        raise StudyError(
+            f"storage {url} cannot be used ({' '.join(repr(error).split()):.200}); see to its name, keys and network"
+        ) from None
     for task in tasks:
-        pull_run(storage, task)
+        with suppress(Exception):  # it is tried again when the run is found complete, and told then
+            pull_run(storage, task)
     return away
 
 

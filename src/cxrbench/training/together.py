@@ -23,7 +23,6 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch.nn.parallel import DistributedDataParallel
 
 from cxrbench.data.decoding import follow_parent
-from cxrbench.environment import usable_cores
 from cxrbench.errors import TrainingError
 from cxrbench.training.fit import Fit
 from cxrbench.training.job import Job
@@ -108,7 +107,7 @@ def train_together(job: Job, fit: Fit, report: ReportStep) -> None:
 def _taking_part(place: Together) -> Iterator[DDPStrategy]:
     """A share of the cores, and what leaves no process group behind."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(max(1, usable_cores() // place.processes))
+    torch.set_num_threads(max(1, threads // place.processes))
     try:
         yield DDPStrategy(cluster_environment=place, timeout=PATIENCE, **_EQUAL_BUFFERS)
     finally:
