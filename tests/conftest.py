@@ -111,6 +111,17 @@ def small_bundle(small_study: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture
+def one_thread() -> Iterator[None]:
+    """The same arithmetic here as where a process has one core."""
+    import torch  # noqa: PLC0415 - most tests need no torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
 def ray_nodes() -> Iterator[tuple[Any, list[Any]]]:
     """A real Ray cluster on this machine: a head without room for work, and two nodes of one core each."""
     cluster, node = _ray_cluster(num_cpus=0, **NOTICED_WITHIN_SECONDS)

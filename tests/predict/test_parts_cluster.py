@@ -45,7 +45,7 @@ def films(small_study, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")  # Ray copies settings of its own so named
-def test_parts_of_a_killed_node_are_made_elsewhere(small_bundle, films, tmp_path, ray_nodes):
+def test_parts_of_a_killed_node_are_made_elsewhere(small_bundle, films, tmp_path, ray_nodes, one_thread):
     bundle = load_bundle(small_bundle)
     local = make_all(bundle, films, tmp_path / "here", here(workers=1))
     cluster, (lost, _) = ray_nodes

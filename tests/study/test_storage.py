@@ -222,9 +222,7 @@ def test_storage_that_cannot_be_used_is_one_line(task, monkeypatch):
         raise OSError("no keys\nat all")
 
     monkeypatch.setattr(Storage, "push_files", refuse)
-    with pytest.raises(
-        StudyError, match=r"^storage memory://x cannot be used \(OSError\(.no keys.*\); see to"
-    ):
+    with pytest.raises(StudyError, match=r"^storage memory://x cannot be used \(OSError\(.no keys.*\); see to"):
         send_study("memory://x", None, [task])
 
 
