@@ -1,10 +1,13 @@
 """Whether bfloat16 changes results beyond noise: AUCs on generated films, against the same runs in float32.
 
     python benchmarks/precision_parity.py STUDY --approach 1channel-meta --splits 2 --epochs 8
+    python benchmarks/precision_parity.py STUDY --approach 1channel-meta --splits 1 --epochs 5 --full-width
 
 STUDY is a study of generated films (phantom_study.py makes one), of which table, store and splits are used. Each split
 is trained from the same seed in float32 and in bfloat16, and from another seed in float32: the difference between
-precisions is set against the one between seeds. Writes ``precision_parity.csv`` to ``benchmarks/results``.
+precisions is set against the one between seeds. ``--full-width`` trains the published ResNet-50 on the study's small
+images instead, a network for which ``auto`` picks bfloat16. Writes ``precision_parity.csv``, or
+``precision_parity_full_width.csv``, to ``benchmarks/results``.
 """
 
 import argparse
@@ -18,23 +21,26 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from cxrbench import runs
-from cxrbench.config import ComputeSettings
+from cxrbench.config import ComputeSettings, load_approach, load_profile
 from cxrbench.data.store import open_store
 from cxrbench.environment import describe_environment, usable_cores
 from cxrbench.runs import RunName
 from cxrbench.splits import Split, read_split
 from cxrbench.training import RunConfig, fit_run
 
-RESULTS = Path(__file__).parent / "results" / "precision_parity.csv"
+RESULTS = Path(__file__).parent / "results"
 WAYS = (("fp32", 0), ("bf16", 0), ("fp32", 1))
 
 
-def config_of(study: Path, approach: str, split: str, *, epochs: int, seed: int) -> RunConfig:
+def config_of(study: Path, asked: argparse.Namespace, split: str, *, seed: int) -> RunConfig:
     """The settings of a finished run, shortened."""
+    approach, epochs = asked.approach, asked.epochs
     raw = json.loads((RunName(approach, split, 0).folder(study) / runs.CONFIG_FILE).read_text(encoding="utf-8"))
     config = RunConfig.model_validate({key: value for key, value in raw.items() if key in RunConfig.model_fields})
-    recipe = config.approach.recipe.model_copy(update={"epochs": epochs, "stop_after": epochs})
-    return config.model_copy(update={"seed": seed, "approach": config.approach.model_copy(update={"recipe": recipe})})
+    changed = {"recipe": config.approach.recipe.model_copy(update={"epochs": epochs, "stop_after": epochs})}
+    if asked.full_width:
+        changed["backbone"] = load_profile("paper").apply(load_approach(approach)).backbone
+    return config.model_copy(update={"seed": seed, "approach": config.approach.model_copy(update=changed)})
 
 
 def aucs(folder: Path, table: pl.DataFrame, findings: tuple[str, ...]) -> np.ndarray:
@@ -47,13 +53,14 @@ def aucs(folder: Path, table: pl.DataFrame, findings: tuple[str, ...]) -> np.nda
     return np.array([roc_auc_score(y, x) if 0 < y.sum() < len(y) else np.nan for y, x in pairs])
 
 
-def mean_aucs(study: Path, approach: str, split: Split, *, epochs: int) -> dict[str, np.ndarray]:
+def mean_aucs(asked: argparse.Namespace, split: Split) -> dict[str, np.ndarray]:
     """AUCs of each way of one split."""
+    study: Path = asked.study
     table = pl.read_parquet(study / runs.TABLE_FILE)
     store = open_store(study / "store")
     result = {}
     for precision, seed in WAYS:
-        config = config_of(study, approach, split.name, epochs=epochs, seed=seed)
+        config = config_of(study, asked, split.name, seed=seed)
         compute = ComputeSettings(precision=precision)
         with tempfile.TemporaryDirectory() as scratch:
             fit_run(config, Path(scratch), table=table, store=store, split=split, weights=None, compute=compute)
@@ -69,11 +76,13 @@ def main() -> None:
     arguments.add_argument("--approach", default="1channel-meta")
     arguments.add_argument("--splits", type=int, default=2)
     arguments.add_argument("--epochs", type=int, default=8)
+    arguments.add_argument("--full-width", action="store_true")
     asked = arguments.parse_args()
+    results = RESULTS / f"precision_parity{'_full_width' if asked.full_width else ''}.csv"
     rows = []
     for number in range(asked.splits):
         split = read_split(asked.study / runs.SPLITS_FOLDER / f"resample-{number + 1}.json")
-        found = mean_aucs(asked.study, asked.approach, split, epochs=asked.epochs)
+        found = mean_aucs(asked, split)
         base = found["fp32, seed 0"]
         row = {"approach": asked.approach, "split": split.name, "epochs": asked.epochs}
         row |= {f"mean_auc_{way}": round(float(np.nanmean(values)), 4) for way, values in found.items()}
@@ -83,8 +92,8 @@ def main() -> None:
         rows.append(row)
         environment = describe_environment(device="cpu", threads=usable_cores())
         machine = {"processor": pl.lit(environment["processor"]), "torch": pl.lit(torch.__version__)}
-        pl.DataFrame(rows).with_columns(**machine).write_csv(RESULTS)
-    print(pl.read_csv(RESULTS))
+        pl.DataFrame(rows).with_columns(**machine).write_csv(results)
+    print(pl.read_csv(results))
 
 
 if __name__ == "__main__":
