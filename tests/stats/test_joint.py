@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrbench.stats.joint import joint_aucs
+from cxrbench.stats.joint import joint_aucs, joint_group_aucs
 from cxrbench.stats.roc import auc
 
 
@@ -104,6 +104,28 @@ def test_absent_class_leaves_its_column_empty_and_the_others_alone():
     np.testing.assert_array_equal(np.isnan(joint.auc), [False, True, False, True])
     np.testing.assert_allclose(joint.covariance[::2, ::2], whole.covariance[::2, ::2])
     assert np.isnan(joint.covariance[1]).all()
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_groups_are_labels_that_are_stated_in_them_alone(seed):
+    """Two models, two labels; three groups, of which the first two share patients, and the third is all images."""
+    rng = np.random.default_rng(seed)
+    scores, present, patients = draw(rng, n=90)
+    frontal = rng.random(90) < 0.5
+    groups = [frontal, ~frontal, np.ones(90, dtype=bool)]
+    joint = joint_group_aucs(scores, present, patients, groups)
+    of_group = np.hstack([np.where(own[:, None], present, np.nan) for own in groups])
+    whole = joint_aucs(np.hstack([np.tile(model, 3) for model in np.split(scores, 2, axis=1)]), of_group, patients)
+    order = np.arange(12).reshape(2, 3, 2).transpose(1, 0, 2).ravel()  # by group first, not by model
+    np.testing.assert_array_equal(joint.label, whole.label[order])
+    np.testing.assert_array_equal(joint.positives.images, whole.positives.images)
+    np.testing.assert_allclose(joint.auc, whole.auc[order], rtol=1e-12)
+    for part in ("positive", "negative", "cross", "image"):
+        ours, theirs = getattr(joint, part), getattr(whole, part)[np.ix_(order, order)]
+        if part == "image":  # unknown between groups that share images
+            assert np.isnan(ours[:8, 8:]).all()
+            ours, theirs = ours[:8, :8], theirs[:8, :8]
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-15)
 
 
 def test_odd_label_is_named():

@@ -10,7 +10,7 @@ import polars as pl
 from cxrbench.evaluate.reading import NOT_STATED, HeldOut, Scores
 from cxrbench.findings import NO_FINDING
 from cxrbench.stats.clustered import AucEstimate, auc_estimate
-from cxrbench.stats.joint import JointAucs, joint_aucs
+from cxrbench.stats.joint import JointAucs, joint_group_aucs
 
 MEAN = "mean"
 """Stands for a finding: the mean over the pathologies, "No Finding" left out, as in the paper."""
@@ -53,9 +53,9 @@ class GroupedAucs:
     def columns(self, group: str, finding: str) -> list[int]:
         """The AUC's column in the covariance, or those that are averaged: over pathologies, over seeds."""
         averaged = pathologies(self.findings) if finding == MEAN else (finding,)
-        first = [self.groups.index(group) * len(self.findings) + self.findings.index(name) for name in averaged]
-        of_seed = len(self.groups) * len(self.findings)
-        return [column + seed * of_seed for seed in range(len(self.seeds)) for column in first]
+        of_group = self.groups.index(group) * len(self.seeds) * len(self.findings)
+        first = [of_group + self.findings.index(name) for name in averaged]
+        return [column + seed * len(self.findings) for seed in range(len(self.seeds)) for column in first]
 
     @property
     def seed(self) -> int | None:
@@ -76,13 +76,9 @@ def grouped_aucs(truth: HeldOut, runs: Sequence[Scores], masks: Mapping[str, np.
         runs: One run, or several seeds of one approach.
         masks: (N,) images per group.
     """
-    labels = np.where(truth.labels == NOT_STATED, np.nan, truth.labels).T.astype(np.float32)  # (L, N)
-    # One column after the other in memory, as they are read: nothing is copied to turn them.
-    images = np.stack(list(masks.values()))[:, None]  # (G, 1, N)
-    present = np.where(images, labels, np.float32(np.nan)).reshape(-1, images.shape[2]).T
-    logits = np.stack([run.logits.T for run in runs])  # (S, L, N)
-    scores = np.tile(logits, (1, len(masks), 1)).reshape(-1, images.shape[2]).T  # (N, S * G * L)
-    joint = joint_aucs(scores, present, truth.codes)
+    labels = np.where(truth.labels == NOT_STATED, np.float32(np.nan), truth.labels.astype(np.float32))
+    scores = np.concatenate([run.logits for run in runs], axis=1)  # (N, S * L)
+    joint = joint_group_aucs(scores, labels, truth.codes, list(masks.values()))
     return GroupedAucs(joint, tuple(masks), truth.findings, tuple(run.run.seed for run in runs))
 
 

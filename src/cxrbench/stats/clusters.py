@@ -5,6 +5,7 @@ patients hold many of the images. Both follow from the cluster sizes alone once 
 to be equally correlated (a working correlation), as for regression in doi:10.1080/07350015.2016.1247004.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -51,6 +52,14 @@ class ClusterSizes:
     def images(self) -> NDArray[np.intp]:
         """Images (L,)."""
         return np.asarray(self.powers[1], dtype=np.intp)
+
+
+def beside(groups: Sequence[ClusterSizes]) -> ClusterSizes:
+    """The labels of several groups of images of the same patients, those of the first group first."""
+    most = max(len(sizes.having) for sizes in groups)
+    return ClusterSizes(
+        np.concatenate([np.pad(own.having, ((0, most - len(own.having)), (0, 0))) for own in groups], axis=1)
+    )
 
 
 def numbered(patients: ArrayLike) -> tuple[NDArray[np.intp], int]:

@@ -6,12 +6,13 @@ over findings, the difference of two models, a gap between subgroups are linear 
 Source: Obuchowski 1997, doi:10.2307/2533958; with one image per patient it is DeLong 1988, doi:10.2307/2531595.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cxrbench.stats.clusters import ClusterSizes, numbered
+from cxrbench.stats.clusters import ClusterSizes, beside, numbered
 from cxrbench.stats.placements import placements
 from cxrbench.stats.sorting import Floats
 
@@ -68,42 +69,51 @@ def joint_aucs(scores: ArrayLike, present: ArrayLike, patients: ArrayLike) -> Jo
         ValueError: Shapes do not fit, a score is NaN, or a label is neither 0, 1 nor NaN.
     """
     values, truth = checked_columns(scores, present)
-    if np.shape(patients) != (len(values),):
-        raise ValueError(f"needs one patient per image: got {np.shape(patients)} for {len(values)} images")
-    code, n_patients = numbered(patients)
-    label = np.arange(values.shape[1]) % truth.shape[1]
-    positives, negatives, everyone = (
-        ClusterSizes.of(_images_per_patient(rows, code, n_patients))
-        for rows in (truth == 1, truth == 0, ~np.isnan(truth))
-    )
-    of = _contributions(values, truth, label, code, n_patients)
-    scale_positive, scale_negative, scale_both = (
-        _root_factor(sizes.patients)[label] for sizes in (positives, negatives, everyone)
-    )
-    cross = np.outer(scale_both, scale_both) * (of.positive @ of.negative.T)
-    return JointAucs(
-        auc=of.auc,
-        label=label,
-        positive=np.outer(scale_positive, scale_positive) * _products(of.positive),
-        negative=np.outer(scale_negative, scale_negative) * _products(of.negative),
-        cross=cross + cross.T,
-        image_positive=of.image_positive,
-        image=_products(of.image),
-        positives=positives,
-        negatives=negatives,
-    )
+    code, n_patients = _numbered(patients, len(values))
+    return _joined([_contributions(values, truth, code, n_patients)], np.zeros((1, 1), dtype=bool))
+
+
+def joint_group_aucs(
+    scores: ArrayLike, present: ArrayLike, patients: ArrayLike, groups: Sequence[NDArray[np.bool_]]
+) -> JointAucs:
+    """AUC of every column in each of several groups of images, whose patients may be in more than one.
+
+    The groups' columns and labels stand one after the other: K and L of the first group, then of the second. What the
+    covariance would be if images were independent is not worked out between groups that share images: it is NaN.
+
+    Args:
+        scores: (N, K) as for ``joint_aucs``.
+        present: (N, L) likewise.
+        patients: (N,) likewise.
+        groups: (N,) each: the images of a group.
+
+    Raises:
+        ValueError: As for ``joint_aucs``.
+    """
+    values, truth = checked_columns(scores, present)
+    code, n_patients = _numbered(patients, len(values))
+    apart = np.array([[not (one & other).any() for other in groups] for one in groups])
+    return _joined([_contributions(values[own], truth[own], code[own], n_patients) for own in groups], apart)
+
+
+def _numbered(patients: ArrayLike, images: int) -> tuple[Labels, int]:
+    """Patients (N,) as numbers, and an upper bound of them."""
+    if np.shape(patients) != (images,):
+        raise ValueError(f"needs one patient per image: got {np.shape(patients)} for {images} images")
+    return numbered(patients)
 
 
 @dataclass(frozen=True)
 class _Contributions:
-    """What images and patients add to each AUC; NaN where a class is absent.
+    """What images and patients of one group add to each AUC; NaN where a class is absent.
 
     Attributes:
         auc: (K,).
         positive: (K, P) sums over each patient's positive images.
         negative: (K, P) sums over each patient's negative images.
-        image: (K, N) of each image alone, with DeLong's factors for its class.
+        image: (K, K) products of the images alone, with DeLong's factors for their class.
         image_positive: (K, K) products of the positive images alone; within a label.
+        sizes: Positive, negative and all stated images per patient, (L,) labels.
     """
 
     auc: Numbers
@@ -111,13 +121,52 @@ class _Contributions:
     negative: Numbers
     image: Numbers
     image_positive: Numbers
+    sizes: tuple[ClusterSizes, ...]
 
 
-def _contributions(values: Floats, truth: Floats, label: Labels, code: Labels, n_patients: int) -> _Contributions:
+def _joined(groups: Sequence[_Contributions], apart: NDArray[np.bool_]) -> JointAucs:
+    """The covariance of all groups' AUCs; ``apart`` (G, G) says which groups share no image."""
+    columns, labels = len(groups[0].auc), groups[0].sizes[0].having.shape[1]
+    label = np.concatenate([np.arange(columns) % labels + labels * number for number in range(len(groups))])
+    positives, negatives, everyone = (beside(kind) for kind in zip(*(of.sizes for of in groups), strict=True))
+    scale_positive, scale_negative, scale_both = (
+        _root_factor(sizes.patients)[label] for sizes in (positives, negatives, everyone)
+    )
+    positive, negative = (
+        np.concatenate(kind) for kind in zip(*((of.positive, of.negative) for of in groups), strict=True)
+    )
+    cross = np.outer(scale_both, scale_both) * (positive @ negative.T)
+    auc = np.concatenate([of.auc for of in groups])
+    between = np.where(np.kron(apart, np.ones((columns, columns), dtype=bool)), 0.0 * np.add.outer(auc, auc), np.nan)
+    return JointAucs(
+        auc=auc,
+        label=label,
+        positive=np.outer(scale_positive, scale_positive) * _products(positive),
+        negative=np.outer(scale_negative, scale_negative) * _products(negative),
+        cross=cross + cross.T,
+        image_positive=_on_diagonal([of.image_positive for of in groups], np.full_like(between, np.nan)),
+        image=_on_diagonal([of.image for of in groups], between),
+        positives=positives,
+        negatives=negatives,
+    )
+
+
+def _on_diagonal(blocks: Sequence[Numbers], whole: Numbers) -> Numbers:
+    """Square blocks of one size along the diagonal of ``whole``."""
+    size = len(blocks[0])
+    for number, block in enumerate(blocks):
+        own = slice(number * size, (number + 1) * size)
+        whole[own, own] = block
+    return whole
+
+
+def _contributions(values: Floats, truth: Floats, code: Labels, n_patients: int) -> _Contributions:
     """How far each image's placement lies from the AUC, over the images of its class."""
-    k, n = len(label), len(values)
-    unknown = (np.full(shape, np.nan) for shape in (k, (k, n_patients), (k, n_patients), (k, n), (k, k)))
-    of = _Contributions(*unknown)
+    k, n = values.shape[1], len(values)
+    label = np.arange(k) % truth.shape[1]
+    auc, positive, negative, image, image_positive = (
+        np.full(shape, np.nan) for shape in (k, (k, n_patients), (k, n_patients), (k, n), (k, k))
+    )
     columns = np.ascontiguousarray(values.T)
     for this, of_label in enumerate(np.ascontiguousarray(truth.T)):
         stated = np.flatnonzero(~np.isnan(of_label))
@@ -130,14 +179,18 @@ def _contributions(values: Floats, truth: Floats, label: Labels, code: Labels, n
         own = np.flatnonzero(label == this)
         for column in own:
             placed = placements(columns[column].take(stated), present)
-            of.auc[column] = placed[present].mean()
-            deviation = (placed - of.auc[column]) * share
-            for sums, rows in ((of.positive, present), (of.negative, ~present)):
+            auc[column] = placed[present].mean()
+            deviation = (placed - auc[column]) * share
+            for sums, rows in ((positive, present), (negative, ~present)):
                 sums[column] = np.bincount(patients[rows], weights=deviation[rows], minlength=n_patients)
-            of.image[column] = 0
-            of.image[column, stated] = deviation * factors
-        of.image_positive[np.ix_(own, own)] = _products(of.image[np.ix_(own, stated[present])])
-    return of
+            image[column] = 0
+            image[column, stated] = deviation * factors
+        image_positive[np.ix_(own, own)] = _products(image[np.ix_(own, stated[present])])
+    sizes = tuple(
+        ClusterSizes.of(_images_per_patient(rows, code, n_patients))
+        for rows in (truth == 1, truth == 0, ~np.isnan(truth))
+    )
+    return _Contributions(auc, positive, negative, _products(image), image_positive, sizes)
 
 
 def _images_per_patient(rows: NDArray[np.bool_], code: Labels, n_patients: int) -> Labels:
