@@ -82,7 +82,7 @@ print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read as Linux tells it")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc to read the memory")
 def test_a_long_list_is_not_held_in_memory(tmp_path):
     """A request takes some 500 bytes: 60,000 in memory would be 30 MB."""
     short, long = (

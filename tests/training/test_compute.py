@@ -16,7 +16,7 @@ from cxrbench.training.compute import BF16_FLAGS, GpuSeat, gpu_seats, processor_
 
 FULL = load_approach("ft")
 SMALL = load_profile("small").apply(FULL)
-NEEDS_CPU = pytest.mark.skipif(torch.cuda.is_available(), reason="says what a CPU does")
+NEEDS_CPU = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU; this is about a machine without one")
 
 
 def pretend(monkeypatch, *, flags=(), gpus=0):
@@ -126,7 +126,7 @@ print(handed_back, min(faults() for _ in range(6)))
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's allocator")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc, whose allocator is set")
 def test_freed_memory_stays_mapped():
     ran = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
     handed_back, kept = map(int, ran.stdout.split())

@@ -17,6 +17,9 @@ from cxrbench.training import STATE_FILE, WeightsRecord, epochs_done, together
 from fitting import changed, fit, logits, losses
 
 SMALL = load_profile("small")
+NEEDS_CPU = pytest.mark.skipif(
+    torch.cuda.is_available(), reason="there is a GPU, which would be used; this is about two processes on a CPU"
+)
 
 
 def frozen(config):
@@ -26,7 +29,7 @@ def frozen(config):
     return changed(config, epochs=3, learning_rate=0.01, batch_size=16)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="two processes on a CPU")
+@NEEDS_CPU
 def test_two_processes_have_the_losses_of_one(config, materials, tmp_path):
     approach = frozen(config)
     weights = stand_in_weights(approach.approach.backbone, image_size=64, steps=0)
@@ -63,7 +66,7 @@ def shared_fit(config, materials, tmp_path):
     return make
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="two processes on a CPU")
+@NEEDS_CPU
 def test_a_process_that_is_killed_ends_the_run_at_once(shared_fit, tmp_path):
     others = set(multiprocessing.active_children())  # of tests before
 
@@ -77,7 +80,7 @@ def test_a_process_that_is_killed_ends_the_run_at_once(shared_fit, tmp_path):
     assert epochs_done(tmp_path / STATE_FILE) == 1
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="two processes on a CPU")
+@NEEDS_CPU
 def test_a_process_that_is_killed_before_it_takes_part_is_not_waited_for(shared_fit, monkeypatch):
     def start_and_kill(*arguments):
         other = start(*arguments)
