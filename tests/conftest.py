@@ -26,6 +26,13 @@ settings.load_profile("busy machine")
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.fixture(autouse=True)
+def _same_numbers() -> None:
+    """Without it the numbers of a test that names no seed depend on the tests that ran before it."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Callable[[str], Path]:
     """Path of a real data set by name; the test skips where it is not at hand."""

@@ -76,7 +76,7 @@ def dicom(film):
     meta.MediaStorageSOPInstanceUID = generate_uid()
     dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     dataset.SOPClassUID, dataset.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
-    dataset.PatientName, dataset.PatientID, dataset.PatientAge, dataset.PatientSex = "Doe^Jane", "4711", "071Y", "F"
+    dataset.PatientName, dataset.PatientID, dataset.PatientAge, dataset.PatientSex = "Doe^Jane", "K4711", "071Y", "F"
     dataset.Modality, dataset.ViewPosition = "DX", "AP"
     dataset.Rows, dataset.Columns = pixels.shape
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
