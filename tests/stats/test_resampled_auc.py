@@ -46,16 +46,21 @@ def test_replicates_are_exact(seed, n, decimals):
 def test_replicates_are_exact_over_many_blocks(decimals, monkeypatch):
     monkeypatch.setattr(resampled_auc, "BLOCK", 8)
     monkeypatch.setattr(resampled_auc, "CHUNK", 4)
+    monkeypatch.setattr(resampled_auc, "CUT", 7)
     drawn = draw(0, n=1500, patients=200, decimals=decimals)
     np.testing.assert_allclose(auc_replicates(*drawn), naive(*drawn), rtol=0, atol=1e-12)
 
 
-def test_sums_beyond_sixteen_bits_are_exact():
-    """One patient with 70,000 negatives below every positive."""
-    scores = np.concatenate([np.zeros(70_000), np.ones(4)])[:, None]
-    patients = np.concatenate([np.zeros(70_000), [1, 2, 3, 4]])
-    replicates = auc_replicates(scores, scores, resample_patients(patients, replicates=30, seed=0))
-    assert set(replicates[~np.isnan(replicates)]) == {1.0}
+@pytest.mark.parametrize("images", [300, 70_000], ids=["eight bits", "sixteen bits"])
+@pytest.mark.parametrize("is_tied", [False, True])
+def test_sums_of_a_long_run_are_exact(images, is_tied):
+    """One patient with many negatives below every positive, or at the lowest positive's score, which cannot be cut."""
+    scores = np.concatenate([np.zeros(images), [0, 1, 1] if is_tied else [1, 1, 1]])[:, None]
+    present = (np.arange(images + 3) >= images)[:, None].astype(float)
+    drawn = resample_patients(np.maximum(np.arange(images + 3) - images, -1), replicates=30, seed=0)
+    np.testing.assert_allclose(
+        auc_replicates(scores, present, drawn), naive(scores, present, drawn), rtol=0, atol=1e-12
+    )
 
 
 def test_class_that_is_not_drawn_leaves_the_replicate_empty():

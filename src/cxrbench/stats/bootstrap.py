@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Numbers = NDArray[np.float64]
-Multiplicities = NDArray[np.uint16]
+Multiplicities = NDArray[np.uint8]
 
 CHUNK = 32
 """Replicates computed at a time: the memory does not grow with their number."""
@@ -22,7 +22,7 @@ class Resamples:
 
     Attributes:
         code: (N,) patient of each image, numbered from 0 in sorted order.
-        multiplicities: (P, B) uint16.
+        multiplicities: (P, B) uint8: nobody is drawn 256 times (odds below 1 to 10^500).
     """
 
     code: NDArray[np.intp]
@@ -58,7 +58,7 @@ def resample_patients(
     names, everyone = np.unique(np.asarray(patients), return_inverse=True)
     kept, code = np.unique(everyone if rows is None else everyone[rows], return_inverse=True)
     n, rng = len(names), np.random.default_rng(seed)
-    multiplicities = np.empty((len(kept), replicates), np.uint16)
+    multiplicities = np.empty((len(kept), replicates), np.uint8)
     for at in range(0, replicates, CHUNK):  # one by one, each would be written across the whole array
         chunk = multiplicities[:, at : at + CHUNK]
         drawn = [np.bincount(rng.integers(n, size=n), minlength=n)[kept] for _ in range(chunk.shape[1])]

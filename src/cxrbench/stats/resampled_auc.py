@@ -2,7 +2,8 @@
 
 A replicate's AUC counts (positive, negative) pairs weighted by how often their patients were drawn. In the order of
 the scores the images form runs of negatives followed by positives. Weights are summed per run by a sparse product, then
-over runs from the lowest score upwards, for many replicates at a time. All sums are integers, so the result is exact.
+over runs from the lowest score upwards, for many replicates at a time. All sums are integers, so the result is exact;
+long runs are cut so that those of the product fit into 8 bits, of which a processor adds the most at a time.
 """
 
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ BLOCK = 64
 """Runs summed at a time; so many rows of one chunk stay in the processor's cache."""
 CHUNK = 2000
 """Replicates computed at a time."""
+CUT = 240
+"""Images, each counted as often as any replicate drew it, after which a run is cut."""
 
 
 @dataclass(frozen=True)
@@ -82,20 +85,22 @@ def _runs(scores: Floats, present: Truth, code: NDArray[np.intp], heaviest: Mult
     positives = np.add.reduceat(ordered, starts, dtype=np.intp)
     has_positive, has_negative = positives > 0, positives < sizes
     is_tied = has_positive & has_negative
-    begins = is_tied[1:] | is_tied[:-1] | (has_negative[1:] & has_positive[:-1])
-    run = np.concatenate([[0], np.cumsum(begins)])  # of each group of equal scores
-    of_row, patient = np.repeat(run, sizes), code.take(order).astype(np.int32)
+    patient = code.take(order).astype(np.int32)
+    begins = np.diff(heaviest.take(patient).cumsum(dtype=np.uint32) // CUT, prepend=0) > 0
+    begins &= ~np.repeat(is_tied, sizes)
+    begins[starts[1:][is_tied[1:] | is_tied[:-1] | (has_negative[1:] & has_positive[:-1])]] = True
+    run = begins.cumsum()
     return _Runs(
-        _by_run(of_row[~ordered], patient[~ordered], run[-1] + 1, heaviest),
-        _by_run(of_row[ordered], patient[ordered], run[-1] + 1, heaviest),
-        run[is_tied],
+        _by_run(run[~ordered], patient[~ordered], run[-1] + 1, heaviest),
+        _by_run(run[ordered], patient[ordered], run[-1] + 1, heaviest),
+        run[starts[is_tied]],
     )
 
 
 def _by_run(run: NDArray[np.intp], patient: NDArray[np.int32], rows: int, heaviest: Multiplicities) -> sparse.csr_array:
     """Count images per run and patient: (rows, P), in the smallest integers that hold the sums of any replicate."""
     most = np.bincount(run, weights=heaviest[patient], minlength=1).max()
-    ones = np.ones(len(run), np.uint16 if most < 2**16 else np.uint32)
+    ones = np.ones(len(run), np.min_scalar_type(int(most)))
     ends = np.searchsorted(run, np.arange(rows + 1)).astype(np.int32)
     return sparse.csr_array((ones, patient, ends), shape=(rows, len(heaviest)))  # type: ignore[no-untyped-call]
 
