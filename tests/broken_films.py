@@ -44,7 +44,7 @@ def _odd_dicom() -> dict[str, bytes]:
     document, frames, liar = radiograph(), radiograph(), radiograph()
     del document.PixelData
     frames.NumberOfFrames, frames.PixelData = 2, frames.PixelData * 2
-    liar.compress(JPEG2000Lossless)
+    liar.compress(JPEG2000Lossless, generate_instance_uid=False)
     liar.Rows = liar.Columns = 4096
     return {"document.dcm": written(document), "frames.dcm": written(frames), "liar.dcm": written(liar)}
 

@@ -186,7 +186,7 @@ NOTICED_WITHIN_SECONDS = {"health_check_period_ms": 500, "health_check_initial_d
 def _start_node(cluster: Any, *, tries: int = 3, **options: Any) -> Any:
     """Another node; Ray gives each half a minute to start, which a busy machine may exceed."""
     try:
-        return cluster.add_node(**options)
+        return cluster.add_node(wait=False, **options)  # it has waited; waiting again would be no reason to retry
     except Exception as error:
         if tries > 1 and "timed out during startup" in str(error):
             return _start_node(cluster, tries=tries - 1, **options)

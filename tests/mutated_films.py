@@ -153,7 +153,7 @@ def _dicom_films() -> Iterator[Source]:
     ):  # fmt: skip
         dataset = radiograph()
         if syntax is not None:
-            dataset.compress(syntax)
+            dataset.compress(syntax, generate_instance_uid=False)  # a new one would be a random one
         yield Source(name, "DICOM", written(dataset))
     deflated = radiograph()
     deflated.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian

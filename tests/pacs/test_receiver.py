@@ -179,7 +179,8 @@ def test_broken_objects_do_no_harm(received, plain_film):
     """Bytes that no library would send: flipped, cut, and nonsense, each followed by a sound film."""
     receiver, spool = received
     rng = np.random.default_rng(0)
-    sound = film_dataset(plain_film)
+    uids = {"SOPInstanceUID": "1.2.3", "StudyInstanceUID": "1.2.4", "SeriesInstanceUID": "1.2.5"}
+    sound = film_dataset(plain_film, **uids)
     whole = encoded(sound)
     association = associate(receiver)
     statuses = set()

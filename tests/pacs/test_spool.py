@@ -1,5 +1,6 @@
 """What was accepted stays until it is answered and delivered, whatever ends the process in between."""
 
+import os
 import threading
 
 import pytest
@@ -42,6 +43,8 @@ def test_what_waits_is_taken_up_in_order(tmp_path, plain_film):
     for uid in "1.1", "1.2", "1.3":
         first.accept(uid, uid.encode())
     first.answer(first.next_film(0), [film_dataset(plain_film)])
+    for number, uid in enumerate(("1.2", "1.3")):  # however coarse the file system's clock is
+        os.utime(tmp_path / "incoming" / f"{short_hash(uid)}.dcm", ns=(number, number))
     second = open_spool(tmp_path)
     assert second.next_film(0).read_bytes() == b"1.2"
     assert second.next_answer(0).name == short_hash("1.1")

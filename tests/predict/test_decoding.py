@@ -36,7 +36,7 @@ def test_a_file_that_holds_its_decoder_up_costs_itself_only(films, monkeypatch):
     """The alarm ends the process whatever it does, so that the rest is as after a crash in C."""
     if not hasattr(signal, "alarm"):
         pytest.skip("needs alarms, which this system does not have")
-    monkeypatch.setattr(decoding, "SECONDS", 1)
+    monkeypatch.setattr(decoding, "SECONDS", 3)
     films[1].path.unlink()
     os.mkfifo(films[1].path)  # reading it waits for a writer who never comes
     outcomes = [outcome for _, outcome in decoded(films[:3], (16,), workers=1)]
