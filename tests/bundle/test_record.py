@@ -39,7 +39,7 @@ def sound(folder):
 
 @pytest.fixture(scope="module")
 def film(small_study):
-    return read_film(next((small_study.parent / "films").rglob("*.png")))
+    return read_film(min((small_study.parent / "films").rglob("*.png")))
 
 
 def places(value, path=()) -> Iterator[tuple]:

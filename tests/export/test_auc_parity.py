@@ -70,6 +70,21 @@ def test_without_an_interval_only_any_loss_passes():
         check_loss(nothing, "official", bound=0.5)
 
 
+def test_pairs_that_are_all_but_tied_may_be_exchanged():
+    """With few films one pair is more than the bound."""
+    aucs, _, labels, logits, _ = measured(0.0)
+    present = labels[:, 1] == 1
+    reach = 1e-4 * np.maximum(np.abs(logits[:, 1].astype(float)), 1)
+    gaps = np.abs(logits[present, 1, None].astype(float) - logits[~present, 1])
+    expected = np.mean(gaps < reach[present, None] + reach[~present])
+    assert aucs[1].near_ties == pytest.approx(expected)
+    assert expected > 0
+    moved = AucParity(finding="Mass", images=9, torch=0.8, exported=0.782, near_ties=0.018)
+    check_same((moved,), "official")
+    with pytest.raises(BundleError, match=r"0\.7800, its run's 0\.8000, more than 0\.019 apart"):
+        check_same((moved.model_copy(update={"exported": 0.78}),), "official")
+
+
 def test_another_auc_in_full_precision_is_refused():
     with pytest.raises(BundleError, match=r"AUC of Mass on official is 0\.7980, its run's 0\.8000"):
         check_same((AucParity(finding="Mass", images=9, torch=0.8, exported=0.798),), "official")

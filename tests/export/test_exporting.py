@@ -86,7 +86,7 @@ def test_auc_beside_logits(exported_ensemble):
         assert member.largest_difference < 1e-4
         assert member.films_checked == 8
         assert member.auc
-        assert all(one.torch == pytest.approx(one.exported, abs=1e-3) for one in member.auc)
+        assert all(one.torch == pytest.approx(one.exported, abs=1e-3 + one.near_ties) for one in member.auc)
 
 
 def test_another_runs_study_is_refused(ensemble, small_study, tmp_path):

@@ -13,7 +13,7 @@ from fake_study import write_fake_study
 
 QUIET = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run", "--hide-scrollbars",
+    "--disable-sync", "--no-first-run", "--hide-scrollbars", "--disable-dev-shm-usage",
 )  # fmt: skip
 
 FEW = ("Effusion", "Infiltration", "Mass", "No Finding")
@@ -37,7 +37,7 @@ def page(tmp_path_factory) -> Path:
 def visit(browser: str, page: Path, profile: Path, *options: str) -> str:
     done = subprocess.run(
         [browser, *QUIET, f"--user-data-dir={profile}", *options, page.as_uri()],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -40,6 +40,9 @@ class AucParity(Settings):
     exported: float
     loss_lower: float | None = Field(None, description="of the 95 % interval of torch's less the export's, paired")
     loss_upper: float | None = None
+    near_ties: float = Field(
+        0.0, description="share of pairs of a film with the finding and one without that so small differences exchange"
+    )
 
 
 class AucLoss(Settings):
