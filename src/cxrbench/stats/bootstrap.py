@@ -22,7 +22,7 @@ class Resamples:
 
     Attributes:
         code: (N,) patient of each image, numbered from 0 in sorted order.
-        multiplicities: (P, B) uint8: nobody is drawn 256 times (odds below 1 to 10^500).
+        multiplicities: (P, B) uint8: nobody is drawn 256 times (odds below 1 to 10^400).
     """
 
     code: NDArray[np.intp]
