@@ -87,8 +87,8 @@ def test_an_effect_is_the_answer_less_its_mean_over_the_population(ensemble, fil
         others = [replace(prepared, facts=replace(FACTS, **{column: value})) for value in values]
         varied = np.stack([one.probabilities for one in predictor.predict_prepared(others)])
         own = effects.filter(feature=feature)
-        assert own["probability"].to_numpy() == pytest.approx(answer.probabilities, abs=1e-5)
-        assert own["probability_change"].to_numpy() == pytest.approx(answer.probabilities - shares @ varied, abs=1e-5)
+        assert own["probability"].to_numpy() == pytest.approx(answer.probabilities, abs=1e-6)
+        assert own["probability_change"].to_numpy() == pytest.approx(answer.probabilities - shares @ varied, abs=1e-6)
     assert effects["probability_change"].abs().max() > 0
 
 

@@ -31,7 +31,7 @@ def test_the_answer_is_the_networks(meta_run, film):
     for values in ({"age_years": 30.0}, {"sex": "F"}, {"sex": None}, {"view": "AP", "age_years": 88.0}):
         types = {"age_years": pl.Float32, "sex": pl.String, "view": pl.String}
         row = film.row.with_columns(pl.lit(value, types[name]).alias(name) for name, value in values.items())
-        assert answer(meta_run.scaling.encode(row))[0] == pytest.approx(asked_of_network(meta_run, film, row), abs=1e-4)
+        assert answer(meta_run.scaling.encode(row))[0] == pytest.approx(asked_of_network(meta_run, film, row), abs=1e-5)
 
 
 @pytest.mark.parametrize("feature", ["age", "sex", "view"])
@@ -44,7 +44,7 @@ def test_an_effect_is_the_answer_less_its_mean_over_the_population(meta_run, fil
         [asked_of_network(meta_run, film, film.row.with_columns(few[column][[row]])) for row in range(12)]
     )
     assert effects["finding"].to_list() == list(meta_run.findings)
-    assert effects["logit_change"].to_numpy() == pytest.approx(ours - varied.mean(axis=0), abs=1e-4)
+    assert effects["logit_change"].to_numpy() == pytest.approx(ours - varied.mean(axis=0), abs=1e-5)
     probability = 1 / (1 + np.exp(-np.vstack([ours, varied])))
     assert effects["probability_change"].to_numpy() == pytest.approx(
         probability[0] - probability[1:].mean(axis=0), abs=1e-5
@@ -58,7 +58,7 @@ def test_features_together_add_up_in_logits(meta_run, film, population):
         parts=pl.col("logit_change").filter(pl.col("feature") != "together").sum(),
         whole=pl.col("logit_change").filter(pl.col("feature") == "together").sum(),
     )
-    assert sums["parts"].to_numpy() == pytest.approx(sums["whole"].to_numpy(), abs=1e-4)
+    assert sums["parts"].to_numpy() == pytest.approx(sums["whole"].to_numpy(), abs=1e-5)
 
 
 def test_the_response_spans_the_ages_of_training(meta_run, film, population):
@@ -66,7 +66,7 @@ def test_the_response_spans_the_ages_of_training(meta_run, film, population):
     ages = response["age_years"].unique().to_list()
     assert (min(ages), max(ages)) == (population["age_years"].min(), population["age_years"].max())
     at_own = response.filter(pl.col("age_years") == film.row["age_years"][0])
-    assert at_own["logit"].to_numpy() == pytest.approx(asked_of_network(meta_run, film, film.row), abs=1e-4)
+    assert at_own["logit"].to_numpy() == pytest.approx(asked_of_network(meta_run, film, film.row), abs=1e-5)
 
 
 def test_an_approach_without_features_has_no_response(opened, image_run):
