@@ -18,10 +18,16 @@ from cxrbench.errors import StudyError
 from cxrbench.predict.listing import read_part
 from cxrbench.predict.manifest import LIST_FILE
 from cxrbench.predict.parts import MakeParts, PartMaker, Work
-from cxrbench.study.cluster import connected, import_ray, last_line, nodes_with_room, share_of, thread_settings
+from cxrbench.study.cluster import (
+    CLIENT,
+    connected,
+    import_ray,
+    last_line,
+    nodes_with_room,
+    share_of,
+    thread_settings,
+)
 
-CLIENT = "ray://"
-"""How the address of a cluster begins that one is a client of; Ray Data asks for what only a node has (Ray 2.60)."""
 BLOCK_BYTES = 2**20
 """Rows of the pipeline are numbers; told so, it does not hold actors back for want of memory."""
 
@@ -75,7 +81,7 @@ def on_cluster(cluster: ClusterSettings) -> MakeParts:
             parts.
     """
     address = str(cluster.address)
-    if address.startswith(CLIENT):
+    if address.startswith(CLIENT):  # Ray Data asks for what only a node has (Ray 2.60)
         raise StudyError(
             f"{address}: Ray Data, which makes the parts, does not work for a Ray client; start the command on a node "
             "of the cluster, with --on auto"

@@ -137,6 +137,7 @@ def _joined(groups: Sequence[_Contributions], apart: NDArray[np.bool_]) -> Joint
     )
     cross = np.outer(scale_both, scale_both) * (positive @ negative.T)
     auc = np.concatenate([of.auc for of in groups])
+    # Nothing where no image is shared; an AUC that is not there has no covariance with any.
     between = np.where(np.kron(apart, np.ones((columns, columns), dtype=bool)), 0.0 * np.add.outer(auc, auc), np.nan)
     return JointAucs(
         auc=auc,

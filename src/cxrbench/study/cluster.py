@@ -40,6 +40,8 @@ RAY_DEFAULTS = {
     # Where `uv run` started the driver, its workers would install everything anew, in a copy of the working folder.
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
 }
+CLIENT = "ray://"
+"""How the address of a cluster begins that one is a client of."""
 KNOCK_SECONDS = 20
 """Within which a cluster must take a connection."""
 LOOK_SECONDS = 600
@@ -138,7 +140,7 @@ def _knock(address: str) -> None:
     Raises:
         OSError: Nobody does.
     """
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    host, _, port = address.removeprefix(CLIENT).rpartition(":")
     if host and port.isdigit():
         socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
 
