@@ -32,11 +32,10 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
 from broken_films import REFUSALS, write_broken_films  # noqa: E402
-from cxrbench.environment import describe_environment  # noqa: E402
+from cxrbench.environment import describe_environment, free_port  # noqa: E402
 from cxrbench.pacs.report import read_probabilities  # noqa: E402
 from dicom_film import DX, film_dataset  # noqa: E402
 from orthanc import Orthanc, wait_until  # noqa: E402
-from ports import free_port  # noqa: E402
 
 FILMS = 6
 """As PNG, and again as DICOM."""

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from ports import free_port
+from cxrbench.environment import free_port
 
 # Before torch is loaded: spinning threads of several test processes starve each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -12,7 +12,7 @@ import pydicom
 import requests
 from pynetdicom import AE
 
-from ports import free_port
+from cxrbench.environment import free_port
 
 PROGRAM = next((one for one in ("/usr/sbin/Orthanc", shutil.which("Orthanc")) if one and Path(one).exists()), None)
 PLUGIN = next(

@@ -1,8 +1,12 @@
 """Versions and hardware; a torchvision that does not fit the installed PyTorch."""
 
+import socket
 import subprocess
 import sys
 
+import pytest
+
+from cxrbench import environment
 from cxrbench.environment import describe_environment
 
 BROKEN = """
@@ -32,3 +36,13 @@ def test_a_torchvision_without_its_operators_can_be_imported(tmp_path):
         call = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {imported}"]
         done = subprocess.run(call, capture_output=True, text=True, check=False)
         assert done.returncode == code, done.stderr
+
+
+def test_a_free_port_is_one_that_nothing_has(monkeypatch):
+    with socket.socket() as taken, socket.socket() as other:
+        taken.bind((environment.LOCALHOST, environment.free_port()))
+        monkeypatch.setattr(environment, "PORTS", [taken.getsockname()[1]] * 100)
+        with pytest.raises(OSError, match="no port is free"):
+            environment.free_port()
+        monkeypatch.undo()
+        other.bind((environment.LOCALHOST, environment.free_port()))

@@ -3,7 +3,10 @@
 import ctypes
 import os
 import platform
+import random
+import socket
 import sys
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -16,6 +19,9 @@ PATIENCE = {"GOMP_SPINCOUNT": "10000"}
 """How many looks a thread of OpenMP that waits for others takes before it sleeps. As OpenMP comes they are so many that
 whoever shares the cores starves; without any, small networks take twice as long (``benchmarks/waiting_threads.py``)."""
 TOP_PAD_BYTES = 256 * 2**20
+LOCALHOST = "127.0.0.1"
+PORTS = range(10_000, 32_000)
+"""Below those that systems give to outgoing connections, which may take a port between its choice and its use."""
 
 
 def describe_environment(*, device: str, threads: int) -> dict[str, object]:
@@ -29,6 +35,19 @@ def describe_environment(*, device: str, threads: int) -> dict[str, object]:
         "device": device,
         "versions": {name: metadata.version(name) for name in PACKAGES},
     }
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on now.
+
+    Raises:
+        OSError: None was found.
+    """
+    for port in random.SystemRandom().sample(PORTS, 100):
+        with socket.socket() as one, suppress(OSError):
+            one.bind((LOCALHOST, port))
+            return port
+    raise OSError("no port is free")
 
 
 def share_cores() -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from cxrbench.environment import free_port
 from cxrbench.pacs.codes import FINDING_CODES
 from dicom_film import write_film
 from orthanc import PLUGIN, PROGRAM, Orthanc, wait_until
-from ports import free_port
 
 GUIDE = (Path(__file__).parents[2] / "docs/pacs.md").read_text()
 

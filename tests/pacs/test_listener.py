@@ -17,6 +17,7 @@ import pydicom
 import pytest
 from pydicom.uid import generate_uid
 
+from cxrbench.environment import free_port
 from cxrbench.pacs.destinations import Web, node_at
 from cxrbench.pacs.intake import Intake
 from cxrbench.pacs.listener import Listener
@@ -26,7 +27,6 @@ from cxrbench.pacs.spool import Spool
 from cxrbench.pacs.watcher import Watcher, web_client
 from dicom_film import DX, SC, film_dataset, write_film
 from orthanc import PLUGIN, PROGRAM, SECONDS, Orthanc, patient_entity, wait_until
-from ports import free_port
 
 pytestmark = [
     pytest.mark.skipif(PROGRAM is None or PLUGIN is None, reason="needs Debian's orthanc and orthanc-dicomweb"),

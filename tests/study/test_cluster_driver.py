@@ -11,7 +11,7 @@ import pytest
 
 from cxrbench import __version__
 from cxrbench.config import ClusterSettings, StudySettings, parse_settings
-from cxrbench.environment import PATIENCE
+from cxrbench.environment import PATIENCE, free_port
 from cxrbench.errors import ConfigError, StudyError
 from cxrbench.runs import RunName
 from cxrbench.study import cluster as cluster_module
@@ -19,7 +19,6 @@ from cxrbench.study.cluster import carry_out_on
 from cxrbench.study.performing import Outcome
 from cxrbench.study.plan import Plan, RunTask
 from cxrbench.study.storage import Away, Storage
-from ports import free_port
 
 
 class RayError(Exception): ...

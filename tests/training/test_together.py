@@ -15,18 +15,11 @@ from cxrbench.models.standin import stand_in_weights
 from cxrbench.runs import ENVIRONMENT_FILE
 from cxrbench.training import STATE_FILE, WeightsRecord, epochs_done, together
 from fitting import changed, fit, logits, losses
-from ports import free_port
 
 SMALL = load_profile("small")
 NEEDS_CPU = pytest.mark.skipif(
     torch.cuda.is_available(), reason="there is a GPU, which would be used; this is about two processes on a CPU"
 )
-
-
-@pytest.fixture(autouse=True)
-def _port_that_stays_free(monkeypatch):
-    """Until the others have started, seconds later: nothing outgoing takes one of these."""
-    monkeypatch.setattr(together, "_free_port", free_port)
 
 
 def frozen(config):

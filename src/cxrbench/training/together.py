@@ -6,7 +6,6 @@ part, every image once, and all judge the epoch by the sum.
 """
 
 import multiprocessing
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,13 +22,13 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch.nn.parallel import DistributedDataParallel
 
 from cxrbench.data.decoding import follow_parent
+from cxrbench.environment import LOCALHOST, free_port
 from cxrbench.errors import TrainingError
 from cxrbench.training.fit import Fit
 from cxrbench.training.job import Job
 from cxrbench.training.state import ReportStep, ignore_steps
 from cxrbench.training.trainer import train
 
-LOCALHOST = "127.0.0.1"
 _SAYS_SYNC = "forward_sync_buffers" in signature(DistributedDataParallel).parameters
 _EQUAL_BUFFERS: dict[str, Any] = {"forward_sync_buffers" if _SAYS_SYNC else "broadcast_buffers": False}
 """Buffers are not sent around, in the words of this PyTorch: batch norm is synchronised, or frozen."""
@@ -98,7 +97,7 @@ def train_together(job: Job, fit: Fit, report: ReportStep) -> None:
     Raises:
         TrainingError: One of the others failed or was killed.
     """
-    place = Together(0, job.compute.devices, _free_port())
+    place = Together(0, job.compute.devices, free_port())
     with _others(job, place.port) as others, _taking_part(place) as strategy, _watching(others):
         train(fit, report, strategy=strategy)
 
@@ -195,9 +194,3 @@ def _help(job: Job, rank: int, port: int, line: Connection) -> None:
     except Exception as error:
         line.send(f"{type(error).__name__}: {error}")
         raise
-
-
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind((LOCALHOST, 0))
-        return int(listening.getsockname()[1])
