@@ -1,4 +1,4 @@
-"""What a run ran on: versions, hardware, threads."""
+"""The machine a run is on: versions, hardware, threads, ports."""
 
 import ctypes
 import os
