@@ -66,12 +66,12 @@ def read_own_films(study: Path, member: Member) -> OwnFilms:
         member: Of a bundle.
 
     Raises:
-        BundleError: The study has another run of that name.
+        BundleError: The study has no run of that name, or another one.
         StudyError: A file of the study cannot be used.
     """
     run = RunName(member.run.approach, member.run.split, member.run.seed)
-    if read_config(study, run)["hash"] != member.run.hash:
-        raise BundleError(f"{study}: its run {run} is not the one that the bundle was made from; give --study its own")
+    if run not in names.finished_runs(study) or read_config(study, run)["hash"] != member.run.hash:
+        raise BundleError(f"{study} has not the run {run} that the bundle was made from; give --study its own")
     split = read_splits(study, [run.split])[run.split]
     return OwnFilms(member, _store(study), read_split_runs(study, read_table(study), split, [run]))
 
