@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cxrbench.config import RecipeChange, SplitPlan, StudySettings
+from cxrbench.config import SplitPlan, StudySettings
 from cxrbench.data.phantom import PhantomSettings, generate_release
 from cxrbench.progress import Track, silent
 
@@ -28,5 +28,5 @@ def demo_settings(folder: Path) -> StudySettings:
         profile="small",
         weights="stand-in",
         splits=SplitPlan(resamples=2),
-        recipe=RecipeChange(epochs=6),
+        overrides={"recipe.epochs": 6},
     )

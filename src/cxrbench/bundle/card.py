@@ -92,7 +92,7 @@ def _input(record: BundleRecord) -> str:
             f"{member.approach.input.store_size} px",
             f"{member.approach.input.image_size} px",
             str(member.approach.input.channels),
-            f"{_listed(member.approach.input.mean)} / {_listed(member.approach.input.std)}",
+            f"{_listed(member.approach.input.normalisation[0])} / {_listed(member.approach.input.normalisation[1])}",
             _features(member),
         )
         for number, member in enumerate(record.members, start=1)
@@ -109,7 +109,7 @@ def _listed(values: Iterable[float]) -> str:
 
 
 def _features(member: Member) -> str:
-    return ", ".join(member.approach.features) or "none"
+    return ", ".join(member.approach.network.features) or "none"
 
 
 def _decisions(record: BundleRecord) -> str:

@@ -9,5 +9,6 @@ from cxrbench.data.augment import centre_affine, warp
 
 def network_input(squares: NDArray[np.uint8], member: Member) -> NDArray[np.float32]:
     """Films (B, S, S) of the member's store size -> its centre crops (B, 1, H, W), grey values in 0..1."""
-    size = member.approach.input.image_size
-    return np.asarray(warp(squares, centre_affine(source=squares.shape[1], size=size), size=size), dtype=np.float32)
+    seen = member.approach.input
+    affine = centre_affine(source=squares.shape[1], size=seen.image_size, crop=seen.evaluation_crop)
+    return np.asarray(warp(squares, affine, size=seen.image_size), dtype=np.float32)

@@ -56,7 +56,7 @@ class Bundle:
     @property
     def features(self) -> tuple[Feature, ...]:
         """Non-image features that some member uses."""
-        used = {feature for member in self.members for feature in member.approach.features}
+        used = {feature for member in self.members for feature in member.approach.network.features}
         return tuple(feature for feature in ("age", "sex", "view") if feature in used)
 
     @property

@@ -32,7 +32,7 @@ from cxrbench.bundle.record import (
     RunRecord,
 )
 from cxrbench.bundle.reference import Reference, film_digest, reference_logits
-from cxrbench.config import Approach, parse_settings
+from cxrbench.config import parse_settings, read_run
 from cxrbench.data.features import FeatureScaling
 from cxrbench.data.geometry import DEFINITION
 from cxrbench.data.store import open_store
@@ -94,7 +94,7 @@ def _member(study: Path, run: RunName, file: str, evidences: Sequence[Evidence],
     return Member(
         run=_run_record(run, config, where),
         weights=FileRecord(file=file, bytes=path.stat().st_size, sha256=digest_file(path)),
-        approach=parse_settings(config["approach"], Approach, where=where),
+        approach=read_run(config, where=Path(where)).config.approach,
         feature_scaling=parse_settings(config["feature_scaling"], FeatureScaling, where=where),
         calibrations=next(one.calibrations[run] for one in evidences if run in one.calibrations),
     )

@@ -73,9 +73,11 @@ class Member(Settings):
 
     @model_validator(mode="after")
     def _features_are_scaled(self) -> Self:
-        if self.feature_scaling.features != self.approach.features:
-            raise ValueError(f"features {self.approach.features} cannot be scaled as {self.feature_scaling.features}")
-        if missing := set(self.approach.features) - set(self.feature_scaling.means):
+        if self.feature_scaling.features != self.approach.network.features:
+            raise ValueError(
+                f"features {self.approach.network.features} cannot be scaled as {self.feature_scaling.features}"
+            )
+        if missing := set(self.approach.network.features) - set(self.feature_scaling.means):
             raise ValueError(f"feature_scaling.means lacks {', '.join(sorted(missing))}")
         return self
 

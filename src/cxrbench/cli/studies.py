@@ -58,7 +58,7 @@ def run(
         data=data, out=out, labels=labels, table_format=table_format, store=store, approaches=approach, seeds=seed,
         profile=profile, weights=weights, workers=workers, allow_missing=allow_missing or None,
         splits=_given(resamples=resamples, folds=folds, official=official, seed=split_seed),
-        recipe=_given(epochs=epochs, batch_size=batch_size),
+        overrides=_given(**{"recipe.epochs": epochs, "recipe.batch_size": batch_size}),
         cluster=_given(address=on, cpus=cpus, gpus=gpus, memory_gb=memory_gb, storage=storage),
     )  # fmt: skip
     if study_file is not None:
@@ -153,7 +153,7 @@ def approaches(
         for each in config.approach_names():
             found = config.load_approach(each)
             listing.add_row(
-                each, f"{found.input.image_size} px x {found.input.channels}", found.backbone.trained, found.summary
+                each, f"{found.input.image_size} px x {found.input.channels}", found.recipe.trained, found.summary
             )
         Console().print(listing)
     else:

@@ -37,10 +37,17 @@ def draw_affines(
     )
 
 
-def centre_affine(*, source: int, size: int) -> np.ndarray:
-    """(1, 2, 3) map of the centre crop of ``size`` pixels, at the source's own resolution."""
+def centre_affine(*, source: int, size: int, crop: float | None = None) -> np.ndarray:
+    """Return the (1, 2, 3) map of the centre crop.
+
+    Args:
+        source: Side of the square source images, pixels.
+        size: Side of the square output, pixels.
+        crop: Side of the crop as a share of the source's; None: ``size`` pixels at the source's own resolution.
+    """
     middle = np.array([[source / 2, source / 2]])
-    return _affines(centre=middle, scale=np.ones((1, 2)), angle=np.zeros(1), size=size)
+    scale = 1.0 if crop is None else crop * source / size
+    return _affines(centre=middle, scale=np.full((1, 2), scale), angle=np.zeros(1), size=size)
 
 
 def _crops(rng: np.random.Generator, augmentation: Augmentation, *, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -29,6 +29,7 @@ class Part:
         targets: (n, L) float32: 1 present, 0 absent, NaN not stated.
         features: (n, F) float32 non-image features, scaled.
         image_size: Side of the network's input, pixels.
+        evaluation_crop: Side of the centre crop as a share of the film's; None: image_size pixels.
         films: How films are made of pixels; None: here, by OpenCV.
     """
 
@@ -37,6 +38,7 @@ class Part:
     targets: np.ndarray
     features: np.ndarray
     image_size: int
+    evaluation_crop: float | None = None
     films: Films | None = None
 
     def __len__(self) -> int:
@@ -167,7 +169,9 @@ class EvaluationBatches:
         return math.ceil(len(self._mine()) / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        affines = centre_affine(source=self.part.pixels.shape[1], size=self.part.image_size)
+        affines = centre_affine(
+            source=self.part.pixels.shape[1], size=self.part.image_size, crop=self.part.evaluation_crop
+        )
         mine = self._mine()
         starts = range(0, len(mine), self.batch_size)
         batches = (partial(self.part.fetch, mine[start : start + self.batch_size], affines) for start in starts)

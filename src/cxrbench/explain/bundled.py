@@ -229,5 +229,5 @@ def _table(known: Known, varied: Feature | None = None, values: list[object] | N
 
 def _feature_weights(classifier: Classifier) -> NDArray[np.float64]:
     """What one unit of each scaled feature adds to each logit: (L, F)."""
-    weights = classifier.head.weight.detach()[:, classifier.backbone.features :]
+    weights = classifier.head.feature_weights.detach()
     return np.asarray(weights.double().numpy(), np.float64)

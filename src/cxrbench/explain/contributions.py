@@ -49,7 +49,7 @@ def answer_of(run: Trained, part: Part) -> Answer:
     no_features = torch.zeros(1, len(run.scaling.features))
     with torch.inference_mode():
         logits = run.classifier(film, no_features)[0].double().numpy()
-        weights = run.classifier.head.weight[:, run.classifier.backbone.features :].double().numpy()
+        weights = run.classifier.head.feature_weights.double().numpy()
     return Answer(logits, weights)
 
 

@@ -101,9 +101,10 @@ def cam(classifier: Classifier, asked: Asked) -> Tensor:
 
     Source: Zhou et al. 2016, doi:10.1109/CVPR.2016.319.
     """
-    maps = classifier.maps(asked.film)  # (B, C, h, w)
-    weights = classifier.head.weight[asked.finding, : maps.shape[1]]  # (C,): features' weights follow the channels'
-    return torch.einsum("bchw,c->bhw", maps, weights)
+    scores = classifier.head.score_maps(classifier.maps(asked.film))  # (B, L, h, w)
+    if scores is None:
+        raise ValueError("the network's head has no class activation maps")
+    return scores[:, asked.finding]
 
 
 def activations(classifier: Classifier, asked: Asked, *, stage: int) -> tuple[Tensor, Tensor]:

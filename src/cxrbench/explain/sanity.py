@@ -55,7 +55,7 @@ def randomised(classifier: Classifier, approach: Approach, *, seed: int) -> Iter
         approach: What it was built from.
         seed: Of the new weights.
     """
-    random, mixed = (_drawn(approach, findings=classifier.head.out_features, seed=seed) for _ in range(2))
+    random, mixed = (_drawn(approach, findings=classifier.findings, seed=seed) for _ in range(2))
     mixed.load_state_dict(classifier.state_dict())
     for name in CASCADE:
         mixed.get_submodule(name).load_state_dict(random.get_submodule(name).state_dict())

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from cxrbench import runs
+from cxrbench.config import RunConfig, read_run
 from cxrbench.data.delivery import Part
 from cxrbench.data.features import FeatureScaling
 from cxrbench.data.store import Store, open_store
@@ -23,11 +24,8 @@ from cxrbench.explain.framing import Frame
 from cxrbench.models.classifier import Classifier
 from cxrbench.runs import RunName
 from cxrbench.splits import Split, read_split
-from cxrbench.training import RunConfig
 
 STORE_FOLDER = "store"
-_RECORDS = ("hash", "feature_scaling")
-"""Keys of a run's configuration that follow from the others."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +95,7 @@ class Trained:
             targets=np.zeros((len(rows), 0), np.float32),
             features=self.scaling.encode(images),
             image_size=self.config.approach.input.image_size,
+            evaluation_crop=self.config.approach.input.evaluation_crop,
         )
 
     def test_rows(self, table: pl.DataFrame) -> pl.DataFrame:
@@ -172,8 +171,8 @@ def load_trained(study: OpenStudy, name: RunName) -> Trained:
     """
     raw = read_config(study.folder, name)
     path = name.folder(study.folder) / runs.CONFIG_FILE
+    config = read_run(raw, where=path).config
     try:
-        config = RunConfig.model_validate({key: value for key, value in raw.items() if key not in _RECORDS})
         scaling = FeatureScaling.model_validate(raw.get("feature_scaling"))
     except ValidationError as error:
         raise StudyError(f"{path} is no run's configuration ({error.error_count()} keys do not fit)") from None

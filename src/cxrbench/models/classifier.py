@@ -1,4 +1,4 @@
-"""Backbone and non-image features to logits: one class for every approach of the paper."""
+"""Backbone, head and non-image features to logits: one class for every approach."""
 
 from typing import Self
 
@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cxrbench.config import Approach
-from cxrbench.models.backbones import build_backbone
-from cxrbench.models.weights import load_weights
+from cxrbench.config import HEADS, Approach
+from cxrbench.models.backbone import Backbone, build_backbone
+from cxrbench.models.heads import Head
+from cxrbench.models.weights.sources import load_weights
 
 
 class Classifier(nn.Module):
@@ -22,11 +23,20 @@ class Classifier(nn.Module):
 
     def __init__(self, approach: Approach, *, findings: int) -> None:
         super().__init__()
-        self.backbone = build_backbone(approach.backbone, channels=approach.input.channels)
-        self.head = nn.Linear(self.backbone.features + len(approach.features), findings)
-        self.has_frozen_backbone = approach.backbone.trained == "head"
-        self.register_buffer("mean", torch.tensor(approach.input.mean).reshape(1, -1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(approach.input.std).reshape(1, -1, 1, 1), persistent=False)
+        network, film = approach.network, approach.input
+        mean, std = film.normalisation
+        self.backbone: Backbone = build_backbone(network.backbone, channels=film.channels, image_size=film.image_size)
+        self.head: Head = HEADS.build(
+            network.head,
+            channels=self.backbone.channels,
+            pooled=self.backbone.pooled,
+            features=len(network.features),
+            findings=findings,
+        )
+        self.findings = findings
+        self.has_frozen_backbone = approach.has_frozen_backbone
+        self.register_buffer("mean", torch.tensor(mean).reshape(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).reshape(1, -1, 1, 1), persistent=False)
         if self.has_frozen_backbone:
             self.backbone.requires_grad_(requires_grad=False)
 
@@ -35,22 +45,30 @@ class Classifier(nn.Module):
 
         Image-only approaches take F = 0.
         """
-        return self.classify(self.pool(image), features)
+        return self.classify(self.image_features(image), features)
 
-    def pool(self, image: Tensor) -> Tensor:
-        """Pooled features (B, C) of films (B, 1, H, W): what a frozen backbone gives once and for all."""
-        return self.maps(image).mean(dim=(2, 3))
+    def image_features(self, image: Tensor) -> Tensor:
+        """Return what the head takes of films (B, 1, H, W): pooled features (B, pooled), or maps (B, C, h, w).
 
-    def classify(self, pooled: Tensor, features: Tensor) -> Tensor:
-        """Logits (B, L) of pooled features (B, C) and non-image features (B, F)."""
-        logits: Tensor = self.head(torch.cat([pooled, features], dim=1))
+        A frozen backbone gives it once and for all.
+        """
+        encoded = self.encode(image)
+        return self.backbone.pool(encoded) if self.head.takes == "pooled" else self.backbone.maps(encoded)
+
+    def classify(self, image_features: Tensor, features: Tensor) -> Tensor:
+        """Return logits (B, L) of image features and non-image features (B, F)."""
+        logits: Tensor = self.head(image_features, features)
         return logits
 
-    def maps(self, image: Tensor) -> Tensor:
-        """Feature maps (B, C, h, w) before pooling, of films (B, 1, H, W) with grey values in 0..1."""
+    def encode(self, image: Tensor) -> Tensor:
+        """Return the backbone's own features of films (B, 1, H, W) with grey values in 0..1."""
         grey = image.expand(-1, self.mean.shape[1], -1, -1)  # repeated where the backbone wants three channels
-        maps: Tensor = self.backbone((grey - self.mean) / self.std)
-        return maps
+        encoded: Tensor = self.backbone((grey - self.mean) / self.std)
+        return encoded
+
+    def maps(self, image: Tensor) -> Tensor:
+        """Return feature maps (B, C, h, w) before pooling, of films (B, 1, H, W) with grey values in 0..1."""
+        return self.backbone.maps(self.encode(image))
 
     def train(self, mode: bool = True) -> Self:
         """Switch to training; a frozen backbone keeps its batch-norm statistics."""
@@ -67,9 +85,9 @@ def build_classifier(approach: Approach, *, findings: int, seed: int, weights: d
         approach: Resolved by a profile.
         findings: Number of outputs L.
         seed: Same seed, same network.
-        weights: Three-channel backbone weights; needed exactly when the approach starts from ImageNet.
+        weights: Three-channel backbone weights; needed exactly when the approach starts from weights.
     """
-    if (weights is not None) != (approach.backbone.start == "imagenet"):
+    if (weights is not None) != approach.network.has_weights:
         need = "needs" if weights is None else "takes no"
         raise ValueError(f"approach {approach.name!r} {need} pre-trained weights")
     with torch.random.fork_rng(devices=[]):

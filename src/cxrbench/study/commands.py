@@ -8,13 +8,20 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from cxrbench.config import ComputeSettings, Settings, StudySettings, load_approach, load_study, parse_settings
+from cxrbench.config import (
+    ComputeSettings,
+    RunConfig,
+    Settings,
+    StudySettings,
+    load_approach,
+    load_study,
+    parse_settings,
+)
 from cxrbench.errors import StudyError
 from cxrbench.files import partial_of, write_json
 from cxrbench.runs import FAILURE_FILE, STUDY_FILE, RunName
 from cxrbench.study.attempt import is_begun
 from cxrbench.study.plan import RunTask
-from cxrbench.training import RunConfig
 
 PLAN_FILE = "plan.json"
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
-from cxrbench.config import AS_FITS_THE_MACHINE, Approach, ComputeSettings
+from cxrbench.config import AS_FITS_THE_MACHINE, Approach, ComputeSettings, RunConfig, norm_batch, read_run
 from cxrbench.errors import StudyError
 from cxrbench.runs import CONFIG_FILE, ENVIRONMENT_FILE, RunName
 from cxrbench.splits import Split
 from cxrbench.study.preparation import Materials
-from cxrbench.training import RunConfig, norm_batch
 
 
 @dataclass(frozen=True)
@@ -109,20 +108,21 @@ def _is_done(task: RunTask) -> bool:
     if not folder.exists():
         return False
     try:
-        made_with = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        raw = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StudyError(
             f"{folder / CONFIG_FILE}: cannot be read ({error}); remove {folder} to make the run anew"
         ) from None
-    if made_with.get("hash") != task.config.hash:
-        changed = _differences(made_with, task.config.model_dump(mode="json"))
+    made_with = read_run(raw, where=folder / CONFIG_FILE).config.identity()
+    if made_with != task.config.identity():
+        changed = _differences(made_with, task.config.identity())
         raise StudyError(f"{folder}: made with other settings ({changed}); remove it, or choose another --out")
     return True
 
 
 def _differences(old: dict[str, object], new: dict[str, object], prefix: str = "") -> str:
     """The keys whose values differ, dotted, the first few."""
-    differing: list[str] = []
+    differing = [f"{prefix}{key}" for key in old if key not in new]
     for key, value in new.items():
         before = old.get(key)
         if isinstance(value, dict) and isinstance(before, dict):

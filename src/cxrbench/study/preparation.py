@@ -15,24 +15,28 @@ from safetensors.torch import save_file
 from cxrbench import __version__
 from cxrbench.config import (
     AS_FITS_THE_MACHINE,
+    HUB,
+    STAND_IN,
     Approach,
     ComputeSettings,
     Profile,
     SplitPlan,
     StudySettings,
+    WeightsRecord,
     load_approach,
     load_profile,
+    parse_settings,
+    with_changes,
 )
 from cxrbench.data.store import Store, prepare_store
 from cxrbench.data.tables import Archive, read_archive, read_format, require_complete
 from cxrbench.environment import usable_cores
 from cxrbench.errors import DataError, StudyError
-from cxrbench.files import atomic_file, digest_file, write_json
-from cxrbench.models.weights import obtain_weights
+from cxrbench.files import atomic_file, digest_file, digest_json, write_json
+from cxrbench.models.weights.sources import obtain_weights
 from cxrbench.progress import Track, silent
 from cxrbench.runs import SPLITS_FOLDER, STUDY_FILE, TABLE_COLUMNS, TABLE_FILE
 from cxrbench.splits import Split, fold_splits, official_split, read_split, resample_splits, write_split
-from cxrbench.training import WeightsRecord
 
 WEIGHTS_FOLDER = "weights"
 LOCK_FILE = ".lock"
@@ -142,19 +146,20 @@ def _check_continuation(settings: StudySettings) -> None:
     before = _earlier(settings.out, "settings")
     if before is None:
         return
-    now = settings.model_dump(mode="json")
-    for key in ("profile", "recipe", "weights"):
-        if before.get(key) != now[key]:
-            raise StudyError(
-                f"{settings.out}: this study began with {key} {before.get(key)!r}, not {now[key]!r}; "
-                "choose another --out"
-            )
+    began = parse_settings(before, StudySettings, where=str(settings.out / STUDY_FILE))
+    for key in ("profile", "overrides", "weights", "vocabulary", "min_patients"):
+        old, new = getattr(began, key), getattr(settings, key)
+        if old != new:
+            raise StudyError(f"{settings.out}: this study began with {key} {old!r}, not {new!r}; choose another --out")
 
 
 def _resolve(name: str, profile: Profile, settings: StudySettings) -> Approach:
     """A named approach at the profile's size, with the study's own changes of the recipe."""
-    approach = profile.apply(load_approach(name))
-    return approach.model_copy(update={"recipe": settings.recipe.apply(approach.recipe)})
+    approach = load_approach(name)
+    if settings.weights != HUB and approach.network.weights.name == HUB:
+        chosen = settings.weights if settings.weights == STAND_IN else {"file": settings.weights}
+        approach = with_changes(approach, {"network.weights": chosen})
+    return with_changes(profile.apply(approach), settings.overrides)
 
 
 def _notes(archive: Archive, store: Store) -> tuple[str, ...]:
@@ -184,34 +189,37 @@ def _prepare_weights(
     settings: StudySettings, approaches: Sequence[Approach], profile: Profile
 ) -> dict[str, tuple[Path, WeightsRecord]]:
     """Have pre-trained weights on disk, one file per network, before anything trains."""
-    by_network: dict[str, tuple[Path, WeightsRecord]] = {}
+    kept: dict[str, tuple[Path, WeightsRecord]] = {}
     result = {}
     for approach in approaches:
-        if approach.backbone.start == "random":
-            continue
-        stages = "-".join(str(blocks) for blocks in approach.backbone.stages)
-        network = f"{stages}-width-{approach.backbone.width}"
-        if network not in by_network:
-            by_network[network] = _weights_file(settings, approach, profile, network)
-        result[approach.name] = by_network[network]
+        if approach.network.has_weights:
+            key = _weights_key(approach, profile)
+            if key not in kept:
+                kept[key] = _weights_file(settings.out, approach, profile, key)
+            result[approach.name] = kept[key]
     return result
 
 
-def _weights_file(
-    settings: StudySettings, approach: Approach, profile: Profile, network: str
-) -> tuple[Path, WeightsRecord]:
-    origin = settings.weights if settings.weights in {"hub", "stand-in"} else "file"
-    path = settings.out / WEIGHTS_FOLDER / f"{origin}-{network}.safetensors"
-    if not path.exists() or origin == "file":  # a file may have been exchanged since
-        weights = obtain_weights(
-            settings.weights,
-            approach.backbone,
-            image_size=approach.input.image_size,
-            stand_in_steps=profile.stand_in_steps,
-        )
+def _weights_key(approach: Approach, profile: Profile) -> str:
+    """Name of what a file of weights depends on: the network, and where they come from."""
+    network = approach.network
+    steps, size = (profile.stand_in_steps, approach.input.image_size) if network.weights.name == STAND_IN else (0, 0)
+    chosen = [network.backbone.identity(), network.weights.model_dump(mode="json"), steps, size]
+    return f"{network.weights.name}-{digest_json(chosen)[:12]}"
+
+
+def _weights_file(study: Path, approach: Approach, profile: Profile, key: str) -> tuple[Path, WeightsRecord]:
+    """Have an approach's weights on disk, with their record beside them."""
+    path = study / WEIGHTS_FOLDER / f"{key}.safetensors"
+    about = path.with_suffix(".json")
+    # A file, a bundle or a run may have been exchanged since.
+    if not (path.exists() and about.exists()) or approach.network.weights.name not in {HUB, STAND_IN}:
+        pretrained = obtain_weights(approach, stand_in_steps=profile.stand_in_steps)
         with atomic_file(path) as scratch:
-            save_file(weights, scratch)
-    return path, WeightsRecord(source=origin, digest=digest_file(path), is_stand_in=origin == "stand-in")
+            save_file(pretrained.tensors, scratch)
+        write_json(about, pretrained.record.model_dump(mode="json"))
+    raw = json.loads(about.read_text(encoding="utf-8"))
+    return path, parse_settings({**raw, "digest": digest_file(path)}, WeightsRecord, where=str(about))
 
 
 def _prepare_store(settings: StudySettings, archive: Archive, approaches: Sequence[Approach], track: Track) -> Store:

@@ -10,7 +10,6 @@ make_torchvision_importable()  # before Lightning is imported
 
 from cxrbench.training.compute import GpuSeat, gpu_seats  # noqa: E402
 from cxrbench.training.fit import STATE_FILE, epochs_done  # noqa: E402
-from cxrbench.training.identity import RunConfig, WeightsRecord, norm_batch  # noqa: E402
 from cxrbench.training.run import fit_run  # noqa: E402
 from cxrbench.training.state import ReportStep, Step, ignore_steps  # noqa: E402
 
@@ -18,12 +17,9 @@ __all__ = [
     "STATE_FILE",
     "GpuSeat",
     "ReportStep",
-    "RunConfig",
     "Step",
-    "WeightsRecord",
     "epochs_done",
     "fit_run",
     "gpu_seats",
     "ignore_steps",
-    "norm_batch",
 ]

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import torch
 
-from cxrbench.config import PAPER_WIDTH, Approach, ComputeSettings
+from cxrbench.config import PAPER_WIDTH, Approach, ComputeSettings, ResNet
 from cxrbench.errors import TrainingError
 
 BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
@@ -94,7 +94,7 @@ def _check_devices(settings: ComputeSettings, device: str, approach: Approach) -
     """Refuse devices that are not there, or that would each have a batch norm of their own."""
     if settings.devices == 1:
         return
-    if device == "cpu" and approach.backbone.trained == "all":
+    if device == "cpu" and not approach.has_frozen_backbone:
         raise TrainingError(
             f"devices: {settings.devices}, but there is no GPU, and on a CPU PyTorch cannot take batch norm over "
             "several processes; leave devices at 1: one process uses all cores"
@@ -116,7 +116,9 @@ def _precision(settings: ComputeSettings, device: str, approach: Approach) -> Li
                 "set precision: auto or fp32"
             )
         return "bf16"
-    return "bf16" if is_able and approach.backbone.width >= PAPER_WIDTH else "fp32"
+    own = approach.network.backbone.settings
+    is_narrow = isinstance(own, ResNet) and own.width < PAPER_WIDTH
+    return "bf16" if is_able and not is_narrow else "fp32"
 
 
 def has_bf16(device: str) -> bool:

@@ -14,14 +14,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from cxrbench.config import Recipe
+from cxrbench.config import Recipe, RunConfig
 from cxrbench.data.delivery import EvaluationBatches, Sharing, TrainingBatches
 from cxrbench.errors import TrainingError
 from cxrbench.files import atomic_file
 from cxrbench.models.classifier import Classifier, masked_loss
 from cxrbench.runs import WEIGHTS_FILE
 from cxrbench.training.compute import Compute
-from cxrbench.training.identity import RunConfig
 from cxrbench.training.inference import EVALUATION_BATCH, scorer
 from cxrbench.training.parts import RunParts
 from cxrbench.training.state import FitState

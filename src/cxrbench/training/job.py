@@ -7,13 +7,13 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from cxrbench.config import RunConfig
 from cxrbench.data.features import FeatureScaling
 from cxrbench.data.store import Store
 from cxrbench.models.classifier import build_classifier
 from cxrbench.splits import Split
 from cxrbench.training.compute import Compute
 from cxrbench.training.fit import Fit
-from cxrbench.training.identity import RunConfig
 from cxrbench.training.parts import deliver_to, make_parts
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import torch
 
+from cxrbench.config import RunConfig
 from cxrbench.data.delivery import Part
 from cxrbench.data.features import FeatureScaling
 from cxrbench.data.films import Films, PooledFilms, choose_films
@@ -16,7 +17,6 @@ from cxrbench.models.classifier import Classifier
 from cxrbench.runs import PARTS
 from cxrbench.splits import Split
 from cxrbench.training.compute import Compute
-from cxrbench.training.identity import RunConfig
 from cxrbench.training.pooling import pooled_features
 
 
@@ -59,7 +59,7 @@ def make_parts(
     if len(rows["train"]) < 2 * shares or len(rows["val"]) < devices:
         sizes = ", ".join(f"{name} {len(chosen)}" for name, chosen in rows.items())
         raise TrainingError(f"split {split.name!r} is too small to train on: images {sizes}")
-    scaling = FeatureScaling.fit(config.approach.features, table[rows["train"]])
+    scaling = FeatureScaling.fit(config.approach.network.features, table[rows["train"]])
     pixels = store.pixels(config.approach.input.store_size)
     targets = table.select(config.findings).cast(pl.Float32).fill_null(float("nan")).to_numpy()  # (N, L)
     features = scaling.encode(table)  # (N, F)
@@ -71,6 +71,7 @@ def make_parts(
             targets=np.ascontiguousarray(targets[chosen]),
             features=features[chosen],
             image_size=config.approach.input.image_size,
+            evaluation_crop=config.approach.input.evaluation_crop,
         )
         for name, chosen in rows.items()
     }

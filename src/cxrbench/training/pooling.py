@@ -1,4 +1,4 @@
-"""Pooled features of a frozen backbone, computed once for the whole store and kept beside it.
+"""Image features of a frozen backbone, computed once for the whole store and kept beside it.
 
 They depend on the store, the weights, the backbone and what of each film is seen, and on nothing else: all splits,
 approaches and seeds that agree in these share a file. Always in full single precision, as predictions are made of them.
@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cxrbench.config import Approach
+from cxrbench.config import Approach, RunConfig
 from cxrbench.data.augment import centre_affine, draw_affines, warp
 from cxrbench.data.store import Store
 from cxrbench.errors import TrainingError
 from cxrbench.files import atomic_file, digest_json, in_turn
 from cxrbench.models.classifier import Classifier
-from cxrbench.training.identity import RunConfig
 from cxrbench.training.inference import EVALUATION_BATCH, full_precision
 
 FOLDER = "pooled"
@@ -25,7 +24,7 @@ FOLDER = "pooled"
 def pooled_features(
     config: RunConfig, *, store: Store, classifier: Classifier, device: torch.device
 ) -> list[np.ndarray]:
-    """Features (N, C) float32 of all rows of the store, memory-mapped: of the centre crop, then of each augmented view.
+    """Features (N, C) or (N, C, h, w) float32 of all rows of the store, memory-mapped: the centre crop, then views.
 
     One view means the centre crop alone. Made where they are not there yet.
 
@@ -41,7 +40,7 @@ def _kept(
     config: RunConfig, view: int | None, *, store: Store, classifier: Classifier, device: torch.device
 ) -> np.ndarray:
     """One view, read or made: by the first run that needs it, while others wait."""
-    path = store.folder / FOLDER / f"{_digest(config, view)}.npy"
+    path = store.folder / FOLDER / f"{_digest(config, view, classifier.head.takes)}.npy"
     if not path.exists():
         pixels = store.pixels(config.approach.input.store_size)
         affines = _affines(config.approach, view, seed=config.seed, count=len(pixels))
@@ -59,20 +58,20 @@ def _kept(
     return features
 
 
-def _digest(config: RunConfig, view: int | None) -> str:
+def _digest(config: RunConfig, view: int | None, takes: str) -> str:
     """Name of what the features depend on."""
     approach = config.approach
     weights = None if config.weights is None else config.weights.digest
     seen = None if view is None else [approach.augmentation.model_dump(mode="json"), config.seed, view]
-    backbone, film = approach.backbone.model_dump(mode="json"), approach.input.model_dump(mode="json")
-    return digest_json([config.store_digest, weights, backbone, film, seen])
+    network = [approach.network.backbone.identity(), takes]
+    return digest_json([config.store_digest, weights, *network, approach.input.identity(), seen])
 
 
 def _affines(approach: Approach, view: int | None, *, seed: int, count: int) -> np.ndarray:
     """(N, 2, 3) maps of an augmented view, or (1, 2, 3) of the centre crop."""
     source, size = approach.input.store_size, approach.input.image_size
     if view is None:
-        return centre_affine(source=source, size=size)
+        return centre_affine(source=source, size=size, crop=approach.input.evaluation_crop)
     return draw_affines(
         np.random.default_rng([seed, view]), approach.augmentation, count=count, source=source, size=size
     )
@@ -84,12 +83,17 @@ def _make(
 ) -> None:
     """Run the backbone over all images, a batch at a time."""
     classifier = classifier.to(device).eval()
-    shape = (len(pixels), classifier.backbone.features)
     with atomic_file(path) as scratch, full_precision():
-        features = np.lib.format.open_memmap(scratch, mode="w+", dtype=np.float32, shape=shape)
+        features = None
         for start in range(0, len(pixels), EVALUATION_BATCH):
             rows = np.arange(start, min(start + EVALUATION_BATCH, len(pixels)))
             maps = affines if len(affines) == 1 else affines[rows]
             film = torch.from_numpy(warp(pixels, maps, size=size, rows=rows)).to(device)
-            features[rows] = classifier.pool(film).cpu().numpy()
+            found = classifier.image_features(film).cpu().numpy()
+            if features is None:
+                shape = (len(pixels), *found.shape[1:])
+                features = np.lib.format.open_memmap(scratch, mode="w+", dtype=np.float32, shape=shape)
+            features[rows] = found
+        if features is None:
+            raise TrainingError(f"{path.parent}: the store holds no image")
         features.flush()

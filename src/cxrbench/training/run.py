@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from cxrbench.config import AS_FITS_THE_MACHINE, ComputeSettings
+from cxrbench.config import AS_FITS_THE_MACHINE, ComputeSettings, RunConfig
 from cxrbench.data.features import FeatureScaling
 from cxrbench.data.store import Store
 from cxrbench.environment import describe_environment, keep_memory_mapped
@@ -17,7 +17,6 @@ from cxrbench.runs import CONFIG_FILE, ENVIRONMENT_FILE, HISTORY_FILE, WEIGHTS_F
 from cxrbench.splits import Split
 from cxrbench.training.compute import Compute, resolve
 from cxrbench.training.fit import STATE_FILE, Fit
-from cxrbench.training.identity import RunConfig
 from cxrbench.training.inference import predict, write_predictions
 from cxrbench.training.job import Job
 from cxrbench.training.state import ReportStep, ignore_steps
@@ -79,8 +78,7 @@ def _kept(config: RunConfig, folder: Path) -> Classifier:
 
 def _write_records(fit: Fit, scaling: FeatureScaling, folder: Path) -> None:
     """Write configuration, environment and history; what only resuming needed goes."""
-    config = fit.config.model_dump(mode="json") | {"hash": fit.config.hash}
-    write_json(folder / CONFIG_FILE, config | {"feature_scaling": scaling.model_dump(mode="json")})
+    write_json(folder / CONFIG_FILE, fit.config.record() | {"feature_scaling": scaling.model_dump(mode="json")})
     seconds = sum(epoch["seconds"] for epoch in fit.state.history)
     environment = describe_environment(device=_device_name(fit.compute), threads=torch.get_num_threads())
     write_json(

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cxrbench.config import Backbone
-from cxrbench.models.backbones import build_backbone
+from cxrbench.config import Part
+from cxrbench.models.backbone import build_backbone
 
 SEED = 20180306
 BATCH = 32
@@ -57,21 +57,21 @@ def draw_pictures(count: int, *, size: int, generator: torch.Generator) -> tuple
     return background + colour * shapes + noise, kinds
 
 
-def stand_in_weights(backbone: Backbone, *, image_size: int, steps: int, seed: int = SEED) -> dict[str, Tensor]:
+def stand_in_weights(backbone: Part, *, image_size: int, steps: int, seed: int = SEED) -> dict[str, Tensor]:
     """Weights for the three-channel form of ``backbone``, in timm's names, the same for the same arguments.
 
     With ``steps`` of zero the network is random and only its batch-norm statistics have met the pictures.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = build_backbone(backbone, channels=3)
-        head = nn.Linear(network.features, len(PICTURES))
+        network = build_backbone(backbone, channels=3, image_size=image_size)
+        head = nn.Linear(network.pooled, len(PICTURES))
     generator = torch.Generator().manual_seed(seed)
     network.train()
     optimiser = torch.optim.Adam([*network.parameters(), *head.parameters()], lr=1e-3)
     for _ in range(steps):
         pictures, kinds = draw_pictures(BATCH, size=image_size, generator=generator)
-        loss = functional.cross_entropy(head(network(pictures).mean(dim=(2, 3))), kinds)
+        loss = functional.cross_entropy(head(network.pool(network(pictures))), kinds)
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         optimiser.step()

@@ -1,25 +1,25 @@
-"""Residual networks of the paper, under timm's and torchvision's parameter names; the only room for timm.
+"""Residual networks of the paper, under timm's and torchvision's parameter names.
 
 Source: He et al., doi:10.1109/CVPR.2016.90. The stride sits in the 3x3 convolution, as in the weights that
 timm and torchvision release; the paper does not say where it has it.
 """
 
-import timm
 from timm.models.resnet import Bottleneck
 from torch import Tensor, nn
 
-from cxrbench.config import Backbone
-from cxrbench.errors import WeightsError
-
-HUB_MODEL = "resnet50.tv_in1k"
+from cxrbench.config import network
+from cxrbench.models.backbone import Backbone, Layer
 
 
-class ResNet(nn.Module):
+class ResNet(Backbone):
     """Bottleneck ResNet without its last layer.
 
     With ``extra_pool`` one more max-pooling follows the first bottleneck block, so that an input of
     twice the side gives every later layer the map sizes it has without.
     """
+
+    multiple = 32
+    first_conv = "conv1.weight"
 
     def __init__(self, *, stages: tuple[int, int, int, int], width: int, channels: int, extra_pool: bool) -> None:
         super().__init__()
@@ -32,16 +32,26 @@ class ResNet(nn.Module):
         self.layer2 = _stage(width * 4, planes=width * 2, blocks=stages[1], stride=2)
         self.layer3 = _stage(width * 8, planes=width * 4, blocks=stages[2], stride=2)
         self.layer4 = _stage(width * 16, planes=width * 8, blocks=stages[3], stride=2)
-        self.features = width * 32
+        self.channels = self.pooled = width * 32
+        strides = [4 << stage << (extra_pool and stage > 0) for stage in range(4)]
+        self.layers = tuple(Layer(f"layer{stage + 1}", width * 4 << stage, strides[stage]) for stage in range(4))
         _initialise(self)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Map (B, C, H, W) to feature maps (B, features, H/32, W/32); with the extra pooling H/64, W/64."""
+        """Map (B, 1 or 3, H, W) to feature maps (B, C, H/32, W/32); with the extra pooling H/64, W/64."""
         x = self.maxpool(self.act1(self.bn1(self.conv1(image))))
         x = self.extra_pool(self.layer1[0](x))
         x = self.layer1[1:](x)
         maps: Tensor = self.layer4(self.layer3(self.layer2(x)))
         return maps
+
+    def pool(self, encoded: Tensor) -> Tensor:
+        """Return the mean (B, C) of the maps."""
+        return encoded.mean(dim=(2, 3))
+
+    def maps(self, encoded: Tensor) -> Tensor:
+        """Return the maps as they are."""
+        return encoded
 
 
 def _stage(inputs: int, *, planes: int, blocks: int, stride: int) -> nn.Sequential:
@@ -63,26 +73,7 @@ def _initialise(network: nn.Module) -> None:
             module.zero_init_last()
 
 
-def build_backbone(backbone: Backbone, *, channels: int) -> ResNet:
-    """The network that the settings describe, with random weights from torch's current seed."""
-    return ResNet(stages=backbone.stages, width=backbone.width, channels=channels, extra_pool=backbone.extra_pool)
-
-
-def hub_weights() -> dict[str, Tensor]:
-    """ImageNet weights of ResNet-50 from timm's hub, under their published names.
-
-    Source: doi:10.48550/arXiv.2110.00476 (timm); trained by torchvision.
-
-    Raises:
-        WeightsError: The hub cannot be reached and the weights are not in its cache.
-    """
-    try:
-        network = timm.create_model(HUB_MODEL, pretrained=True)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:160]
-        raise WeightsError(
-            f"ImageNet weights {HUB_MODEL!r} could not be had from timm's hub ({type(error).__name__}: {reason}); "
-            "connect to the network once, or give a local file of them with --weights FILE "
-            "(torchvision's or timm's key names, .safetensors or .pth)"
-        ) from error
-    return dict(network.state_dict())
+def build(settings: network.ResNet, *, channels: int, image_size: int) -> ResNet:
+    """Return the network that the settings describe, with random weights from torch's current seed."""
+    del image_size  # any multiple of 32
+    return ResNet(stages=settings.stages, width=settings.width, channels=channels, extra_pool=settings.extra_pool)

@@ -1,0 +1,258 @@
+"""An approach: network, input, augmentation and recipe under one name; YAML in and out."""
+
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import Field, model_validator
+
+from cxrbench.config.base import (
+    Added,
+    NotIdentity,
+    Settings,
+    changed,
+    is_path,
+    merged,
+    packaged_names,
+    packaged_text,
+    parse_settings,
+    read_yaml,
+)
+from cxrbench.config.network import Network, ResNet
+from cxrbench.config.schema1 import is_schema_1_approach, map_approach
+from cxrbench.errors import ConfigError
+
+PAPER_APPROACHES = ("ots", "ots-meta", "ft", "ft-meta", "1channel", "1channel-meta", "large", "large-meta")
+"""The eight ResNet-50 approaches; a study runs these unless told otherwise."""
+
+LEAST_CROP = 0.8
+"""Share of the shrunk film's side below which the evaluation crop must be written out."""
+
+FOLDER = "approaches"
+
+
+class Input(Settings):
+    """What the network sees."""
+
+    image_size: int = Field(
+        ge=8, le=4096, description="side of the square input, pixels; a multiple of what the network needs"
+    )
+    store_size: int = Field(ge=8, le=4096, description="side of the shrunk image that crops are taken from, pixels")
+    evaluation_crop: Annotated[float | None, Added(older=None)] = Field(
+        None,
+        gt=0,
+        le=1,
+        description="side of the centre crop that is judged, as a share of the film's; null: image_size / store_size",
+    )
+    channels: Literal[1, 3]
+    mean: tuple[float, ...] | None = Field(
+        None, description="per channel, of grey values in 0..1; null: what the weights learnt with"
+    )
+    std: tuple[float, ...] | None = Field(None, description="likewise")
+
+    @property
+    def crop(self) -> float:
+        """Side of the centre crop as a share of the film's side."""
+        return self.image_size / self.store_size if self.evaluation_crop is None else self.evaluation_crop
+
+    @property
+    def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation per channel; resolved when the weights are.
+
+        Raises:
+            ConfigError: They are not resolved yet.
+        """
+        if self.mean is None or self.std is None:
+            raise ConfigError("input.mean and input.std are not known before the weights are; prepare the study first")
+        return self.mean, self.std
+
+    @model_validator(mode="after")
+    def _shapes_fit(self) -> Self:
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("mean and std go together: give both, or neither")
+        if self.mean is not None and self.std is not None:
+            if not len(self.mean) == len(self.std) == self.channels:
+                raise ValueError(f"mean and std need {self.channels} values each; got {self.mean} and {self.std}")
+            if min(self.std) <= 0:
+                raise ValueError(f"std must be above 0; got {self.std}")
+        if self.store_size < self.image_size:
+            raise ValueError(f"store_size {self.store_size} is smaller than image_size {self.image_size}")
+        return self
+
+    @model_validator(mode="after")
+    def _most_of_the_film_is_seen(self) -> Self:
+        if self.evaluation_crop is None and self.crop < LEAST_CROP:
+            raise ValueError(
+                f"image_size {self.image_size} of store_size {self.store_size} looks at {self.crop**2:.0%} of the film; "
+                f"for all of it write evaluation_crop: 1.0, or if that is meant evaluation_crop: {self.crop:.4g}"
+            )
+        return self
+
+
+class Augmentation(Settings):
+    """Random area, aspect, rotation and flip of training images, as one affine map."""
+
+    area: tuple[float, float] = Field((0.08, 1.0), description="share of the image's area that is cropped")
+    aspect: tuple[float, float] = Field((3 / 4, 4 / 3), description="width to height of the crop")
+    rotation_degrees: float = Field(7.0, ge=0, le=180)
+    flip: bool = True
+
+    @model_validator(mode="after")
+    def _ranges_are_ordered(self) -> Self:
+        if not 0 < self.area[0] <= self.area[1] <= 1:
+            raise ValueError(f"area needs 0 < low <= high <= 1; got {self.area}")
+        if not 0 < self.aspect[0] <= self.aspect[1]:
+            raise ValueError(f"aspect needs 0 < low <= high; got {self.aspect}")
+        return self
+
+
+class Recipe(Settings):
+    """How a network is optimised: Adam, the rate halved when the validation loss stops falling."""
+
+    trained: Literal["all", "head"] = Field("all", description="head: the backbone stays as its weights are")
+    learning_rate: float = Field(gt=0)
+    batch_size: int = Field(16, ge=2)
+    epochs: int = Field(40, ge=1, description="at most")
+    halve_after: int = Field(2, ge=1, description="epochs without a lower validation loss before the rate is halved")
+    stop_after: int = Field(6, ge=1, description="epochs without a lower validation loss before training stops")
+    betas: tuple[float, float] = (0.9, 0.999)
+
+
+class Approach(Settings):
+    """One named way to make a classifier; every value is part of a run's identity."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    summary: Annotated[str, NotIdentity()]
+    network: Network
+    input: Input
+    augmentation: Augmentation = Augmentation()
+    cached_views: int | None = Field(
+        None,
+        ge=1,
+        description="the frozen backbone's features are computed once, and each epoch trains the head on them: 1, of "
+        "the centre crop; more, of so many augmented views of each training image in turn; null: anew in every epoch",
+    )
+    recipe: Recipe
+    profiles: Annotated[dict[str, dict[str, Any]], NotIdentity()] = Field(
+        {}, description="profile -> what changes at that size: paths such as network.backbone.timm.model, and values"
+    )
+
+    @property
+    def has_frozen_backbone(self) -> bool:
+        """Whether only the head is trained."""
+        return self.recipe.trained == "head"
+
+    @model_validator(mode="after")
+    def _frozen_backbone_needs_weights(self) -> Self:
+        brings_its_own = self.network.backbone.name == "module"
+        if self.has_frozen_backbone and not self.network.has_weights and not brings_its_own:
+            raise ValueError("recipe.trained: head needs network.weights; a frozen random backbone learns nothing")
+        if not self.network.has_weights and self.input.mean is None:
+            raise ValueError("input.mean and input.std are missing; without weights nothing else says them")
+        return self
+
+    @model_validator(mode="after")
+    def _only_frozen_features_are_cached(self) -> Self:
+        if self.cached_views is not None and not self.has_frozen_backbone:
+            raise ValueError(
+                "cached_views needs recipe.trained: head; a backbone that learns gives other features every time"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _size_fits_the_backbone(self) -> Self:
+        if isinstance(self.network.backbone.settings, ResNet):
+            require_multiple(self.input.image_size, 32, "resnet")
+        return self
+
+
+def require_multiple(image_size: int, multiple: int, backbone: str) -> None:
+    """Refuse an input that a backbone cannot take.
+
+    Raises:
+        ValueError: The size is no multiple of what the backbone needs; the message offers the nearest.
+    """
+    if image_size % multiple:
+        nearest = max(multiple, round(image_size / multiple) * multiple)
+        raise ValueError(
+            f"input.image_size {image_size} is no multiple of {multiple}, which {backbone} needs; try {nearest}"
+        )
+
+
+def approach_names(pattern: str = "*") -> list[str]:
+    """Return the packaged approaches that match a pattern: the paper's eight first."""
+    names = packaged_names(FOLDER)
+    ordered = [*PAPER_APPROACHES, *(name for name in names if name not in PAPER_APPROACHES)]
+    return [name for name in ordered if fnmatch(name, pattern)]
+
+
+def approach_text(name: str) -> str:
+    """Return the YAML of an approach as written: a packaged one by name, or a file's.
+
+    Raises:
+        ConfigError: No such approach; the message offers near names and lists the others.
+    """
+    if is_path(name):
+        read_yaml(Path(name))  # says what is wrong with the file
+        return Path(name).read_text(encoding="utf-8")
+    return packaged_text(FOLDER, name, kind="approach", names=approach_names())
+
+
+def load_approach(name: str) -> Approach:
+    """Return an approach by its packaged name, or from a YAML file when ``name`` ends in ``.yaml``.
+
+    Raises:
+        ConfigError: No such approach, or one that is not valid.
+    """
+    return parse_settings(raw_approach(name), Approach, where=name if is_path(name) else f"approach {name}")
+
+
+def raw_approach(name: str, *, seen: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return an approach's keys and values, ``extends`` resolved: the other's, overridden by its own."""
+    if name in seen:
+        raise ConfigError(f"{name}: extends itself, through {' and '.join(seen)}")
+    raw = read_yaml(Path(name)) if is_path(name) else yaml.safe_load(approach_text(name))
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{name}: expected keys and values, got {type(raw).__name__}")
+    if is_schema_1_approach(raw):
+        raw = map_approach(raw)
+    base = raw.pop("extends", None)
+    if base is None:
+        return _parts_as_keys(raw)
+    if is_path(base) and is_path(name):
+        base = str(Path(name).parent / Path(base).expanduser())
+    return _overridden(raw_approach(str(base), seen=(*seen, name)), _parts_as_keys(raw))
+
+
+PARTS = ("backbone", "weights", "head")
+"""Keys of ``network`` that choose an entry of a registry."""
+
+
+def _parts_as_keys(raw: dict[str, Any]) -> dict[str, Any]:
+    """Spell ``head: csra`` as ``head: {csra: {}}``."""
+    network = raw.get("network")
+    if not isinstance(network, dict):
+        return raw
+    spelt = {key: {value: {}} if key in PARTS and isinstance(value, str) else value for key, value in network.items()}
+    return {**raw, "network": spelt}
+
+
+def _overridden(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Merge key by key; a part of another entry replaces the base's."""
+    result = merged(base, changes)
+    own = changes.get("network")
+    if not isinstance(own, dict):
+        return result
+    for key in PARTS:
+        theirs, before = own.get(key), base.get("network", {}).get(key)
+        if isinstance(theirs, dict) and isinstance(before, dict) and set(theirs) != set(before):
+            result["network"][key] = theirs
+    if "backbone" in own and "profiles" not in changes:
+        result.pop("profiles", None)  # the base's small sibling is of the base's network
+    return result
+
+
+def with_changes(approach: Approach, changes: dict[str, Any]) -> Approach:
+    """Return the approach with the values at some paths replaced, validated again."""
+    return changed(approach, changes, where=f"approach {approach.name}")

@@ -1,0 +1,127 @@
+"""What makes a run the run it is: equal hashes, equal runs; and the reader of what earlier versions recorded."""
+
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from cxrbench.config import schema1
+from cxrbench.config.approach import Approach
+from cxrbench.config.base import NotIdentity, Settings, parse_settings
+from cxrbench.config.study import ComputeSettings
+from cxrbench.errors import StudyError
+from cxrbench.files import digest_json
+
+SCHEMA = 2
+"""Of ``config.json``; 1 had no such key."""
+
+
+class ArchiveSeen(Settings):
+    """A chest X-ray archive that pre-trained weights saw."""
+
+    archive: str
+    with_labels: bool = Field(False, description="the weights learnt its labels too")
+    split: str | None = Field(None, description="which part of it, where that is known")
+    images: str | None = Field(None, description="where a list of its images is, or the digest of one")
+
+
+class WeightsRecord(Settings):
+    """Where a run's pre-trained weights came from; the digest alone identifies them."""
+
+    source: Annotated[str, NotIdentity()] = Field(description="hub, file, stand-in, bundle or run")
+    digest: str
+    is_stand_in: Annotated[bool, NotIdentity()] = False
+    name: Annotated[str | None, NotIdentity()] = Field(None, description="the hub's id, the file's name, or the run's")
+    dataset: Annotated[str, NotIdentity()] = "unknown"
+    licence: Annotated[str, NotIdentity()] = "unknown"
+    licence_seen: Annotated[str | None, NotIdentity()] = Field(None, description="date on which the licence was read")
+    mean: Annotated[tuple[float, ...] | None, NotIdentity()] = None
+    std: Annotated[tuple[float, ...] | None, NotIdentity()] = None
+    interpolation: Annotated[str | None, NotIdentity()] = None
+    saw: Annotated[tuple[ArchiveSeen, ...], NotIdentity()] = ()
+    tensors: Annotated[int | None, NotIdentity()] = Field(None, description="tensors that matched the network")
+    parameters: Annotated[int | None, NotIdentity()] = Field(None, description="numbers in these tensors")
+    notes: Annotated[tuple[str, ...], NotIdentity()] = Field((), description="what had to be adapted, in words")
+
+
+class RunConfig(Settings):
+    """Everything that decides what a run learns; equal hashes, equal runs."""
+
+    approach: Approach
+    profile: str
+    weights: WeightsRecord | None
+    split: str
+    split_digest: str
+    store_digest: str
+    table_digest: str
+    seed: int
+    findings: tuple[str, ...]
+    norm_batch: int | None = Field(None, description="images that batch norm is taken over; null: the batch")
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 (hex) of the identity: a run is not reused after a default changes."""
+        return digest_json({"schema": SCHEMA, **self.identity()})
+
+    def record(self) -> dict[str, Any]:
+        """Return what ``config.json`` holds."""
+        return {"schema": SCHEMA, **self.model_dump(mode="json"), "hash": self.hash}
+
+
+def norm_batch(compute: ComputeSettings, approach: Approach) -> int | None:
+    """Return the number of images that batch norm is taken over where it is not the batch.
+
+    The one thing of ``compute`` that changes a run. Devices do not count: batch norm is taken over all of them.
+    """
+    batch = approach.recipe.batch_size
+    has_own_statistics = not approach.has_frozen_backbone and compute.accumulate(batch) > 1
+    return ceil(batch / compute.accumulate(batch)) if has_own_statistics else None
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run's configuration as a finished run recorded it.
+
+    Attributes:
+        config: In today's settings, whatever schema it was written in.
+        hash: As it was recorded; verified.
+        schema: Of the file.
+        feature_scaling: How the run scaled its non-image features, as recorded.
+    """
+
+    config: RunConfig
+    hash: str
+    schema: int
+    feature_scaling: dict[str, Any]
+
+
+def read_run(raw: Any, *, where: Path) -> StoredRun:
+    """Read the content of a run's ``config.json``, of any schema so far.
+
+    Raises:
+        StudyError: It is of a later schema, damaged, or its values do not give its hash.
+    """
+    if not isinstance(raw, dict):
+        raise StudyError(f"{where}: expected keys and values, got {type(raw).__name__}; remove the run to make it anew")
+    schema = raw.get("schema", 1)
+    if not isinstance(schema, int) or not 1 <= schema <= SCHEMA:
+        raise StudyError(f"{where}: schema {schema!r} is of a later version of cxrbench; this one reads up to {SCHEMA}")
+    try:
+        own = schema1.map_run(raw) if schema == 1 else {k: v for k, v in raw.items() if k not in _NOT_SETTINGS}
+        recorded = str(raw["hash"])
+        expected = schema1.hash_of(raw) if schema == 1 else None
+    except (LookupError, TypeError, AttributeError) as error:
+        raise StudyError(
+            f"{where}: damaged ({type(error).__name__}: {error}); remove the run to make it anew"
+        ) from None
+    config = parse_settings(own, RunConfig, where=str(where))
+    if recorded != (expected or config.hash):
+        raise StudyError(
+            f"{where}: its values do not give its hash; the file was changed since. Remove the run to make it anew"
+        )
+    return StoredRun(config, recorded, schema, raw.get("feature_scaling") or {})
+
+
+_NOT_SETTINGS = frozenset({"schema", "hash", "feature_scaling"})

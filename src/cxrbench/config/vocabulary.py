@@ -1,0 +1,186 @@
+"""Vocabularies: the findings of a study, in order, each with its aliases, code and group.
+
+Packaged vocabularies lie in ``cxrbench/vocabularies``; a study's own comes from the format of its labels or a YAML.
+"""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Literal, Self
+
+import yaml
+from pydantic import Field, field_validator, model_validator
+
+from cxrbench.config.base import (
+    Settings,
+    is_path,
+    packaged_names,
+    packaged_text,
+    parse_settings,
+    read_yaml,
+    unknown,
+)
+from cxrbench.errors import ConfigError
+
+PRIVATE_SCHEME = "99CXRBENCH"
+"""Coding scheme of our own codes, for findings that no public code means."""
+
+Group = Literal["head", "medium", "tail"]
+
+
+class Code(Settings):
+    """What a finding is called in a coding scheme."""
+
+    value: str = Field(min_length=1, max_length=16)
+    scheme: str = Field(description="SCT (SNOMED CT), DCM, RADLEX, or our own")
+    meaning: str = Field(min_length=1, max_length=64, description="the scheme's own words")
+    source: str = Field("", description="who lists the code; for one of our own, why there is none")
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the code is our own, as no public one is known."""
+        return self.scheme == PRIVATE_SCHEME
+
+
+class Finding(Settings):
+    """One label of a vocabulary."""
+
+    name: str = Field(min_length=1, max_length=64)
+    aliases: tuple[str, ...] = Field((), description="other spellings of the same finding")
+    code: Code | None = Field(None, description="its code in a public scheme; null: a private code from its name")
+    is_pathology: bool = Field(True, description="counts in the mean over the pathologies")
+    means_none: bool = Field(False, description="present means that every other finding is absent")
+    group: Group | None = Field(None, description="how common it is: head, medium or tail")
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_column(cls, value: str) -> str:
+        if value != value.strip() or not value.isprintable() or value.startswith("#"):
+            raise ValueError("blanks around it, unprintable letters or a leading # do not fit a column's name")
+        return value
+
+    @property
+    def coded(self) -> Code:
+        """The finding's code; a private one made from its name where none is given."""
+        if self.code is not None:
+            return self.code
+        own = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in self.name.upper())[:16]
+        return Code(
+            value=own, scheme=PRIVATE_SCHEME, meaning=self.name.replace("_", " "), source="the vocabulary gives no code"
+        )
+
+
+class Vocabulary(Settings):
+    """The findings that labels state or a study answers, in order."""
+
+    name: str
+    source: str = ""
+    findings: tuple[Finding, ...] = Field(min_length=1)
+
+    @field_validator("findings", mode="before")
+    @classmethod
+    def _names_alone_are_enough(cls, value: object) -> object:
+        if isinstance(value, list | tuple):
+            return [{"name": each} if isinstance(each, str) else each for each in value]
+        return value
+
+    @model_validator(mode="after")
+    def _each_name_once(self) -> Self:
+        spellings = [(folded(text), each.name) for each in self.findings for text in (each.name, *each.aliases)]
+        owners = Counter(spelling for spelling, _ in set(spellings))
+        if twice := [name for spelling, name in spellings if owners[spelling] > 1]:
+            raise ValueError(f"two findings share a spelling: {', '.join(dict.fromkeys(twice))}")
+        names = Counter(each.name for each in self.findings)
+        if repeated := [name for name, count in names.items() if count > 1]:
+            raise ValueError(f"findings names {repeated[0]} twice")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the findings, in order."""
+        return tuple(finding.name for finding in self.findings)
+
+    @property
+    def pathologies(self) -> tuple[str, ...]:
+        """Names of the findings that count in the mean."""
+        return tuple(finding.name for finding in self.findings if finding.is_pathology)
+
+    @property
+    def none_present(self) -> str | None:
+        """Name of the label that says that no finding is present, such as "No Finding"; None without one."""
+        return next((finding.name for finding in self.findings if finding.means_none), None)
+
+    @cached_property
+    def _by_spelling(self) -> dict[str, str]:
+        return {folded(text): each.name for each in self.findings for text in (each.name, *each.aliases)}
+
+    def canonical(self, name: str) -> str | None:
+        """Return the vocabulary's own spelling of ``name``, or None when it is not in the vocabulary.
+
+        Case, accents, blanks, ``_`` and ``-`` do not matter.
+        """
+        return self._by_spelling.get(folded(name))
+
+    def __getitem__(self, name: str) -> Finding:
+        """Return a finding by its own name; KeyError when there is none."""
+        for finding in self.findings:
+            if finding.name == name:
+                return finding
+        raise KeyError(name)
+
+    def subset(self, names: Iterable[str]) -> Self:
+        """Return the vocabulary of some of its findings, in its own order."""
+        wanted = set(names)
+        return self.model_copy(update={"findings": tuple(each for each in self.findings if each.name in wanted)})
+
+    @classmethod
+    def of(cls, names: Sequence[str], *, name: str = "own") -> Self:
+        """Return a vocabulary of names; those that a packaged vocabulary knows keep its codes and aliases."""
+        found = {each.name: each for packaged_name in PREFERRED for each in load_vocabulary(packaged_name).findings}
+        return cls(name=name, findings=tuple(found.get(each) or Finding(name=each) for each in names))
+
+
+NIH15 = "nih15"
+"""The vocabulary of the paper: 14 pathologies and "No Finding"."""
+
+PREFERRED = (NIH15,)
+"""Vocabularies that give a bare name its code."""
+
+
+def folded(text: str) -> str:
+    """Return a spelling without case, accents, blanks, ``_`` and ``-``, so that equal names compare equal."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in plain if letter.isalnum())
+
+
+def vocabulary_names() -> list[str]:
+    """Return the names of the packaged vocabularies."""
+    return packaged_names("vocabularies")
+
+
+@cache
+def load_vocabulary(name: str = NIH15) -> Vocabulary:
+    """Return a vocabulary by its packaged name, or from a YAML file when ``name`` ends in ``.yaml``.
+
+    Raises:
+        ConfigError: No such vocabulary, or one that is not valid.
+    """
+    if is_path(name):
+        return parse_settings(read_yaml(Path(name)), Vocabulary, where=name)
+    raw = yaml.safe_load(packaged_text("vocabularies", name, kind="vocabulary"))
+    return parse_settings(raw, Vocabulary, where=f"vocabulary {name}")
+
+
+def require_findings(names: Sequence[str], vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Return the vocabulary's spelling of each name.
+
+    Raises:
+        ConfigError: One is not in the vocabulary; the message offers near names.
+    """
+    found = [(name, vocabulary.canonical(name)) for name in names]
+    for name, own in found:
+        if own is None:
+            raise ConfigError(unknown("finding", name, vocabulary.names))
+    return tuple(own for _, own in found if own is not None)

@@ -1,0 +1,182 @@
+"""Heads: image features and non-image features to one logit per finding.
+
+In every head the non-image features add W x (age, sex, view) to the logits; in ``Linear`` that is the paper's
+concatenation.
+"""
+
+from itertools import pairwise
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cxrbench.config.network import AttentionHead, CsraHead, LinearHead, MlpHead
+from cxrbench.errors import ConfigError
+
+LARGEST = 99.0
+"""A softmax of this temperature and above is taken as the maximum, as in the source of CSRA."""
+
+
+class Head(nn.Module):
+    """Base of all heads.
+
+    Attributes:
+        takes: Pooled features (B, pooled) or maps (B, C, h, w).
+    """
+
+    takes: ClassVar[Literal["pooled", "maps"]]
+
+    def forward(self, image: Tensor, features: Tensor) -> Tensor:
+        """Return logits (B, L) of image features and non-image features (B, F)."""
+        raise NotImplementedError
+
+    @property
+    def feature_weights(self) -> Tensor:
+        """(L, F): what the non-image features add to the logits."""
+        raise NotImplementedError
+
+    def score_maps(self, maps: Tensor) -> Tensor | None:
+        """Return (B, L, h, w): what each place of the maps adds to the logits; None where that is not defined."""
+        del maps
+        return None
+
+
+class Linear(Head):
+    """One linear layer over pooled image features and non-image features."""
+
+    takes = "pooled"
+
+    def __init__(self, settings: LinearHead, *, channels: int, pooled: int, features: int, findings: int) -> None:
+        super().__init__()
+        del settings, channels
+        self.pooled = pooled
+        # As nn.Linear has them: under these names, and drawn in this order.
+        layer = nn.Linear(pooled + features, findings)
+        self.weight, self.bias = layer.weight, layer.bias
+
+    def forward(self, image: Tensor, features: Tensor) -> Tensor:
+        """Return logits (B, L) of pooled features (B, pooled) and non-image features (B, F)."""
+        return functional.linear(torch.cat([image, features], dim=1), self.weight, self.bias)
+
+    @property
+    def feature_weights(self) -> Tensor:
+        """(L, F)."""
+        return self.weight[:, self.pooled :]
+
+    def score_maps(self, maps: Tensor) -> Tensor | None:
+        """Return class activation maps; their mean is the image's part of the logit where pooling is the mean."""
+        if maps.shape[1] != self.pooled:
+            return None
+        return torch.einsum("lc,bchw->blhw", self.weight[:, : self.pooled], maps)
+
+
+class _WithFeatures(Head):
+    """A head whose non-image features have a layer of their own."""
+
+    def __init__(self, *, features: int, findings: int) -> None:
+        super().__init__()
+        self.from_features = nn.Linear(features, findings, bias=False) if features else None
+        self.findings = findings
+
+    @property
+    def feature_weights(self) -> Tensor:
+        """(L, F)."""
+        return torch.zeros(self.findings, 0) if self.from_features is None else self.from_features.weight
+
+    def joined(self, logits: Tensor, features: Tensor) -> Tensor:
+        """Add what the non-image features say."""
+        return logits if self.from_features is None else logits + self.from_features(features)
+
+
+class Mlp(_WithFeatures):
+    """Hidden layers with ReLU over the pooled image features."""
+
+    takes = "pooled"
+
+    def __init__(self, settings: MlpHead, *, channels: int, pooled: int, features: int, findings: int) -> None:
+        super().__init__(features=features, findings=findings)
+        del channels
+        widths = (pooled, *settings.hidden)
+        hidden = [
+            layer
+            for width, following in pairwise(widths)
+            for layer in (nn.Linear(width, following), nn.ReLU(), nn.Dropout(settings.dropout))
+        ]
+        self.layers = nn.Sequential(*hidden, nn.Linear(widths[-1], findings))
+
+    def forward(self, image: Tensor, features: Tensor) -> Tensor:
+        """Return logits (B, L) of pooled features (B, pooled) and non-image features (B, F)."""
+        return self.joined(self.layers(image), features)
+
+
+class Attention(_WithFeatures):
+    """One learnt query per finding attends over the places of the maps."""
+
+    takes = "maps"
+
+    def __init__(self, settings: AttentionHead, *, channels: int, pooled: int, features: int, findings: int) -> None:
+        super().__init__(features=features, findings=findings)
+        del pooled
+        if channels % settings.heads:
+            raise ConfigError(
+                f"head attention: {settings.heads} heads do not divide the backbone's {channels} channels"
+            )
+        self.norm = nn.LayerNorm(channels)
+        self.queries = nn.Parameter(torch.randn(findings, channels) * channels**-0.5)
+        self.attention = nn.MultiheadAttention(channels, settings.heads, batch_first=True)
+        self.weight = nn.Parameter(torch.randn(findings, channels) * channels**-0.5)
+        self.bias = nn.Parameter(torch.zeros(findings))
+
+    def forward(self, image: Tensor, features: Tensor) -> Tensor:
+        """Return logits (B, L) of maps (B, C, h, w) and non-image features (B, F)."""
+        places = self.norm(image.flatten(2).transpose(1, 2))  # (B, h*w, C)
+        queries = self.queries.expand(len(places), -1, -1)  # (B, L, C)
+        attended, _ = self.attention(queries, places, places, need_weights=False)  # (B, L, C)
+        return self.joined((attended * self.weight).sum(dim=2) + self.bias, features)
+
+
+class Csra(_WithFeatures):
+    """Class-specific residual attention: the mean score over places, and an attended one.
+
+    Several heads have temperatures of 1, 2 ... times ``temperature``, the last the maximum; their logits are added.
+
+    Source: Zhu and Wu 2021, doi:10.48550/arXiv.2108.02456.
+    """
+
+    takes = "maps"
+
+    def __init__(self, settings: CsraHead, *, channels: int, pooled: int, features: int, findings: int) -> None:
+        super().__init__(features=features, findings=findings)
+        del pooled
+        self.attention_weight, self.is_normalised = settings.attention_weight, settings.normalise
+        several = [settings.temperature * number for number in range(1, settings.heads)]
+        self.temperatures = (*several, LARGEST) if settings.heads > 1 else (settings.temperature,)
+        layers = [nn.Linear(channels, findings, bias=False) for _ in self.temperatures]
+        self.weight = nn.Parameter(torch.stack([layer.weight.detach() for layer in layers]))  # (heads, L, C)
+
+    def forward(self, image: Tensor, features: Tensor) -> Tensor:
+        """Return logits (B, L) of maps (B, C, h, w) and non-image features (B, F)."""
+        logits = [
+            self._logits(scores.flatten(2), t) for scores, t in zip(self._scores(image), self.temperatures, strict=True)
+        ]
+        return self.joined(torch.stack(logits).sum(dim=0), features)
+
+    def _scores(self, maps: Tensor) -> list[Tensor]:
+        """(B, L, h, w) of each head."""
+        weight = self.weight
+        if self.is_normalised:
+            weight = weight / weight.norm(dim=2, keepdim=True).clamp(min=1e-12)
+        return [torch.einsum("lc,bchw->blhw", each, maps) for each in weight]
+
+    def _logits(self, scores: Tensor, temperature: float) -> Tensor:
+        """(B, L) of scores (B, L, h*w)."""
+        if temperature >= LARGEST:
+            attended = scores.amax(dim=2)
+        else:
+            attended = (scores * (scores * temperature).softmax(dim=2)).sum(dim=2)
+        return scores.mean(dim=2) + self.attention_weight * attended
+
+    def score_maps(self, maps: Tensor) -> Tensor | None:
+        """Return the scores of each place, added over the heads."""
+        return torch.stack(self._scores(maps)).sum(dim=0)
