@@ -19,13 +19,12 @@ import numpy as np
 import polars as pl
 import torch
 
-from cxrbench.config import Approach, load_approach
+from cxrbench.config import Approach, RunConfig, WeightsRecord, load_approach, load_vocabulary, with_changes
 from cxrbench.data.store.finished import Store, write_store
 from cxrbench.environment import describe_environment, usable_cores
-from cxrbench.findings import NIH
-from cxrbench.models.standin import stand_in_weights
+from cxrbench.models.weights.stand_in import stand_in_weights
 from cxrbench.splits import Split, resample_splits
-from cxrbench.training import RunConfig, WeightsRecord, fit_run
+from cxrbench.training import fit_run
 from cxrbench.training.pooling import FOLDER as KEPT
 
 RESULTS = Path(__file__).parent / "results" / "cached_features.csv"
@@ -45,7 +44,7 @@ def draw_archive(folder: Path, images: int, size: int) -> tuple[pl.DataFrame, St
     index = pl.DataFrame({"image_id": names, "row": np.arange(images), "height": size, "width": size})
     store = Store(folder=folder, sizes=(size,), index=index, source="drawn", failures=())
     write_store(store)
-    labels = {name: (rng.random(images) < 0.2).astype(np.int8) for name in NIH}
+    labels = {name: (rng.random(images) < 0.2).astype(np.int8) for name in load_vocabulary().names}
     facts = {"image_id": names, "path": names, "patient_id": names}
     known = {"age_years": [50.0] * images, "sex": ["F"] * images, "view": ["PA"] * images, "follow_up": [0] * images}
     return pl.DataFrame(facts | known | labels), store
@@ -71,7 +70,7 @@ def seconds_of(
         store_digest=store.digest,
         table_digest="0" * 64,
         seed=0,
-        findings=tuple(NIH),
+        findings=load_vocabulary().names,
     )
     started = time.perf_counter()
     fit_run(config, folder, table=table, store=store, split=split, weights=weights)
@@ -83,15 +82,13 @@ def measure(folder: Path, *, images: int, epochs: int, rounds: int) -> list[dict
     ots = load_approach("ots")
     table, store = draw_archive(folder / "store", images, ots.input.store_size)
     split = resample_splits(table, count=1)[0]
-    weights = stand_in_weights(ots.backbone, image_size=ots.input.image_size, steps=0)
+    weights = stand_in_weights(ots.network.backbone, image_size=ots.input.image_size, steps=0)
     found = []
     for number in range(rounds):
         taken = {}
         shutil.rmtree(store.folder / KEPT, ignore_errors=True)
         for key, name in WAYS.items():
-            approach = load_approach(name)
-            recipe = approach.recipe.model_copy(update={"epochs": epochs, "stop_after": epochs})
-            approach = approach.model_copy(update={"recipe": recipe})
+            approach = with_changes(load_approach(name), {"recipe.epochs": epochs, "recipe.stop_after": epochs})
             run = folder / f"{key}-{number}"
             taken[key] = seconds_of(approach, run, table=table, store=store, split=split, weights=weights)
         found.append(taken)

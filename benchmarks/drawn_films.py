@@ -6,14 +6,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cxrbench.config import Approach
+from cxrbench.config import Approach, RunConfig, load_vocabulary
 from cxrbench.data.delivery import Part
 from cxrbench.data.films import choose_films
-from cxrbench.findings import NIH
 from cxrbench.models.classifier import build_classifier
 from cxrbench.training.compute import Compute
 from cxrbench.training.fit import Fit
-from cxrbench.training.identity import RunConfig
 from cxrbench.training.parts import RunParts
 from cxrbench.training.state import ReportStep
 from cxrbench.training.trainer import train
@@ -34,9 +32,9 @@ def run_on_drawn_films(approach: Approach, *, profile: str, compute: Compute, st
         store_digest="",
         table_digest="",
         seed=0,
-        findings=NIH,
+        findings=load_vocabulary().names,
     )
-    network = build_classifier(approach, findings=len(NIH), seed=0, weights=None)
+    network = build_classifier(approach, findings=len(load_vocabulary().names), seed=0, weights=None)
     parts = RunParts(train=part, val=part, test=part)
     with tempfile.TemporaryDirectory() as scratch:
         train(Fit(network, config, parts=parts, folder=Path(scratch), compute=compute), report)
@@ -49,7 +47,7 @@ def _drawn_part(approach: Approach, images: int, device: torch.device) -> Part:
     return Part(
         pixels=pixels,
         rows=np.arange(images) % len(pixels),
-        targets=(rng.random((images, len(NIH))) < 0.2).astype(np.float32),
+        targets=(rng.random((images, len(load_vocabulary().names))) < 0.2).astype(np.float32),
         features=np.zeros((images, 0), np.float32),
         image_size=approach.input.image_size,
         films=choose_films(pixels, device),

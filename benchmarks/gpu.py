@@ -29,9 +29,16 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from cxrbench.config import AS_FITS_THE_MACHINE, Approach, ComputeSettings, load_approach, load_profile
+from cxrbench.config import (
+    AS_FITS_THE_MACHINE,
+    Approach,
+    ComputeSettings,
+    load_approach,
+    load_profile,
+    load_vocabulary,
+    with_changes,
+)
 from cxrbench.environment import describe_environment, usable_cores
-from cxrbench.findings import NIH
 from cxrbench.models.classifier import Classifier, build_classifier, masked_loss
 from cxrbench.training.compute import Compute, resolve
 from cxrbench.training.state import Step
@@ -113,8 +120,8 @@ class Case:
     def approach(self) -> Approach:
         """The approach with this batch, and epochs without end."""
         approach = load_profile(self.machine.profile).apply(load_approach(self.name))
-        recipe = approach.recipe.model_copy(update={"batch_size": self.batch, "epochs": 1_000, "stop_after": 1_000})
-        return approach.model_copy(update={"recipe": recipe})
+        changes = {"recipe.batch_size": self.batch, "recipe.epochs": 1_000, "recipe.stop_after": 1_000}
+        return with_changes(approach, changes)
 
     @property
     def compute(self) -> Compute:
@@ -128,7 +135,7 @@ class Case:
 
     def network(self) -> Classifier:
         """New, on the device."""
-        classifier = build_classifier(self.approach, findings=len(NIH), seed=0, weights=None)
+        classifier = build_classifier(self.approach, findings=len(load_vocabulary().names), seed=0, weights=None)
         return classifier.train().to(self.machine.device)
 
     def others(self) -> dict[str, Callable[[], MakeStep]]:
@@ -162,7 +169,7 @@ class Case:
         device, size = self.machine.device, self.approach.input.image_size
         film = torch.rand(self.batch, 1, size, size, device=device)
         features = torch.zeros(self.batch, 0, device=device)
-        targets = (torch.rand(self.batch, len(NIH), device=device) < 0.2).float()
+        targets = (torch.rand(self.batch, len(load_vocabulary().names), device=device) < 0.2).float()
 
         def step() -> Tensor:
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled=is_bf16):

@@ -51,7 +51,7 @@ def generate(folder: Path, images: int) -> None:
 
 
 def _settings(folder: Path) -> "StudySettings":  # noqa: F821
-    from cxrbench.config import RecipeChange, SplitPlan, StudySettings  # noqa: PLC0415
+    from cxrbench.config import SplitPlan, StudySettings  # noqa: PLC0415
 
     return StudySettings(
         data=folder / "films",
@@ -59,7 +59,7 @@ def _settings(folder: Path) -> "StudySettings":  # noqa: F821
         approaches=("1channel",),
         profile="small",
         splits=SplitPlan(resamples=1),
-        recipe=RecipeChange(epochs=1),
+        overrides={"recipe.epochs": 1},
     )
 
 

@@ -51,7 +51,9 @@ def draw_batch(bundle: Bundle, size: int) -> tuple[Floats, Floats]:
     """Films (B, 1, H, W) and features (B, F), drawn at random."""
     member, rng = bundle.members[0], np.random.default_rng(0)
     side = member.approach.input.image_size
-    return rng.random((size, 1, side, side), np.float32), rng.random((size, len(member.approach.features)), np.float32)
+    return rng.random((size, 1, side, side), np.float32), rng.random(
+        (size, len(member.approach.network.features)), np.float32
+    )
 
 
 def seconds(network: Network, batch: tuple[Floats, Floats]) -> float:

@@ -46,7 +46,10 @@ def speed(bundle: Bundle, size: int, *, rounds: int) -> dict[str, object]:
     """Time of one batch in both precisions, and the median of the rounds' ratios."""
     member, rng = bundle.members[0], np.random.default_rng(0)
     side = member.approach.input.image_size
-    batch = rng.random((size, 1, side, side), np.float32), rng.random((size, len(member.approach.features)), np.float32)
+    batch = (
+        rng.random((size, 1, side, side), np.float32),
+        rng.random((size, len(member.approach.network.features)), np.float32),
+    )
     full, int8 = (BACKENDS[form](bundle, member) for form in (FULL, INT8))
     times = [(seconds(full, batch), seconds(int8, batch)) for _ in range(rounds + 1)][1:]  # the first warms up
     return {

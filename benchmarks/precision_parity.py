@@ -21,12 +21,12 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from cxrbench import runs
-from cxrbench.config import ComputeSettings, load_approach, load_profile
+from cxrbench.config import ComputeSettings, RunConfig, load_approach, load_profile, read_run, with_changes
 from cxrbench.data.store import open_store
 from cxrbench.environment import describe_environment, usable_cores
 from cxrbench.runs import RunName
 from cxrbench.splits import Split, read_split
-from cxrbench.training import RunConfig, fit_run
+from cxrbench.training import fit_run
 
 RESULTS = Path(__file__).parent / "results"
 WAYS = (("fp32", 0), ("bf16", 0), ("fp32", 1))
@@ -35,12 +35,13 @@ WAYS = (("fp32", 0), ("bf16", 0), ("fp32", 1))
 def config_of(study: Path, asked: argparse.Namespace, split: str, *, seed: int) -> RunConfig:
     """The settings of a finished run, shortened."""
     approach, epochs = asked.approach, asked.epochs
-    raw = json.loads((RunName(approach, split, 0).folder(study) / runs.CONFIG_FILE).read_text(encoding="utf-8"))
-    config = RunConfig.model_validate({key: value for key, value in raw.items() if key in RunConfig.model_fields})
-    changed = {"recipe": config.approach.recipe.model_copy(update={"epochs": epochs, "stop_after": epochs})}
+    path = RunName(approach, split, 0).folder(study) / runs.CONFIG_FILE
+    config = read_run(json.loads(path.read_text(encoding="utf-8")), where=path).config
+    changes = {"recipe.epochs": epochs, "recipe.stop_after": epochs}
     if asked.full_width:
-        changed["backbone"] = load_profile("paper").apply(load_approach(approach)).backbone
-    return config.model_copy(update={"seed": seed, "approach": config.approach.model_copy(update=changed)})
+        full = load_profile("paper").apply(load_approach(approach))
+        changes["network.backbone"] = full.network.backbone.model_dump(mode="json")
+    return config.model_copy(update={"seed": seed, "approach": with_changes(config.approach, changes)})
 
 
 def aucs(folder: Path, table: pl.DataFrame, findings: tuple[str, ...]) -> np.ndarray:

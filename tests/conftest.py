@@ -86,7 +86,7 @@ def make_archive() -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real study on generated films, profile small, one epoch: three approaches on two re-samples."""
-    from cxrbench.config import RecipeChange, SplitPlan, StudySettings  # noqa: PLC0415 - most tests need no torch
+    from cxrbench.config import SplitPlan, StudySettings  # noqa: PLC0415 - most tests need no torch
     from cxrbench.data.phantom import PhantomSettings, generate_release  # noqa: PLC0415
     from cxrbench.study import carry_out, make_plan, prepare_study  # noqa: PLC0415
 
@@ -99,7 +99,7 @@ def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         approaches=("1channel", "1channel-meta", "large-meta"),
         splits=SplitPlan(resamples=2),
         profile="small",
-        recipe=RecipeChange(epochs=1),
+        overrides={"recipe.epochs": 1},
         workers=1,
     )
     outcomes = list(carry_out(make_plan(prepare_study(settings))))

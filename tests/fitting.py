@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from cxrbench.config import with_changes
 from cxrbench.runs import HISTORY_FILE, predictions_file
 from cxrbench.training import fit_run
 
@@ -21,10 +22,8 @@ def fit(config, folder, materials, *, weights=None, **options):
 
 
 def changed(config, **recipe):
-    approach = config.approach
-    return config.model_copy(
-        update={"approach": approach.model_copy(update={"recipe": approach.recipe.model_copy(update=recipe)})}
-    )
+    approach = with_changes(config.approach, {f"recipe.{name}": value for name, value in recipe.items()})
+    return config.model_copy(update={"approach": approach})
 
 
 def logits(folder, part="test"):

@@ -1,7 +1,7 @@
 """The demo, at a size that tests can bear."""
 
 from cxrbench import demo
-from cxrbench.config import RecipeChange, SplitPlan
+from cxrbench.config import SplitPlan
 from cxrbench.data.phantom import PhantomSettings
 
 
@@ -28,7 +28,7 @@ def test_it_goes_from_films_to_a_report_and_again_only_does_what_is_missing(cxrb
     change = {
         "approaches": ("1channel",),
         "splits": SplitPlan(resamples=1),
-        "recipe": RecipeChange(epochs=1, batch_size=4),
+        "overrides": {"recipe.epochs": 1, "recipe.batch_size": 4},
     }
     monkeypatch.setattr(demo, "demo_settings", lambda out: whole.model_copy(update=change))
     code, out, err = cxrbench("demo", "--out", tmp_path)

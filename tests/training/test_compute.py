@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from cxrbench.config import ComputeSettings, load_approach, load_profile
+from cxrbench.config import ComputeSettings, load_approach, load_profile, norm_batch
 from cxrbench.errors import TrainingError
-from cxrbench.training import compute, norm_batch
+from cxrbench.training import compute
 from cxrbench.training.compute import BF16_FLAGS, GpuSeat, gpu_seats, processor_flags, resolve
 
 FULL = load_approach("ft")

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from cxrbench.config import Approach, load_approach, load_profile
+from cxrbench.config import Approach, WeightsRecord, load_approach, load_profile
 from cxrbench.data.augment import centre_affine
 from cxrbench.data.delivery import EvaluationBatches
 from cxrbench.errors import TrainingError
 from cxrbench.files import digest_json
 from cxrbench.models.classifier import build_classifier
-from cxrbench.models.standin import stand_in_weights
-from cxrbench.training import WeightsRecord, pooling
+from cxrbench.models.weights.stand_in import stand_in_weights
+from cxrbench.training import pooling
 from cxrbench.training.parts import deliver_to, make_parts
 from cxrbench.training.pooling import FOLDER
 from fitting import changed, fit, logits, losses
@@ -23,7 +23,7 @@ SMALL = load_profile("small")
 
 @pytest.fixture(scope="module")
 def weights():
-    return stand_in_weights(SMALL.apply(load_approach("ots")).backbone, image_size=64, steps=0)
+    return stand_in_weights(SMALL.apply(load_approach("ots")).network.backbone, image_size=64, steps=0)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_cached_features_give_the_losses_of_the_backbone_without_augmentation(
 
 def test_the_backbone_runs_once_for_all_seeds_and_heads(frozen, materials, weights, tmp_path, monkeypatch):
     fit(cached(frozen), tmp_path / "first", materials, weights=weights)
-    monkeypatch.setattr("cxrbench.models.classifier.Classifier.pool", None)
+    monkeypatch.setattr("cxrbench.models.classifier.Classifier.encode", None)
     again = cached(frozen).model_copy(update={"seed": 5})
     fit(again, tmp_path / "again", materials, weights=weights)
     assert len(losses(tmp_path / "again")) == 4

@@ -15,7 +15,7 @@ from cxrbench.errors import TrainingError
 from cxrbench.models.classifier import Classifier
 from cxrbench.runs import CONFIG_FILE, ENVIRONMENT_FILE, HISTORY_FILE, WEIGHTS_FILE, predictions_file
 from cxrbench.study import make_plan
-from cxrbench.training import RunConfig, fit_run
+from cxrbench.training import fit_run
 from cxrbench.training.fit import STATE_FILE
 from fitting import changed, fit, logits
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from cxrbench.config import ComputeSettings, load_approach, load_profile
+from cxrbench.config import ComputeSettings, WeightsRecord, load_approach, load_profile
 from cxrbench.errors import DataError, TrainingError
 from cxrbench.models.classifier import Classifier
-from cxrbench.models.standin import stand_in_weights
+from cxrbench.models.weights.stand_in import stand_in_weights
 from cxrbench.runs import ENVIRONMENT_FILE
-from cxrbench.training import STATE_FILE, WeightsRecord, epochs_done, together
+from cxrbench.training import STATE_FILE, epochs_done, together
 from fitting import changed, fit, logits, losses
 
 SMALL = load_profile("small")
@@ -32,7 +32,7 @@ def frozen(config):
 @NEEDS_CPU
 def test_two_processes_have_the_losses_of_one(config, materials, tmp_path):
     approach = frozen(config)
-    weights = stand_in_weights(approach.approach.backbone, image_size=64, steps=0)
+    weights = stand_in_weights(approach.approach.network.backbone, image_size=64, steps=0)
     one = fit(approach, tmp_path / "one", materials, weights=weights)
     steps = []
     two = fit(
@@ -58,7 +58,7 @@ def test_two_processes_have_the_losses_of_one(config, materials, tmp_path):
 def shared_fit(config, materials, tmp_path):
     """A fit by two processes."""
     approach = frozen(config)
-    weights = stand_in_weights(approach.approach.backbone, image_size=64, steps=0)
+    weights = stand_in_weights(approach.approach.network.backbone, image_size=64, steps=0)
 
     def make(**options):
         return fit(approach, tmp_path, materials, weights=weights, compute=ComputeSettings(devices=2), **options)
@@ -136,7 +136,7 @@ def test_more_devices_than_images_to_judge_by_are_refused(config, materials, tmp
     patient = (split.patients["val"][0],)  # three films
     few = split.__class__(**{**vars(split), "patients": {**split.patients, "val": patient}})
     approach = frozen(config)
-    weights = stand_in_weights(approach.approach.backbone, image_size=64, steps=0)
+    weights = stand_in_weights(approach.approach.network.backbone, image_size=64, steps=0)
     with pytest.raises(TrainingError, match=r"'resample-1' is too small .* val 3"):
         fit(
             approach,
