@@ -59,7 +59,9 @@ def test_approaches_are_listed_and_shown(cxrbench):
 
 
 def test_an_unknown_approach_is_named(cxrbench, films, tmp_path):
-    assert "unknown approach 'larg'; valid names: ots" in refused(cxrbench("approaches", "show", "larg"))
+    assert "unknown approach 'larg'; did you mean large? valid names: ots" in refused(
+        cxrbench("approaches", "show", "larg")
+    )
     line = refused(cxrbench("run", "--data", films, "--out", tmp_path / "study", "--approach", "larg"))
     assert "unknown approach 'larg'" in line
     assert not (tmp_path / "study" / "runs").exists()

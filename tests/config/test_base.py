@@ -56,7 +56,7 @@ def test_a_change_that_leads_nowhere_or_is_not_valid_is_one_line(change, message
 
 
 def test_not_a_number_is_refused():
-    with pytest.raises(ConfigError, match="inner.rate: .*finite"):
+    with pytest.raises(ConfigError, match=r"inner\.rate: .*finite"):
         parse_settings({"inner": {"rate": float("nan")}}, Outer, where="x")
 
 

@@ -105,7 +105,7 @@ def test_another_packages_entry_that_is_broken_is_named(offered, source, message
 
 
 def test_a_module_that_cannot_be_imported_is_named():
-    with pytest.raises(ConfigError, match="backbone x: nowhere.at.all cannot be imported"):
+    with pytest.raises(ConfigError, match=r"backbone x: nowhere\.at\.all cannot be imported"):
         imported("nowhere.at.all:f", what="backbone x")
     with pytest.raises(ConfigError, match="backbone x: math has no 'squareroot'"):
         imported("math:squareroot", what="backbone x")

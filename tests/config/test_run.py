@@ -49,7 +49,7 @@ def test_the_fixture_has_runs():
 def test_an_edited_run_of_version_0_1_is_noticed(key):
     raw = json.loads(OLDER[0].read_text(encoding="utf-8"))
     raw[key] = 7 if key == "seed" else "0" * 64
-    with pytest.raises(StudyError, match="config.json: its values do not give its hash"):
+    with pytest.raises(StudyError, match=r"config\.json: its values do not give its hash"):
         read_run(raw, where=PATH)
 
 
@@ -108,7 +108,7 @@ def test_a_damaged_record_is_refused(change, error, message):
 
 
 def test_no_record_at_all_is_refused():
-    with pytest.raises(StudyError, match="config.json: expected keys and values, got list"):
+    with pytest.raises(StudyError, match=r"config\.json: expected keys and values, got list"):
         read_run([], where=PATH)
-    with pytest.raises(StudyError, match="config.json: damaged"):
+    with pytest.raises(StudyError, match=r"config\.json: damaged"):
         read_run({"approach": {}}, where=PATH)

@@ -5,9 +5,9 @@ from functools import partial
 import pytest
 import timm
 import torch
+from cxrbench.models.backbones import build_backbone
 
 from cxrbench.config import load_approach
-from cxrbench.models.backbones import build_backbone
 
 
 def counted_by_hand(stages, *, channels, width=64):

@@ -4,10 +4,10 @@ import math
 
 import pytest
 import torch
+from cxrbench.models.standin import stand_in_weights
 
 from cxrbench.config import PAPER_APPROACHES, approach_names, load_approach, load_profile
 from cxrbench.models.classifier import build_classifier, masked_loss
-from cxrbench.models.standin import stand_in_weights
 
 SMALL = load_profile("small")
 

@@ -1,11 +1,11 @@
 """Stand-in weights: the same each time, and they have learnt something."""
 
 import torch
+from cxrbench.models.backbones import build_backbone
+from cxrbench.models.standin import PICTURES, draw_pictures, stand_in_weights
 from torch import nn
 
 from cxrbench.config import load_approach, load_profile
-from cxrbench.models.backbones import build_backbone
-from cxrbench.models.standin import PICTURES, draw_pictures, stand_in_weights
 from cxrbench.models.weights import load_weights
 
 BACKBONE = (

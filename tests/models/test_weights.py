@@ -5,11 +5,11 @@ import pickle
 import pytest
 import timm
 import torch
+from cxrbench.models.backbones import build_backbone
 from safetensors.torch import save_file
 
 from cxrbench.config import Backbone, load_approach, load_profile
 from cxrbench.errors import WeightsError
-from cxrbench.models.backbones import build_backbone
 from cxrbench.models.weights import load_weights, obtain_weights
 
 RESNET50 = Backbone(start="imagenet")

@@ -56,7 +56,7 @@ def quick_fit(monkeypatch):
 
     def fit(config, folder, **materials):
         assert materials["table"].height == 36
-        (folder / "config.json").write_text(json.dumps({"hash": config.hash}))
+        (folder / "config.json").write_text(json.dumps(config.record()))
 
     monkeypatch.setattr(performing_module, "fit_run", fit)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from cxrbench.config import StudySettings, load_profile
+from cxrbench.config import RunConfig, StudySettings, load_profile
 from cxrbench.errors import DataError, StudyError, TrainingError, WeightsError
 from cxrbench.files import partial_of
 from cxrbench.runs import FAILURE_FILE, RunName, finished_runs, predictions_file
@@ -51,7 +51,7 @@ def quick_fit(monkeypatch):
 
     def fit(config, folder, **materials):
         made.append((config.approach.name, config.split))
-        (folder / "config.json").write_text(json.dumps({"hash": config.hash} | config.model_dump(mode="json")))
+        (folder / "config.json").write_text(json.dumps(config.record()))
         (folder / "environment.json").write_text(json.dumps({"training_seconds": 60.0}))
 
     monkeypatch.setattr(performing_module, "fit_run", fit)
@@ -109,7 +109,8 @@ def test_a_run_of_other_settings_is_refused_with_what_differs(films, tmp_path, q
     path = RunName("1channel", "resample-1", 0).folder(study.out) / "config.json"
     made_with = json.loads(path.read_text())
     made_with["approach"]["recipe"]["epochs"] = 2
-    path.write_text(json.dumps(made_with | {"hash": "of other settings"}))
+    other = {key: made_with[key] for key in RunConfig.model_fields}
+    path.write_text(json.dumps(RunConfig.model_validate(other).record()))
     with pytest.raises(StudyError, match=r"seed-0: made with other settings \(approach.recipe.epochs\)"):
         make_plan(prepare_study(study))
 
@@ -118,7 +119,7 @@ def test_a_run_of_other_settings_is_refused_with_what_differs(films, tmp_path, q
     ("change", "said"),
     [
         ({"profile": "paper"}, "began with profile 'small', not 'paper'"),
-        ({"recipe": {"epochs": 2}}, r"began with recipe .*'epochs': 1.*, not .*'epochs': 2"),
+        ({"recipe": {"epochs": 2}}, r"began with overrides .*epochs': 1.*, not .*epochs': 2"),
         ({"weights": "stand-in"}, "began with weights 'hub', not 'stand-in'"),
     ],
 )
