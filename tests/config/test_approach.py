@@ -85,6 +85,13 @@ def test_an_approach_extends_one_of_ones_own_beside_it(tmp_path):
     assert (recipe.epochs, recipe.batch_size, recipe.learning_rate) == (3, 8, 0.001)
 
 
+@pytest.mark.parametrize("weights", ["{file: w.pth}", "{file: {path: w.pth, licence: MIT}}", "{run: w.pth}"])
+def test_paths_of_weights_start_at_the_approachs_file(tmp_path, weights):
+    text = f"extends: ft\nname: own\nsummary: a\nnetwork: {{weights: {weights}}}\n"
+    found = config.load_approach(own(tmp_path, text)).network.weights
+    assert found.settings.path == tmp_path / "w.pth"
+
+
 def test_files_that_extend_each_other_are_refused(tmp_path):
     own(tmp_path, "extends: b.yaml\nname: a\nsummary: a\n", name="a")
     with pytest.raises(ConfigError, match=r"b\.yaml: extends itself"):

@@ -217,12 +217,15 @@ def raw_approach(name: str, *, seen: tuple[str, ...] = ()) -> dict[str, Any]:
         raise ConfigError(f"{name}: expected keys and values, got {type(raw).__name__}")
     if is_schema_1_approach(raw):
         raw = map_approach(raw)
+    raw = _parts_as_keys(raw)
+    if is_path(name):
+        _start_at(Path(name).parent, raw)
     base = raw.pop("extends", None)
     if base is None:
-        return _parts_as_keys(raw)
+        return raw
     if is_path(base) and is_path(name):
         base = str(Path(name).parent / Path(base).expanduser())
-    return _overridden(raw_approach(str(base), seen=(*seen, name)), _parts_as_keys(raw))
+    return _overridden(raw_approach(str(base), seen=(*seen, name)), raw)
 
 
 PARTS = ("backbone", "weights", "head")
@@ -236,6 +239,17 @@ def _parts_as_keys(raw: dict[str, Any]) -> dict[str, Any]:
         return raw
     spelt = {key: {value: {}} if key in PARTS and isinstance(value, str) else value for key, value in network.items()}
     return {**raw, "network": spelt}
+
+
+def _start_at(folder: Path, raw: dict[str, Any]) -> None:
+    """Let the paths of weights start at the folder of the approach's file, in place."""
+    weights = raw["network"].get("weights") if isinstance(raw.get("network"), dict) else None
+    for kind, value in weights.items() if isinstance(weights, dict) else ():
+        if kind in {"file", "bundle", "run"}:
+            chosen = dict(value) if isinstance(value, dict) else {"path": value}
+            if isinstance(chosen.get("path"), str):
+                chosen["path"] = str(folder / Path(chosen["path"]).expanduser())
+            weights[kind] = chosen
 
 
 def _overridden(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
