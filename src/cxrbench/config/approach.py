@@ -243,13 +243,16 @@ def _parts_as_keys(raw: dict[str, Any]) -> dict[str, Any]:
 
 def _start_at(folder: Path, raw: dict[str, Any]) -> None:
     """Let the paths of weights start at the folder of the approach's file, in place."""
-    weights = raw["network"].get("weights") if isinstance(raw.get("network"), dict) else None
-    for kind, value in weights.items() if isinstance(weights, dict) else ():
-        if kind in {"file", "bundle", "run"}:
-            chosen = dict(value) if isinstance(value, dict) else {"path": value}
-            if isinstance(chosen.get("path"), str):
-                chosen["path"] = str(folder / Path(chosen["path"]).expanduser())
-            weights[kind] = chosen
+    network = raw.get("network")
+    weights = network.get("weights") if isinstance(network, dict) else None
+    if not isinstance(weights, dict):
+        return
+    for kind in {"file", "bundle", "run"} & set(weights):
+        value = weights[kind]
+        chosen = dict(value) if isinstance(value, dict) else {"path": value}
+        if isinstance(chosen.get("path"), str):
+            chosen["path"] = str(folder / Path(chosen["path"]).expanduser())
+        weights[kind] = chosen
 
 
 def _overridden(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
