@@ -53,6 +53,9 @@ def test_approaches_are_listed_and_shown(cxrbench):
     code, out, _ = cxrbench("approaches")
     assert code == 0
     assert "resnet101-large-meta" in out
+    code, out, _ = cxrbench("approaches", "list", "resnet38*")
+    assert (code, out.count("resnet38-"), "resnet101" in out) == (0, 4, False)
+    assert "no approach matches 'x*'" in refused(cxrbench("approaches", "list", "x*"))
     code, out, _ = cxrbench("approaches", "show", "large-meta")
     assert code == 0
     assert "features: [age, sex, view]" in out

@@ -17,7 +17,9 @@ FAILED_RUNS = 1
 
 
 def run(
-    study_file: Annotated[Path | None, typer.Argument(help="YAML of a study; options override its fields.")] = None,
+    study_file: Annotated[
+        str | None, typer.Argument(help="YAML of a study, or a packaged one: paper; options override its fields.")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the archive.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the study.")] = None,
     labels: Labels = None,
@@ -32,7 +34,11 @@ def run(
     split_seed: Annotated[int | None, typer.Option(help="Seed of the splits.")] = None,
     profile: Annotated[str | None, typer.Option(help="Size of everything: paper or small.")] = None,
     weights: Annotated[
-        str | None, typer.Option(help="ImageNet weights: 'hub', a .safetensors or .pth file, or 'stand-in'.")
+        str | None, typer.Option(help="In place of the approaches' hub weights: a .safetensors or .pth file, or 'stand-in'.")
+    ] = None,
+    override: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A value in every approach, as in recipe.halve_after=3; may be repeated."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs at most, for all approaches.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=2, help="Batch size, for all approaches.")] = None,
@@ -58,7 +64,7 @@ def run(
         data=data, out=out, labels=labels, table_format=table_format, store=store, approaches=approach, seeds=seed,
         profile=profile, weights=weights, workers=workers, allow_missing=allow_missing or None,
         splits=_given(resamples=resamples, folds=folds, official=official, seed=split_seed),
-        overrides=_given(**{"recipe.epochs": epochs, "recipe.batch_size": batch_size}),
+        overrides={**_overrides(override or []), **_given(**{"recipe.epochs": epochs, "recipe.batch_size": batch_size})},
         cluster=_given(address=on, cpus=cpus, gpus=gpus, memory_gb=memory_gb, storage=storage),
     )  # fmt: skip
     if study_file is not None:
@@ -66,6 +72,16 @@ def run(
     else:
         settings = config.parse_settings(changes, config.StudySettings, where="command line")
     _run_study(settings, only_splits=split or [], is_dry=dry_run)
+
+
+def _overrides(given: list[str]) -> dict[str, Any]:
+    """Read ``path=value`` options; values are YAML."""
+    import yaml
+
+    pairs = [each.partition("=") for each in given]
+    if wrong := [each for each, (path, sign, _) in zip(given, pairs, strict=True) if not (path and sign)]:
+        raise ConfigError(f"--set {wrong[0]}: expected PATH=VALUE, such as recipe.epochs=3")
+    return {path: yaml.safe_load(value) for path, _, value in pairs}
 
 
 def _given(**values: Any) -> dict[str, Any]:
@@ -137,29 +153,51 @@ def report(study: Study) -> None:
 
 
 def approaches(
-    action: Annotated[str, typer.Argument(help="'list', or 'show' with a name.")] = "list",
-    name: Annotated[str | None, typer.Argument(help="The approach to show.")] = None,
+    action: Annotated[str, typer.Argument(help="'list' with a pattern, or 'show' with a name or file.")] = "list",
+    name: Annotated[str | None, typer.Argument(help="Pattern such as 'large*', or the approach to show.")] = None,
 ) -> None:
-    """List the approaches with what each is, or show one's YAML."""
+    """List the packaged approaches, or show one as written and as it resolves."""
     from cxrbench import config
 
-    if action == "show" and name is not None:
-        print(config.approach_text(name), end="")
-    elif action == "list" and name is None:
-        from rich.console import Console
-        from rich.table import Table
-
-        listing = Table("approach", "input", "trained", "what it is", box=None)
-        for each in config.approach_names():
-            found = config.load_approach(each)
-            listing.add_row(
-                each, f"{found.input.image_size} px x {found.input.channels}", found.recipe.trained, found.summary
-            )
-        Console().print(listing)
+    if action == "list":
+        _list_approaches(name or "*")
+    elif action == "show" and name is not None:
+        _show_approach(name)
     else:
         raise ConfigError(
-            f"approaches {action} {name or ''}: give 'list', or 'show' and a name: {', '.join(config.approach_names())}"
+            f"approaches {action} {name or ''}: give 'list', or 'show' and a name or a YAML file; "
+            f"names: {', '.join(config.approach_names())}"
         )
+
+
+def _list_approaches(pattern: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from cxrbench import config
+
+    names = config.approach_names(pattern)
+    if not names:
+        raise ConfigError(f"no approach matches {pattern!r}; names: {', '.join(config.approach_names())}")
+    listing = Table("approach", "input", "weights", "trained", "what it is", box=None)
+    for each in names:
+        found = config.load_approach(each)
+        size = f"{found.input.image_size} px x {found.input.channels}"
+        listing.add_row(each, size, found.network.weights.name, found.recipe.trained, found.summary)
+    Console().print(listing)
+
+
+def _show_approach(name: str) -> None:
+    """Print an approach as written, then every value that it resolves to."""
+    import yaml
+
+    from cxrbench import config
+
+    approach = config.load_approach(name)  # validated before anything is printed
+    print(config.approach_text(name).rstrip())
+    resolved = yaml.safe_dump(approach.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=120)
+    print("\n# as resolved:")
+    print("\n".join(f"# {line}" for line in resolved.rstrip().splitlines()))
 
 
 def splits(study: Study) -> None:
