@@ -25,7 +25,7 @@ class TwoLayers(Settings):
 ENTRY = Entry("two-layers", TwoLayers, "two_layers.network:build", "two convolutions", main="width")
 '''
 
-NETWORK = '''
+NETWORK = """
 from torch import nn
 
 
@@ -33,7 +33,7 @@ def build(settings, *, channels, image_size):
     sizes = (channels, settings.width, settings.width)
     layers = [(nn.Conv2d(a, b, 5, stride=4, padding=2), nn.ReLU()) for a, b in zip(sizes, sizes[1:])]
     return nn.Sequential(*(module for pair in layers for module in pair))
-'''
+"""
 
 APPROACH = """
 name: two-layers
