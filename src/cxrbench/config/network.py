@@ -125,6 +125,10 @@ class FileWeights(Settings):
     input_range: tuple[float, float] | None = Field(
         None, description="what 0 and 1 of a film become at the network's input, instead of mean and std"
     )
+    names: Literal["own", "order"] = Field(
+        "own", description="order: names differ, and tensors are matched by their order, shape and kind"
+    )
+    table: str | None = Field(None, description="key of the weights in a file that holds several; null: the usual one")
     ignore: tuple[str, ...] = Field((), description="beginnings of names of tensors in the file that are not needed")
     dataset: str = Field("unknown", description="what the weights were trained on")
     licence: str = "unknown"
