@@ -32,7 +32,7 @@ from cxrbench.bundle.record import (
     RunRecord,
 )
 from cxrbench.bundle.reference import Reference, film_digest, reference_logits
-from cxrbench.config import parse_settings, read_run
+from cxrbench.config import Approach, parse_settings, read_run, with_changes
 from cxrbench.data.features import FeatureScaling
 from cxrbench.data.geometry import DEFINITION
 from cxrbench.data.store import open_store
@@ -94,7 +94,7 @@ def _member(study: Path, run: RunName, file: str, evidences: Sequence[Evidence],
     return Member(
         run=_run_record(run, config, where),
         weights=FileRecord(file=file, bytes=path.stat().st_size, sha256=digest_file(path)),
-        approach=read_run(config, where=Path(where)).config.approach,
+        approach=_without_paths(read_run(config, where=Path(where)).config.approach),
         feature_scaling=parse_settings(config["feature_scaling"], FeatureScaling, where=where),
         calibrations=next(one.calibrations[run] for one in evidences if run in one.calibrations),
     )
@@ -102,9 +102,23 @@ def _member(study: Path, run: RunName, file: str, evidences: Sequence[Evidence],
 
 def _run_record(run: RunName, config: dict[str, Any], where: str) -> RunRecord:
     copied = {key: config[key] for key in ("profile", "hash", "split_digest", "store_digest", "table_digest")}
-    is_stand_in = bool(config["weights"] and config["weights"]["is_stand_in"])
-    raw = {"approach": run.approach, "split": run.split, "seed": run.seed, "has_stand_in_weights": is_stand_in}
+    weights = config["weights"]
+    raw = {
+        "approach": run.approach,
+        "split": run.split,
+        "seed": run.seed,
+        "has_stand_in_weights": bool(weights and weights["is_stand_in"]),
+        "pretraining": weights,
+    }
     return parse_settings(raw | copied, RunRecord, where=where)
+
+
+def _without_paths(approach: Approach) -> Approach:
+    """Return an approach whose weights are named without the folders that led to them; they are nobody's business."""
+    weights = approach.network.weights
+    raw = weights.settings.model_dump(mode="json")
+    names = {key: Path(raw[key]).name for key in ("path", "study", "image_list") if raw.get(key)}
+    return with_changes(approach, {f"network.weights.{weights.name}.{key}": name for key, name in names.items()})
 
 
 def _write(

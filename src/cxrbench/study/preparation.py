@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from safetensors.torch import save_file
-
 from cxrbench import __version__
 from cxrbench.config import (
     AS_FITS_THE_MACHINE,
@@ -26,19 +24,20 @@ from cxrbench.config import (
     load_approach,
     load_profile,
     parse_settings,
+    weights_by_approach,
     with_changes,
 )
 from cxrbench.data.store import Store, prepare_store
 from cxrbench.data.tables import Archive, read_archive, read_format, require_complete
 from cxrbench.environment import usable_cores
 from cxrbench.errors import DataError, StudyError
-from cxrbench.files import atomic_file, digest_file, digest_json, write_json
-from cxrbench.models.weights.sources import obtain_weights
+from cxrbench.files import atomic_file, write_json
 from cxrbench.progress import Track, silent
 from cxrbench.runs import SPLITS_FOLDER, STUDY_FILE, TABLE_COLUMNS, TABLE_FILE
 from cxrbench.splits import Split, fold_splits, official_split, read_split, resample_splits, write_split
+from cxrbench.study.overlap import Films, Overlap, as_records, find_overlaps
+from cxrbench.study.pretraining import prepare_weights, resolve_inputs
 
-WEIGHTS_FOLDER = "weights"
 LOCK_FILE = ".lock"
 PHANTOM_TRUTH = "truth.parquet"
 SHOWN = 5
@@ -110,12 +109,16 @@ def prepare_study(settings: StudySettings, *, track: Track = silent) -> Material
     _check_continuation(settings)
     approaches = tuple(_resolve(name, profile, settings) for name in settings.approaches)
     archive = _read(settings, track)
-    weights = _prepare_weights(settings, approaches, profile)
+    weights = prepare_weights(settings.out, approaches, profile)
+    approaches = resolve_inputs(approaches, weights)
     store = _prepare_store(settings, archive, approaches, track)
     table = archive.table.filter(pl.col("image_id").is_in(store.index["image_id"].implode()))
     table_digest = _keep_table(settings.out, table)
     splits = _prepare_splits(settings, archive, table)
-    _write_study(settings, profile, archive, table, weights)
+    records = {name: record for name, (_, record) in weights.items()}
+    films = Films.of(settings.out, archive, is_phantom=_is_phantom(archive), table=table, splits=splits)
+    overlaps = find_overlaps(films, approaches, records)
+    _write_study(settings, profile, archive, table, records, overlaps)
     return Materials(
         study=settings.out,
         approaches=approaches,
@@ -185,43 +188,6 @@ def _read(settings: StudySettings, track: Track) -> Archive:
     return archive
 
 
-def _prepare_weights(
-    settings: StudySettings, approaches: Sequence[Approach], profile: Profile
-) -> dict[str, tuple[Path, WeightsRecord]]:
-    """Have pre-trained weights on disk, one file per network, before anything trains."""
-    kept: dict[str, tuple[Path, WeightsRecord]] = {}
-    result = {}
-    for approach in approaches:
-        if approach.network.has_weights:
-            key = _weights_key(approach, profile)
-            if key not in kept:
-                kept[key] = _weights_file(settings.out, approach, profile, key)
-            result[approach.name] = kept[key]
-    return result
-
-
-def _weights_key(approach: Approach, profile: Profile) -> str:
-    """Name of what a file of weights depends on: the network, and where they come from."""
-    network = approach.network
-    steps, size = (profile.stand_in_steps, approach.input.image_size) if network.weights.name == STAND_IN else (0, 0)
-    chosen = [network.backbone.identity(), network.weights.model_dump(mode="json"), steps, size]
-    return f"{network.weights.name}-{digest_json(chosen)[:12]}"
-
-
-def _weights_file(study: Path, approach: Approach, profile: Profile, key: str) -> tuple[Path, WeightsRecord]:
-    """Have an approach's weights on disk, with their record beside them."""
-    path = study / WEIGHTS_FOLDER / f"{key}.safetensors"
-    about = path.with_suffix(".json")
-    # A file, a bundle or a run may have been exchanged since.
-    if not (path.exists() and about.exists()) or approach.network.weights.name not in {HUB, STAND_IN}:
-        pretrained = obtain_weights(approach, stand_in_steps=profile.stand_in_steps)
-        with atomic_file(path) as scratch:
-            save_file(pretrained.tensors, scratch)
-        write_json(about, pretrained.record.model_dump(mode="json"))
-    raw = json.loads(about.read_text(encoding="utf-8"))
-    return path, parse_settings({**raw, "digest": digest_file(path)}, WeightsRecord, where=str(about))
-
-
 def _prepare_store(settings: StudySettings, archive: Archive, approaches: Sequence[Approach], track: Track) -> Store:
     sizes = tuple(sorted({approach.input.store_size for approach in approaches}))
     return prepare_store(
@@ -281,19 +247,26 @@ def _prepare_splits(settings: StudySettings, archive: Archive, table: pl.DataFra
     return tuple(splits)
 
 
+def _is_phantom(archive: Archive) -> bool:
+    return (archive.folder / PHANTOM_TRUTH).exists()
+
+
 def _write_study(
     settings: StudySettings,
     profile: Profile,
     archive: Archive,
     table: pl.DataFrame,
-    weights: dict[str, tuple[Path, WeightsRecord]],
+    records: dict[str, WeightsRecord],
+    overlaps: Sequence[Overlap],
 ) -> None:
-    # A call that needs no pre-trained weights does not make those of earlier runs forgotten.
-    record = next((record.model_dump(mode="json") for _, record in weights.values()), _earlier(settings.out, "weights"))
+    # A call with other approaches does not make what earlier ones started from forgotten.
+    weights = weights_by_approach(_earlier(settings.out, "weights"))
+    earlier = _earlier(settings.out, "pretraining") or []
+    before = [one for one in earlier if one["approach"] not in settings.approaches and one["approach"] not in records]
     facts = {
         "form": archive.form.name,
         "is_sample": archive.is_sample,
-        "is_phantom": (archive.folder / PHANTOM_TRUTH).exists(),
+        "is_phantom": _is_phantom(archive),
         "images_listed": archive.table.height,
         "images_missing": len(archive.missing),
         "missing_first": list(archive.missing[:SHOWN]),
@@ -307,7 +280,8 @@ def _write_study(
             "settings": settings.model_dump(mode="json"),
             "profile": profile.model_dump(mode="json"),
             "archive": facts,
-            "weights": record,
+            "weights": {name: one.model_dump(mode="json") for name, one in {**weights, **records}.items()},
+            "pretraining": [*before, *as_records(overlaps)],
             "version": __version__,
         },
     )

@@ -87,7 +87,7 @@ def _best(contents: Contents, inner: nn.Module, wanted: Tensors) -> _Match:
     for named in namings(contents.tensors, next(iter(wanted))):
         try:
             match = _Match(filtered(named, inner), wanted)
-        except Exception as error:  # a filter of timm's that knows other files only
+        except Exception as error:  # noqa: BLE001 - a filter of timm's may expect other files
             reason = " ".join(str(error).split())[:120]
             match = _Match(named, wanted, f"{type(error).__name__}: {reason}")
         if best is None or match.found > best.found:
@@ -185,7 +185,7 @@ def _said(match: _Match, *, by_order: bool) -> list[str]:
     return notes
 
 
-RESNETS = {
+RESNETS: dict[tuple[int, ...], str] = {
     (2, 2, 2, 2): "ResNet-18",
     (3, 4, 2, 3): "ResNet-38",
     (3, 4, 6, 3): "ResNet-50",
