@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cxrbench.bundle.record import CARD_FILE, BundleRecord, Member, TestResult
+from cxrbench.config import WeightsRecord
 from cxrbench.evaluate.discrimination import MEAN
 from cxrbench.files import write_text
 
@@ -30,6 +31,7 @@ def card(record: BundleRecord) -> str:
         ("Test results", _results(record)),
         ("Films unlike the training films", _look(record)),
         ("Members", _members(record)),
+        ("Pre-trained weights", _pretraining(record)),
         ("Made with", _made_with(record)),
     )
     return "\n\n".join((f"## {title}\n\n" if title else "") + text for title, text in sections) + "\n"
@@ -200,6 +202,22 @@ def _members(record: BundleRecord) -> str:
         for number, member in enumerate(record.members, start=1)
     ]
     return _table(("Member", "Approach", "Split", "Seed", "Profile", "Settings", "Weights"), rows)
+
+
+def _pretraining(record: BundleRecord) -> str:
+    rows = [
+        (str(number), *_origin(member.run.pretraining, is_stand_in=member.run.has_stand_in_weights))
+        for number, member in enumerate(record.members, start=1)
+    ]
+    return _table(("Member", "Started from", "Licence", "Chest X-ray archives seen", "SHA-256"), rows)
+
+
+def _origin(weights: WeightsRecord | None, *, is_stand_in: bool) -> tuple[str, str, str, str]:
+    if weights is None:
+        return ("a stand-in" if is_stand_in else "random weights", "", "", "")
+    seen = ", ".join(f"{each.archive} ({'with' if each.with_labels else 'without'} labels)" for each in weights.saw)
+    licence = weights.licence + (f", seen {weights.licence_seen}" if weights.licence_seen else "")
+    return (f"{weights.title} ({weights.source})", licence, seen or "none known", weights.digest[:SHORT])
 
 
 def _made_with(record: BundleRecord) -> str:

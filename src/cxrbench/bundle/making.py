@@ -145,7 +145,7 @@ def _write(
         pixel_statistics=_pixel_statistics(study, study_record, members, training),
         archive=archive,
         test=tuple(result for one in evidences for result in one.test),
-        banners=banners_of(archive, members),
+        banners=banners_of(archive, members, study_record),
         reference_sha256=digest_file(scratch / REFERENCE_FILE),
         card_sha256="",
     )

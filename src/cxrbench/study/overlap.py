@@ -1,7 +1,7 @@
 """Test films that pre-trained weights saw before: counted per split, and refused where their labels were learnt."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -97,10 +97,10 @@ def find_overlaps(films: Films, approaches: Sequence[Approach], records: Mapping
 
 def _overlaps_of(films: Films, approach: Approach, record: WeightsRecord) -> list[Overlap]:
     found: list[Overlap] = []
-    own, *before = record.saw if record.source in TRAINED else (None, *record.saw)
-    if own is not None and archive_of(own.archive) in {films.archive, "unknown"}:
+    own = record.saw[:1] if record.source in TRAINED else ()
+    if any(archive_of(seen.archive) in {films.archive, "unknown"} for seen in own):
         found += _of_our_own(films, approach, record)
-    for seen in before:
+    for seen in record.saw[len(own) :]:
         if archive_of(seen.archive) == films.archive:
             found += _counted(films, approach, seen)
     allowed = {archive_of(each) for each in _settings(approach).get("allow_overlap", ())}
@@ -122,8 +122,8 @@ def _refusal(approach: Approach, record: WeightsRecord, overlap: Overlap) -> str
     may = "may be" if overlap.basis == "archive" else "are"
     kind = approach.network.weights.name
     return (
-        f"approach {approach.name}: its weights ({record.title}) learnt labels of {overlap.archive}, and {number} {may} "
-        f"among them; choose other weights, or allow it by name: network.weights: "
+        f"approach {approach.name}: its weights ({record.title}) learnt labels of {overlap.archive}, and {number} "
+        f"{may} among them; choose other weights, or allow it by name: network.weights: "
         f"{{{kind}: {{allow_overlap: [{overlap.archive}]}}}}"
     )
 
@@ -172,14 +172,22 @@ def _counted(films: Films, approach: Approach, seen: ArchiveSeen) -> list[Overla
 
 
 def _rows(films: Films, approach: Approach, seen: ArchiveSeen, images: Iterable[str], *, basis: str) -> list[Overlap]:
-    start = Overlap(approach.name, "", films.archive, seen.with_labels, basis, 0, 0, 0)
     ids = films.table["image_id"]
     is_seen = ids.is_in(list(images))
     found = []
     for split in films.splits:
         test, val = split.rows(films.table, "test"), split.rows(films.table, "val")
-        counts = {"test_images": len(test), "test_seen": int(is_seen[test].sum()), "val_seen": int(is_seen[val].sum())}
-        found.append(replace(start, split=split.name, **counts))
+        row = Overlap(
+            approach=approach.name,
+            split=split.name,
+            archive=films.archive,
+            with_labels=seen.with_labels,
+            basis=basis,
+            test_images=len(test),
+            test_seen=int(is_seen[test].sum()),
+            val_seen=int(is_seen[val].sum()),
+        )
+        found.append(row)
     return found
 
 

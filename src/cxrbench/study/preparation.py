@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+
 from cxrbench import __version__
 from cxrbench.config import (
     AS_FITS_THE_MACHINE,

@@ -25,7 +25,7 @@ from cxrbench.models.weights.sources import obtain_weights
 WEIGHTS_FOLDER = "weights"
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-"""Mean and spread that stand-in weights are used with where an approach states none: they learnt on about mean 0, spread 1."""
+"""Mean and spread for stand-in weights where an approach states none: their pictures have about mean 0, spread 1."""
 
 TOLERANCE = 0.02
 """Share of the spread by which two statements of one input may differ, as 127 / 255 and 0.5 do."""
@@ -105,8 +105,8 @@ def resolve_input(approach: Approach, record: WeightsRecord) -> Approach:
     own, theirs = approach.input, _stated(record, approach.input.channels)
     if theirs is None and own.mean is None:
         raise WeightsError(
-            f"approach {approach.name}: nothing says which input the weights {record.name} learnt with; write input.mean "
-            "and input.std in the approach, or mean and std, or input_range, beside the file in network.weights"
+            f"approach {approach.name}: nothing says which input the weights {record.name} learnt with; write "
+            "input.mean and input.std in the approach, or beside the file in network.weights mean and std, or input_range"
         )
     if theirs is None:
         return approach
