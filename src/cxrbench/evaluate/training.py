@@ -51,7 +51,7 @@ def history_table(study: Path, names: Sequence[RunName]) -> pl.DataFrame:
 
 
 def run_table(study: Path, names: Sequence[RunName], histories: pl.DataFrame) -> pl.DataFrame:
-    """One row per finished run: epochs, the epoch that was kept, duration, hash of the settings, pre-trained weights."""
+    """One row per finished run: epochs, the epoch that was kept, duration, settings, pre-trained weights."""
     best = pl.col("val_loss").arg_min()
     measured = histories.group_by(RUN_COLUMNS, maintain_order=True).agg(
         pl.len().cast(pl.Int64).alias("epochs"),

@@ -10,7 +10,7 @@ import polars as pl
 from cxrbench.config import Approach, ArchiveSeen, WeightsRecord
 from cxrbench.data.tables import Archive
 from cxrbench.errors import DataError, WeightsError
-from cxrbench.models.weights.known import archive_of
+from cxrbench.models.weights.known import archive_key
 from cxrbench.models.weights.sources import GENERATED
 from cxrbench.runs import SPLITS_FOLDER
 from cxrbench.splits import Split, read_split
@@ -69,7 +69,7 @@ class Films:
         cls, study: Path, archive: Archive, *, is_phantom: bool, table: pl.DataFrame, splits: Sequence[Split]
     ) -> "Films":
         """Return those of a study that is being prepared."""
-        key = GENERATED if is_phantom else archive_of(archive.form.name)
+        key = GENERATED if is_phantom else archive_key(archive.form.name)
         official = None
         if archive.official is not None:
             official = frozenset(archive.official[0].read_text(encoding="utf-8").split())
@@ -98,12 +98,12 @@ def find_overlaps(films: Films, approaches: Sequence[Approach], records: Mapping
 def _overlaps_of(films: Films, approach: Approach, record: WeightsRecord) -> list[Overlap]:
     found: list[Overlap] = []
     own = record.saw[:1] if record.source in TRAINED else ()
-    if any(archive_of(seen.archive) in {films.archive, "unknown"} for seen in own):
+    if any(archive_key(seen.archive) in {films.archive, "unknown"} for seen in own):
         found += _of_our_own(films, approach, record)
     for seen in record.saw[len(own) :]:
-        if archive_of(seen.archive) == films.archive:
+        if archive_key(seen.archive) == films.archive:
             found += _counted(films, approach, seen)
-    allowed = {archive_of(each) for each in _settings(approach).get("allow_overlap", ())}
+    allowed = {archive_key(each) for each in _settings(approach).get("allow_overlap", ())}
     for overlap in found:
         if overlap.with_labels and overlap.test_seen + overlap.val_seen and overlap.archive not in allowed:
             raise WeightsError(_refusal(approach, record, overlap))
@@ -133,7 +133,7 @@ def _of_our_own(films: Films, approach: Approach, record: WeightsRecord) -> list
     patients = _patients(films.study, _settings(approach), record)
     unknown = ArchiveSeen(archive=films.archive, with_labels=True)
     if patients is None:
-        if films.archive not in {archive_of(each) for each in _settings(approach).get("allow_overlap", ())}:
+        if films.archive not in {archive_key(each) for each in _settings(approach).get("allow_overlap", ())}:
             raise WeightsError(
                 f"approach {approach.name}: nothing says which patients {record.source} {record.name} was trained on; "
                 f"name its study's folder, network.weights: {{{record.source}: {{path: ..., study: ...}}}}, "

@@ -106,7 +106,7 @@ def resolve_input(approach: Approach, record: WeightsRecord) -> Approach:
     if theirs is None and own.mean is None:
         raise WeightsError(
             f"approach {approach.name}: nothing says which input the weights {record.name} learnt with; write "
-            "input.mean and input.std in the approach, or beside the file in network.weights mean and std, or input_range"
+            "input.mean and input.std in the approach, or mean and std, or input_range, in network.weights"
         )
     if theirs is None:
         return approach

@@ -66,7 +66,7 @@ def _known() -> _Known:
     return parse_settings(raw, _Known, where=FILE)
 
 
-def archive_of(name: str) -> str:
+def archive_key(name: str) -> str:
     """Return the key of the archive whose films a name stands for; the name itself where it is not known."""
     for key, archive in _known().archives.items():
         if name.casefold() in {key, *(each.casefold() for each in archive.names)}:

@@ -24,7 +24,7 @@ from cxrbench.files import digest_file
 from cxrbench.models.backbone import Backbone, build_backbone
 from cxrbench.models.weights.fitting import Fitted, fit
 from cxrbench.models.weights.hub import fetch
-from cxrbench.models.weights.known import archive_of, as_mean_and_std, known_by_file, require_known, stated
+from cxrbench.models.weights.known import archive_key, as_mean_and_std, known_by_file, require_known, stated
 from cxrbench.models.weights.reading import Contents, read_weights
 from cxrbench.models.weights.stand_in import stand_in_weights
 from cxrbench.runs import CONFIG_FILE, STUDY_FILE, WEIGHTS_FILE
@@ -132,7 +132,7 @@ def from_run(settings: TrainedWeights, *, approach: Approach, stand_in_steps: in
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(f"{settings.path}: no finished run to take a backbone from ({reason})") from None
     name = f"{config.approach.name} / {config.split} / seed {config.seed}"
-    archive = _archive_of_study(settings.path)
+    archive = _archive_key_study(settings.path)
     made = trained(tensors, config.approach, approach, where=f"run {settings.path}")
     facts = {
         "source": "run",
@@ -144,7 +144,7 @@ def from_run(settings: TrainedWeights, *, approach: Approach, stand_in_steps: in
     return pretrained(made, {**facts, **facts_of_training(config.approach, archive, config.weights)})
 
 
-def _archive_of_study(run: Path) -> str:
+def _archive_key_study(run: Path) -> str:
     """Return the name of the archive that a run learnt from; ``unknown`` where its study does not say."""
     path = run.absolute().parents[3] / STUDY_FILE
     try:
@@ -186,7 +186,7 @@ def facts_of_training(theirs: Approach, archive: str, weights: WeightsRecord | N
         "mean": mean,
         "std": std,
         "is_stand_in": False,
-        "saw": (ArchiveSeen(archive=archive_of(archive), with_labels=True), *before),
+        "saw": (ArchiveSeen(archive=archive_key(archive), with_labels=True), *before),
         "notes": (f"trained from {started}",),
     }
 
