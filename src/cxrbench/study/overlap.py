@@ -103,7 +103,7 @@ def _overlaps_of(films: Films, approach: Approach, record: WeightsRecord) -> lis
     for seen in record.saw[len(own) :]:
         if archive_key(seen.archive) == films.archive:
             found += _counted(films, approach, seen)
-    allowed = {archive_key(each) for each in _settings(approach).get("allow_overlap", ())}
+    allowed = _allowed(approach)
     for overlap in found:
         if overlap.with_labels and overlap.test_seen + overlap.val_seen and overlap.archive not in allowed:
             raise WeightsError(_refusal(approach, record, overlap))
@@ -112,6 +112,10 @@ def _overlaps_of(films: Films, approach: Approach, record: WeightsRecord) -> lis
 
 def _settings(approach: Approach) -> dict[str, Any]:
     return approach.network.weights.settings.model_dump()
+
+
+def _allowed(approach: Approach) -> set[str]:
+    return {archive_key(each) for each in _settings(approach).get("allow_overlap", ())}
 
 
 def _refusal(approach: Approach, record: WeightsRecord, overlap: Overlap) -> str:
@@ -133,7 +137,7 @@ def _of_our_own(films: Films, approach: Approach, record: WeightsRecord) -> list
     patients = _patients(films.study, _settings(approach), record)
     unknown = ArchiveSeen(archive=films.archive, with_labels=True)
     if patients is None:
-        if films.archive not in {archive_key(each) for each in _settings(approach).get("allow_overlap", ())}:
+        if films.archive not in _allowed(approach):
             raise WeightsError(
                 f"approach {approach.name}: nothing says which patients {record.source} {record.name} was trained on; "
                 f"name its study's folder, network.weights: {{{record.source}: {{path: ..., study: ...}}}}, "

@@ -132,7 +132,9 @@ def _stated(record: WeightsRecord, channels: int) -> tuple[Channels, Channels] |
 
 def _as_channels(values: Channels, channels: int) -> Channels:
     """Repeat one value for all channels; several become their mean where there is one channel."""
-    return values if len(values) == channels else (round(fmean(values), 6),) * channels
+    if len(values) == channels:
+        return values
+    return (values[0] if len(values) == 1 else float(f"{fmean(values):.6g}"),) * channels
 
 
 def _agree(own: tuple[Channels, Channels], theirs: tuple[Channels, Channels]) -> bool:

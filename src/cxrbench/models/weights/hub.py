@@ -71,7 +71,7 @@ def _from_timm(name: str) -> Any:
     """Return timm's network with its published weights, under the architecture they were made for."""
     spelt = name if "/" not in name or ":" in name else f"hf-hub:{name}"
     config = None if "/" in name else timm.get_pretrained_cfg(name, allow_unregistered=False)
-    if config is not None and not config.has_weights:
+    if "/" not in name and not (config is not None and config.has_weights):
         base = name.partition(".")[0]
         tags = ", ".join(timm.list_pretrained(f"{base}.*")[:8]) or "none"
         raise WeightsError(f"network.weights: timm has no published weights for {name!r}; it has for {base}: {tags}")

@@ -132,7 +132,7 @@ def from_run(settings: TrainedWeights, *, approach: Approach, stand_in_steps: in
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(f"{settings.path}: no finished run to take a backbone from ({reason})") from None
     name = f"{config.approach.name} / {config.split} / seed {config.seed}"
-    archive = _archive_key_study(settings.path)
+    archive = _archive_of_study(settings.path)
     made = trained(tensors, config.approach, approach, where=f"run {settings.path}")
     facts = {
         "source": "run",
@@ -144,7 +144,7 @@ def from_run(settings: TrainedWeights, *, approach: Approach, stand_in_steps: in
     return pretrained(made, {**facts, **facts_of_training(config.approach, archive, config.weights)})
 
 
-def _archive_key_study(run: Path) -> str:
+def _archive_of_study(run: Path) -> str:
     """Return the name of the archive that a run learnt from; ``unknown`` where its study does not say."""
     path = run.absolute().parents[3] / STUDY_FILE
     try:
