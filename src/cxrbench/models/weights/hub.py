@@ -70,10 +70,10 @@ def _own_id(backbone: Part) -> str:
 def _from_timm(name: str) -> Any:
     """Return timm's network with its published weights, under the architecture they were made for."""
     spelt = name if "/" not in name or ":" in name else f"hf-hub:{name}"
-    config = None if "/" in name else timm.get_pretrained_cfg(name, allow_unregistered=False)
-    if "/" not in name and not (config is not None and config.has_weights):
-        base = name.partition(".")[0]
-        tags = ", ".join(timm.list_pretrained(f"{base}.*")[:8]) or "none"
+    base = name.partition(".")[0]
+    published = timm.list_pretrained(f"{base}.*")
+    if "/" not in name and not (name in published or (name == base and published)):
+        tags = ", ".join(published) or "none"
         raise WeightsError(f"network.weights: timm has no published weights for {name!r}; it has for {base}: {tags}")
     try:
         return timm.create_model(spelt, pretrained=True)
