@@ -193,7 +193,6 @@ def vocabulary_names() -> list[str]:
     return packaged_names("vocabularies")
 
 
-@cache
 def load_vocabulary(name: str = NIH15) -> Vocabulary:
     """Return a vocabulary by its packaged name, or from a YAML file when ``name`` ends in ``.yaml`` or ``.yml``.
 
@@ -202,8 +201,23 @@ def load_vocabulary(name: str = NIH15) -> Vocabulary:
     """
     if is_path(name):
         return parse_settings(read_yaml(Path(name)), Vocabulary, where=name)
+    return _packaged_vocabulary(name)
+
+
+@cache
+def _packaged_vocabulary(name: str) -> Vocabulary:
     raw = yaml.safe_load(packaged_text("vocabularies", name, kind="vocabulary"))
     return parse_settings(raw, Vocabulary, where=f"vocabulary {name}")
+
+
+def recorded_vocabulary(record: Mapping[str, Any], *, where: Path) -> Vocabulary | None:
+    """Return the vocabulary that a record holds, such as a ``study.json``; None for one of version 0.1.
+
+    Raises:
+        ConfigError: It is not valid.
+    """
+    raw = record.get("vocabulary")
+    return None if raw is None else parse_settings(raw, Vocabulary, where=f"{where}: vocabulary")
 
 
 def require_findings(names: Sequence[str], vocabulary: Vocabulary) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from cxrbench import runs
-from cxrbench.config import Vocabulary, parse_settings
+from cxrbench.config import Vocabulary, recorded_vocabulary
 from cxrbench.errors import StudyError
 from cxrbench.runs import RunName
 from cxrbench.splits import Split, read_split
@@ -123,9 +123,7 @@ def study_vocabulary(study: Path, table: pl.DataFrame) -> Vocabulary:
         StudyError: The study's record is damaged or of a later version.
     """
     record = runs.read_study_record(study) if (study / runs.STUDY_FILE).exists() else {}
-    if "vocabulary" in record:
-        return parse_settings(record["vocabulary"], Vocabulary, where=f"{study / runs.STUDY_FILE}, vocabulary")
-    return Vocabulary.of(findings_of(table))
+    return recorded_vocabulary(record, where=study / runs.STUDY_FILE) or Vocabulary.of(findings_of(table))
 
 
 def _answered(study: Path, table: pl.DataFrame, run: RunName) -> Vocabulary:

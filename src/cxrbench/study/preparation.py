@@ -22,14 +22,15 @@ from cxrbench.config import (
     Profile,
     SplitPlan,
     StudySettings,
+    Vocabulary,
     WeightsRecord,
     load_approach,
     load_profile,
     load_vocabulary,
     parse_settings,
+    recorded_vocabulary,
     with_changes,
 )
-from cxrbench.config.vocabulary import NIH15
 from cxrbench.data.store import Store, prepare_store
 from cxrbench.data.tables import Archive, read_archive, read_format, require_complete
 from cxrbench.environment import usable_cores
@@ -177,10 +178,9 @@ def _notes(archive: Archive, store: Store) -> tuple[str, ...]:
 
 def _read(settings: StudySettings, record: Mapping[str, Any], track: Track) -> Archive:
     form = None if settings.table_format is None else read_format(settings.table_format)
-    is_of_0_1 = record and "vocabulary" not in record  # its table has the paper's findings, whatever the format
-    chosen = settings.vocabulary or (NIH15 if is_of_0_1 else None)
-    vocabulary = None if chosen is None else load_vocabulary(chosen)
-    archive = read_archive(settings.data, form=form, labels=settings.labels, vocabulary=vocabulary, track=track)
+    archive = read_archive(
+        settings.data, form=form, labels=settings.labels, vocabulary=_vocabulary(settings, record), track=track
+    )
     require_complete(archive, allow_missing=settings.allow_missing)
     if settings.splits.official and archive.official is None:
         raise DataError(
@@ -188,6 +188,14 @@ def _read(settings: StudySettings, record: Mapping[str, Any], track: Track) -> A
             "beside the labels"
         )
     return archive
+
+
+def _vocabulary(settings: StudySettings, record: Mapping[str, Any]) -> Vocabulary | None:
+    """The findings that the study began with, else those that are asked for; None: those of the labels' format."""
+    if record:
+        # Version 0.1 recorded none: its tables have the paper's findings, whatever the format.
+        return recorded_vocabulary(record, where=settings.out / STUDY_FILE) or load_vocabulary()
+    return None if settings.vocabulary is None else load_vocabulary(settings.vocabulary)
 
 
 def _prepare_weights(
