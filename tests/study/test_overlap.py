@@ -148,7 +148,9 @@ def test_its_own_split_holds_out_what_it_did_not_learn_from(films):
 def test_a_bundle_that_does_not_say_its_patients_is_refused_unless_its_study_is_named(films, tmp_path):
     elsewhere = Films(tmp_path / "new", films.archive, films.table, films.splits)
     known = of_ours(films, 0, source="bundle")
-    with pytest.raises(WeightsError, match=r"nothing says which patients bundle a / .*study: \.\.\..*allow_overlap: \[nih\]"):
+    with pytest.raises(
+        WeightsError, match=r"nothing says which patients bundle a / .*study: \.\.\..*allow_overlap: \[nih\]"
+    ):
         overlaps(elsewhere, known, {"bundle": "some/bundle"})
     with pytest.raises(WeightsError, match=r"learnt labels of nih"):
         overlaps(elsewhere, known, {"bundle": {"path": "some/bundle", "study": str(films.study)}})

@@ -77,7 +77,9 @@ def test_a_stand_in_needs_no_statement():
 
 
 def test_where_neither_says_it_the_error_says_what_to_write():
-    with pytest.raises(WeightsError, match=r"approach own: nothing says .* weights w\.pth .*write input\.mean and input\.std"):
+    with pytest.raises(
+        WeightsError, match=r"approach own: nothing says .* weights w\.pth .*write input\.mean and input\.std"
+    ):
         resolve_input(approach_from("hub"), record())
 
 
@@ -94,7 +96,8 @@ def test_the_approach_may_say_it_alone():
 def test_another_range_is_refused_with_both(mean, std):
     own = approach_from("hub", mean=mean, std=std)
     with pytest.raises(
-        WeightsError, match=rf"input\.mean {mean[0]:g}, .* contradict the weights w\.pth, .* mean 0\.5, .* std 0\.0004883"
+        WeightsError,
+        match=rf"input\.mean {mean[0]:g}, .* contradict the weights w\.pth, .* mean 0\.5, .* std 0\.0004883",
     ):
         resolve_input(own, record(mean=(0.5,), std=(1 / 2048,)))
 

@@ -1,6 +1,5 @@
 """A study's runs -> a bundle."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from itertools import groupby
@@ -133,7 +132,7 @@ def _write(
     findings = _findings(study, members)
     training = _training_part(table, splits)
     write_json(scratch / REFERENCE_FILE, _reference(members, findings, scratch).model_dump(mode="json"))
-    study_record = _study_record(study)
+    study_record = names.read_study_record(study)
     archive = archive_of(study_record)
     record = BundleRecord(
         made_with=made_with(),
@@ -181,13 +180,6 @@ def _reference(members: Sequence[Member], findings: tuple[str, ...], folder: Pat
         logits=tuple(tuple(row) for row in logits.tolist()),
         probabilities=tuple(mean_probability(members, findings, logits[:, None, :])[0].tolist()),
     )
-
-
-def _study_record(study: Path) -> dict[str, Any]:
-    path = study / names.STUDY_FILE
-    with readable(path):
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return record
 
 
 def _pixel_statistics(

@@ -52,6 +52,7 @@ from cxrbench.config.vocabulary import (
     Finding,
     Vocabulary,
     load_vocabulary,
+    recorded_vocabulary,
     require_findings,
     vocabulary_names,
 )
@@ -106,6 +107,7 @@ __all__ = [
     "parse_settings",
     "read_run",
     "read_yaml",
+    "recorded_vocabulary",
     "require_findings",
     "require_multiple",
     "study_names",

@@ -85,7 +85,9 @@ def resnet(*blocks):
     ],
 )
 def test_a_deeper_networks_weights_are_surplus(theirs, ours, first, seems):
-    with pytest.raises(WeightsError, match=rf"'{first}' \(and \d+ more\) is not in the network; .*{seems}.*under ignore"):
+    with pytest.raises(
+        WeightsError, match=rf"'{first}' \(and \d+ more\) is not in the network; .*{seems}.*under ignore"
+    ):
         fitted(state_of(resnet(*theirs)), resnet(*ours))
 
 
@@ -121,7 +123,9 @@ def test_a_file_of_something_else_says_so():
 
 def test_a_three_channel_stem_is_summed_for_one_channel():
     state = state_of()
-    three, one = (network_of(approach_from("hub", channels=channels, mean=None, std=None)).eval() for channels in (3, 1))
+    three, one = (
+        network_of(approach_from("hub", channels=channels, mean=None, std=None)).eval() for channels in (3, 1)
+    )
     result = fitted(state)
     for network in (three, one):
         load_weights(network, result.tensors)
@@ -144,7 +148,9 @@ def test_a_one_channel_stem_is_spread_over_three():
 
 def test_other_numbers_of_channels_are_refused():
     state = {**state_of(), "conv1.weight": torch.rand(4, 4, 7, 7)}
-    with pytest.raises(WeightsError, match=r"'conv1\.weight' has shape \(4, 4, 7, 7\), the network needs \(4, 3, 7, 7\)"):
+    with pytest.raises(
+        WeightsError, match=r"'conv1\.weight' has shape \(4, 4, 7, 7\), the network needs \(4, 3, 7, 7\)"
+    ):
         fitted(state)
 
 
@@ -169,7 +175,9 @@ def test_tensors_are_matched_by_order_only_when_asked():
 
 def test_another_order_is_refused_with_the_first_that_does_not_meet():
     theirs = dict(reversed(renamed(state_of()).items()))
-    with pytest.raises(WeightsError, match=r"cannot be matched by order; 'part\d+\.running_var' of shape .* meets 'conv1"):
+    with pytest.raises(
+        WeightsError, match=r"cannot be matched by order; 'part\d+\.running_var' of shape .* meets 'conv1"
+    ):
         fitted(theirs, names="order")
 
 

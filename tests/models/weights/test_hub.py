@@ -100,7 +100,9 @@ def test_an_unknown_tag_is_answered_with_those_there_are():
 
 @pytest.mark.usefixtures("offline")
 def test_without_the_hub_the_error_names_the_local_file():
-    with pytest.raises(WeightsError, match=r"'resnet50\.tv_in1k' could not be had .*network unreachable.*--weights FILE"):
+    with pytest.raises(
+        WeightsError, match=r"'resnet50\.tv_in1k' could not be had .*network unreachable.*--weights FILE"
+    ):
         obtain_weights(approach_from("hub", PAPER), stand_in_steps=0)
 
 

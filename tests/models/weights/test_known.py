@@ -39,7 +39,9 @@ def test_a_name_that_tells_nothing():
 
 
 def test_an_unknown_record_is_answered_with_near_ones():
-    with pytest.raises(WeightsError, match=r"unknown record of weights 'microsoft/rad-din'; did you mean microsoft/rad-dino"):
+    with pytest.raises(
+        WeightsError, match=r"unknown record of weights 'microsoft/rad-din'; did you mean microsoft/rad-dino"
+    ):
         require_known("microsoft/rad-din")
 
 

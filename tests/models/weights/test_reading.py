@@ -61,7 +61,9 @@ class _Malicious:
 def test_pickled_code_is_refused_and_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"state_dict": TENSORS, "hook": _Malicious()}, tmp_path / "w.pth")
-    with pytest.raises(WeightsError, match=r"w\.pth: not a file of weights .*Python objects, \S*open; save the network"):
+    with pytest.raises(
+        WeightsError, match=r"w\.pth: not a file of weights .*Python objects, \S*open; save the network"
+    ):
         read_weights(tmp_path / "w.pth")
     (tmp_path / "old.pth").write_bytes(pickle.dumps(_Malicious(), protocol=2))
     with pytest.raises(WeightsError, match=r"old\.pth: not a file of weights"):

@@ -97,7 +97,9 @@ def trained_run(folder, approach):
     config = parse_settings(raw, RunConfig, where="run")
     (run / "config.json").write_text(json.dumps(config.record() | {"feature_scaling": {}}))
     network = build_classifier(approach, findings=1, seed=3, weights=None)
-    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, run / "checkpoint.safetensors")
+    save_file(
+        {name: value.contiguous() for name, value in network.state_dict().items()}, run / "checkpoint.safetensors"
+    )
     archive = {"form": "NIH ChestX-ray14", "is_phantom": False}
     (folder / "study.json").write_text(json.dumps({"archive": archive}))
     return run, network
