@@ -10,9 +10,8 @@ import torch
 from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
-from cxrbench.config import ComputeSettings
+from cxrbench.config import ComputeSettings, read_run
 from cxrbench.errors import TrainingError
-from cxrbench.config import read_run
 from cxrbench.models.classifier import Classifier
 from cxrbench.runs import CONFIG_FILE, ENVIRONMENT_FILE, HISTORY_FILE, WEIGHTS_FILE, predictions_file
 from cxrbench.study import make_plan

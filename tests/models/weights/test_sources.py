@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from cxrbench.config import RunConfig, parse_settings
 from cxrbench.errors import WeightsError
@@ -12,7 +13,6 @@ from cxrbench.files import digest_file
 from cxrbench.models.classifier import build_classifier
 from cxrbench.models.weights.sources import obtain_weights
 from pretrained import TINY, approach_from, state_of
-from safetensors.torch import save_file
 
 
 @pytest.fixture
