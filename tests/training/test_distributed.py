@@ -57,7 +57,7 @@ def test_two_processes_have_the_losses_of_one(config, materials, tmp_path):
 @NEEDS_CPU
 def test_two_processes_learn_from_cached_features_what_one_does(config, materials, tmp_path):
     approach = frozen(config, "ots-cached")
-    weights = stand_in_weights(approach.approach.backbone, image_size=64, steps=0)
+    weights = stand_in_weights(approach.approach.network.backbone, image_size=64, steps=0)
     one = fit(approach, tmp_path / "one", materials, weights=weights)
     two = fit(approach, tmp_path / "two", materials, weights=weights, compute=ComputeSettings(devices=2))
     np.testing.assert_allclose(losses(two), losses(one), rtol=0, atol=1e-5)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import timm
 import torch
 from torch import nn
 
@@ -164,6 +165,7 @@ class Shared(nn.Module):
 def test_batch_norm_is_taken_over_all_gpus(config, monkeypatch):
     monkeypatch.setattr(trainer, "DistributedDataParallel", Shared)
     classifier = build_classifier(config.approach, findings=2, seed=0, weights=None)
+    classifier.norm_act = timm.layers.BatchNormAct2d(4, act_layer=nn.Tanh)  # as DenseNet has them
     trained = list(classifier.parameters())
     begun = SimpleNamespace(
         classifier=classifier,
@@ -173,7 +175,8 @@ def test_batch_norm_is_taken_over_all_gpus(config, monkeypatch):
     )
     shared = trainer.prepare(begun)
     norms = [each for each in classifier.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
-    assert {type(each) for each in norms} == {nn.SyncBatchNorm}
+    assert all(isinstance(each, nn.SyncBatchNorm) for each in norms)
+    assert isinstance(classifier.norm_act.act, nn.Tanh)
     assert all(one is other for one, other in zip(trained, classifier.parameters(), strict=True))
     assert shared.options["device_ids"] == [1]
     assert False in shared.options.values()  # buffers are not sent around
