@@ -121,8 +121,18 @@ def test_the_vocabulary_of_the_settings_comes_before_that_of_the_format(films, t
     assert "\n" not in str(caught.value)
 
 
+def test_a_study_without_outputs_leaves_nothing_in_the_way_of_another_vocabulary(films, tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("name: own\nfindings: [Pacemaker, Rib notch]\n")
+    out, form = tmp_path / "study", write_form(tmp_path, "Pacemaker: pacemaker")
+    with pytest.raises(StudyError, match=r"no finding of the vocabulary 'own' can be learnt on every split: Pacemaker"):
+        prepare_study(settings(films, out, vocabulary=str(own), table_format=form))
+    assert prepare_study(settings(films, out)).findings == ("Fracture", "Scoliosis")
+
+
 def test_a_study_of_version_0_1_keeps_the_findings_of_its_table(films, tmp_path):
-    as_then = settings(films, tmp_path / "study", vocabulary="nih15", table_format=write_nih_form(tmp_path))
+    form = write_form(tmp_path, "Mass: fracture")  # version 0.1 gave every table all 15 columns
+    as_then = settings(films, tmp_path / "study", vocabulary="nih15", table_format=form)
     table = prepare_study(as_then).table
     assert table.columns[7:] == list(load_vocabulary().names)
     path = as_then.out / STUDY_FILE
@@ -140,10 +150,9 @@ def test_a_study_of_version_0_1_keeps_the_findings_of_its_table(films, tmp_path)
     assert read_study_record(as_then.out)["findings"] == list(load_vocabulary().names)
 
 
-def write_nih_form(folder):
-    """One column is a finding of the paper's; version 0.1 gave the table all 15 columns."""
-    path = folder / "nih-form.yaml"
-    path.write_text(FORM.replace("Fracture: fracture, Scoliosis: scoliosis, Pacemaker: pacemaker", "Mass: fracture"))
+def write_form(folder, columns):
+    path = folder / "form.yaml"
+    path.write_text(FORM.replace("Fracture: fracture, Scoliosis: scoliosis, Pacemaker: pacemaker", columns))
     return path
 
 

@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -27,6 +28,9 @@ from cxrbench.errors import ConfigError
 PRIVATE_SCHEME = "99CXRBENCH"
 """Coding scheme of our own codes, for findings that no public code means."""
 
+VALUE_LENGTH = 16
+"""Letters of a code value, as DICOM allows."""
+
 Group = Literal["head", "medium", "tail"]
 
 RESERVED = frozenset(
@@ -38,7 +42,7 @@ RESERVED = frozenset(
 class Code(Settings):
     """What a finding is called in a coding scheme."""
 
-    value: str = Field(min_length=1, max_length=16)
+    value: str = Field(min_length=1, max_length=VALUE_LENGTH)
     scheme: str = Field(description="SCT (SNOMED CT), DCM, RADLEX, or our own")
     meaning: str = Field(min_length=1, max_length=64, description="the scheme's own words")
     source: str = Field("", description="who lists the code; for one of our own, why there is none")
@@ -75,10 +79,19 @@ class Finding(Settings):
         """The finding's code; a private one made from its name where none is given."""
         if self.code is not None:
             return self.code
-        own = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in self.name.upper())[:16]
         return Code(
-            value=own, scheme=PRIVATE_SCHEME, meaning=self.name.replace("_", " "), source="the vocabulary gives no code"
+            value=_private_value(self.name),
+            scheme=PRIVATE_SCHEME,
+            meaning=self.name.replace("_", " "),
+            source="the vocabulary gives no code",
         )
+
+
+def _private_value(name: str) -> str:
+    """Return a code value made from a name; a digest keeps those apart that look alike in 16 letters."""
+    words = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name.upper())
+    is_whole = len(words) <= VALUE_LENGTH and all(letter.isascii() for letter in name)
+    return words if is_whole else f"{words[: VALUE_LENGTH - 5]}_{sha256(name.encode()).hexdigest()[:4].upper()}"
 
 
 class Vocabulary(Settings):
@@ -92,10 +105,7 @@ class Vocabulary(Settings):
     @classmethod
     def _names_alone_are_enough(cls, value: object) -> object:
         """Let a bare name stand for the finding as a packaged vocabulary has it."""
-        if isinstance(value, list | tuple):
-            names = [each for each in value if isinstance(each, str)]
-            return [_known_finding(each, names) if isinstance(each, str) else each for each in value]
-        return value
+        return _with_known(value) if isinstance(value, list | tuple) else value
 
     @model_validator(mode="after")
     def _each_name_once(self) -> Self:
@@ -164,14 +174,39 @@ class Vocabulary(Settings):
         return parse_settings({"name": name, "findings": list(findings)}, cls, where=f"vocabulary {name!r}")
 
 
-def _known_finding(name: str, names: Sequence[str]) -> dict[str, Any]:
-    """Return a finding as a packaged vocabulary has it, under its own name; without spellings that others have."""
-    for known in map(load_vocabulary, PREFERRED):
-        if (own := known.canonical(name)) is not None:
-            taken = {folded(each) for each in names}
-            aliases = [text for text in (own, *known[own].aliases) if folded(text) not in taken]
-            return {**known[own].model_dump(), "name": name, "aliases": aliases}
-    return {"name": name}
+def _with_known(findings: Sequence[object]) -> list[object]:
+    """Replace bare names by the findings that a packaged vocabulary has; of two names of one finding, only the first.
+
+    A finding keeps its own name, and gets no spelling that another one has.
+    """
+    taken = {folded(text) for each in findings for text in _spellings(each)}
+    used: set[str] = set()
+    result: list[object] = []
+    for each in findings:
+        known = _known(each) if isinstance(each, str) else None
+        if known is None or known.name in used:
+            result.append({"name": each} if isinstance(each, str) else each)
+            continue
+        used.add(known.name)
+        aliases = [text for text in (known.name, *known.aliases) if folded(text) not in taken]
+        result.append({**known.model_dump(), "name": each, "aliases": aliases})
+    return result
+
+
+def _known(name: str) -> Finding | None:
+    """Return the finding that a packaged vocabulary has under a name."""
+    for vocabulary in map(load_vocabulary, PREFERRED):
+        if (own := vocabulary.canonical(name)) is not None:
+            return vocabulary[own]
+    return None
+
+
+def _spellings(raw: object) -> tuple[str, ...]:
+    """Return the name and aliases of a finding that may not be validated yet."""
+    if isinstance(raw, Finding):
+        return (raw.name, *raw.aliases)
+    listed = (raw.get("name"), *(raw.get("aliases") or ())) if isinstance(raw, Mapping) else (raw,)
+    return tuple(text for text in listed if isinstance(text, str))
 
 
 NIH15 = "nih15"

@@ -38,7 +38,7 @@ from cxrbench.files import atomic_file, write_json
 from cxrbench.progress import Track, silent
 from cxrbench.runs import SPLITS_FOLDER, STUDY_FILE, STUDY_SCHEMA, TABLE_FILE, read_study_record
 from cxrbench.splits import Split, fold_splits, official_split, read_split, resample_splits, write_split
-from cxrbench.study.outputs import Outputs, choose_outputs, keep_outputs
+from cxrbench.study.outputs import Outputs, settle_outputs
 from cxrbench.study.overlap import Films, Overlap, as_records, find_overlaps
 from cxrbench.study.pretraining import prepare_weights, resolve_inputs
 
@@ -119,9 +119,9 @@ def prepare_study(settings: StudySettings, *, track: Track = silent) -> Material
     approaches = resolve_inputs(approaches, weights)
     store = _prepare_store(settings, archive, approaches, track)
     table = archive.table.filter(pl.col("image_id").is_in(store.index["image_id"].implode()))
-    table_digest = _keep_table(settings.out, table)
     splits = plan_splits(settings.splits, archive, table)
-    outputs = _choose_outputs(settings, record, archive, table, splits)
+    outputs = settle_outputs(settings, record, archive.vocabulary, table, splits)
+    table_digest = _keep_table(settings.out, table)
     _keep_splits(settings.out, splits)
     records = {name: own for name, (_, own) in weights.items()}
     films = Films.of(settings.out, archive, is_phantom=_is_phantom(archive), table=table, splits=splits)
@@ -237,29 +237,10 @@ def digest_table(table: pl.DataFrame) -> str:
 
 def plan_splits(plan: SplitPlan, archive: Archive, table: pl.DataFrame) -> list[Split]:
     """The splits that the settings ask for, drawn anew."""
-    splits: list[Split] = []
-    if plan.resamples:
-        splits += resample_splits(table, count=plan.resamples, fractions=plan.fractions, seed=plan.seed)
-    if plan.folds:
-        splits += fold_splits(table, folds=plan.folds, seed=plan.seed)
-    if plan.official and archive.official is not None:
-        splits.append(official_split(table, *archive.official, seed=plan.seed))
-    return splits
-
-
-def _choose_outputs(
-    settings: StudySettings,
-    record: Mapping[str, Any],
-    archive: Archive,
-    table: pl.DataFrame,
-    splits: Sequence[Split],
-) -> Outputs:
-    """Fix which findings the study answers, or keep those that it began with."""
-    vocabulary, least = archive.vocabulary, settings.min_patients
-    if not record:
-        return choose_outputs(vocabulary, table, splits, min_patients=least)
-    known = [path.stem for path in (settings.out / SPLITS_FOLDER).glob("*.json")]
-    return keep_outputs(record, vocabulary, table, splits, known=known, min_patients=least)
+    fractions, seed, lists = plan.fractions, plan.seed, archive.official if plan.official else None
+    drawn = resample_splits(table, count=plan.resamples, fractions=fractions, seed=seed) if plan.resamples else []
+    folds = fold_splits(table, folds=plan.folds, seed=seed) if plan.folds else []
+    return [*drawn, *folds, *([official_split(table, *lists, seed=seed)] if lists else [])]
 
 
 def _keep_splits(study: Path, splits: Sequence[Split]) -> None:
