@@ -26,7 +26,7 @@ from cxrbench.findings import NIH
 from cxrbench.models.standin import stand_in_weights
 from cxrbench.splits import Split, resample_splits
 from cxrbench.training import RunConfig, WeightsRecord, fit_run
-from cxrbench.training.pooling import FOLDER as KEPT
+from cxrbench.training.cached_features import FOLDER as KEPT
 
 RESULTS = Path(__file__).parent / "results" / "cached_features.csv"
 WAYS = {"ots": "ots", "cached_first": "ots-cached", "cached_again": "ots-cached"}
