@@ -25,7 +25,7 @@ from cxrbench.environment import describe_environment, usable_cores
 from cxrbench.models.weights.stand_in import stand_in_weights
 from cxrbench.splits import Split, resample_splits
 from cxrbench.training import fit_run
-from cxrbench.training.pooling import FOLDER as KEPT
+from cxrbench.training.cached_features import FOLDER as KEPT
 
 RESULTS = Path(__file__).parent / "results" / "cached_features.csv"
 WAYS = {"ots": "ots", "cached_first": "ots-cached", "cached_again": "ots-cached"}

@@ -11,8 +11,8 @@ import torch
 from cxrbench.config import Augmentation
 from cxrbench.data.augment import centre_affine, draw_affines, warp
 from cxrbench.data.films import (
+    CachedFeatures,
     HostFilms,
-    PooledFilms,
     ResidentFilms,
     UploadedFilms,
     ahead,
@@ -71,9 +71,9 @@ def test_every_source_gives_the_films_of_the_rows():
     assert np.abs(resident.numpy() - expected).max() < 2 / 255
 
 
-def test_pooled_features_stand_for_films():
+def test_cached_features_stand_for_films():
     features = np.arange(12, dtype=np.float32).reshape(6, 2)
-    found = delivered(PooledFilms(features, CPU), np.array([5, 0]), maps(2, size=64, source=96))
+    found = delivered(CachedFeatures(features, CPU), np.array([5, 0]), maps(2, size=64, source=96))
     assert found.tolist() == [[10, 11], [0, 1]]
 
 

@@ -4,28 +4,37 @@ import math
 
 import pytest
 import torch
-from cxrbench.models.standin import stand_in_weights
 
-from cxrbench.config import PAPER_APPROACHES, approach_names, load_approach, load_profile
-from cxrbench.models.classifier import build_classifier, masked_loss
+from cxrbench.config import PAPER_APPROACHES, approach_names, load_approach, load_profile, with_changes
+from cxrbench.errors import ConfigError
+from cxrbench.models.classifier import Classifier, build_classifier, masked_loss
+from cxrbench.models.weights.stand_in import stand_in_weights
+from tiny_networks import FAMILIES, HEADS, tiny_approach
 
 SMALL = load_profile("small")
+IMAGENET = {"input.mean": [0.485, 0.456, 0.406], "input.std": [0.229, 0.224, 0.225]}
+
+
+def small_approach(name):
+    approach = load_approach(name)
+    if approach.network.has_weights:
+        approach = with_changes(approach, IMAGENET)
+    return SMALL.apply(approach)
 
 
 def small_classifier(name, *, seed=0):
-    approach = SMALL.apply(load_approach(name))
+    approach = small_approach(name)
     weights = None
-    if approach.backbone.start == "imagenet":
-        weights = stand_in_weights(approach.backbone, image_size=64, steps=0)
+    if approach.network.has_weights:
+        weights = stand_in_weights(approach.network.backbone, image_size=64, steps=0)
     return approach, build_classifier(approach, findings=15, seed=seed, weights=weights)
 
 
 def inputs(approach, *, count=4):
     size = approach.input.image_size
     generator = torch.Generator().manual_seed(1)
-    return torch.rand(count, 1, size, size, generator=generator), torch.rand(
-        count, len(approach.features), generator=generator
-    )
+    features = torch.rand(count, len(approach.network.features), generator=generator)
+    return torch.rand(count, 1, size, size, generator=generator), features
 
 
 @pytest.mark.parametrize("name", approach_names())
@@ -63,7 +72,7 @@ def test_the_output_reacts_to_each_feature_only_with_meta(name):
         moved = features.clone()
         moved[:, position] += 1
         assert (classifier(film, moved) - logits).abs().min() > 0
-    assert small_classifier(name)[1].head.in_features == classifier.head.in_features - 3
+    assert small_classifier(name)[1].head.weight.shape[1] == classifier.head.weight.shape[1] - 3
 
 
 def test_the_same_seed_gives_the_same_network_and_another_seed_another():
@@ -85,9 +94,31 @@ def test_grey_is_normalised_as_imagenet_was():
 
 def test_weights_are_never_forgotten_or_given_in_vain():
     with pytest.raises(ValueError, match="'ft' needs pre-trained weights"):
-        build_classifier(SMALL.apply(load_approach("ft")), findings=15, seed=0, weights=None)
+        build_classifier(small_approach("ft"), findings=15, seed=0, weights=None)
     with pytest.raises(ValueError, match="'1channel' takes no pre-trained weights"):
-        build_classifier(SMALL.apply(load_approach("1channel")), findings=15, seed=0, weights={})
+        build_classifier(small_approach("1channel"), findings=15, seed=0, weights={})
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("head", HEADS)
+def test_logits_of_films_are_those_of_their_image_features(family, head):
+    approach = tiny_approach(family, head)
+    classifier = build_classifier(approach, findings=3, seed=0, weights=None).eval()
+    film, features = inputs(approach, count=2)
+    with torch.inference_mode():
+        found = classifier.image_features(film)
+        maps = classifier.maps(film)
+        expected = classifier(film, features)
+        torch.testing.assert_close(classifier.classify(found, features), expected)
+    assert found.shape == (maps.shape if classifier.head.takes == "maps" else (2, classifier.backbone.pooled))
+    assert expected.shape == (2, 3)
+
+
+def test_what_mean_and_std_are_must_be_known():
+    approach = load_approach("ft")
+    approach = approach.model_copy(update={"input": approach.input.model_copy(update={"mean": None, "std": None})})
+    with pytest.raises(ConfigError, match=r"input.mean and input.std are not known before the weights are"):
+        Classifier(approach, findings=15)
 
 
 def test_loss_is_the_mean_cross_entropy_over_stated_labels():

@@ -90,8 +90,8 @@ class ResidentFilms:
 
 
 @dataclass(frozen=True)
-class PooledFilms:
-    """Pooled features (B, C) that a frozen backbone gave for each row of the store, in place of films."""
+class CachedFeatures:
+    """What a frozen backbone gave for each row of the store, (B, C) or (B, C, h, w), in place of films."""
 
     features: np.ndarray
     device: torch.device

@@ -1,9 +1,11 @@
 """What every backbone offers, whatever its family: image features, their pooling, and feature maps."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from cxrbench.config import BACKBONES, Part, require_multiple
 from cxrbench.errors import ConfigError
@@ -33,7 +35,7 @@ class Backbone(nn.Module):
     Attributes:
         channels: Feature maps C.
         pooled: Width of the pooled features.
-        multiple: Of the input's side, pixels.
+        multiple: The input's side is a multiple of so many pixels.
         layers: Where feature maps can be taken for explanations, shallow to deep.
         first_conv: Name of the first layer's weight, which weights for three channels are adapted to.
         prefix: Beginning of its tensors' names that files of weights lack.
@@ -66,28 +68,39 @@ def build_backbone(part: Part, *, channels: int, image_size: int) -> Backbone:
     Raises:
         ConfigError: No such network, it gives no feature maps, or it cannot take such an input.
     """
-    what = f"backbone {part.name}"
     backbone = BACKBONES.build(part, channels=channels, image_size=image_size)
     if not isinstance(backbone, Backbone):
-        raise ConfigError(f"{what}: its builder returned a {type(backbone).__name__}, not a cxrbench Backbone")
-    try:
-        require_multiple(image_size, backbone.multiple, what)
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
+        raise ConfigError(
+            f"backbone {part.name}: its builder returned a {type(backbone).__name__}, not a cxrbench Backbone"
+        )
+    check_image_size(image_size, backbone.multiple, f"backbone {part.name}")
     return backbone
 
 
-def measure(backbone: Backbone, *, channels: int, image_size: int) -> tuple[int, int, int]:
-    """Return channels and side of the maps, and the width of the pooled features, from one blank film.
+def check_image_size(image_size: int, multiple: int, backbone: str) -> None:
+    """Refuse an input that is no multiple of what a backbone needs.
 
     Raises:
-        ConfigError: The network cannot take such a film, or gives neither maps nor a grid of tokens.
+        ConfigError: The message offers the nearest.
+    """
+    try:
+        require_multiple(image_size, multiple, backbone)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def measure(backbone: Backbone, *, channels: int, image_size: int) -> tuple[int, int]:
+    """Return the number of feature maps, and the width of the pooled features.
+
+    No number is computed for it, and none is drawn. Only a network whose code looks at numbers meets one blank film.
+
+    Raises:
+        ConfigError: The network gives neither maps nor a grid of tokens.
     """
     was_training = backbone.training
+    backbone.eval()  # a blank film changes no statistics
     try:
-        with torch.no_grad():
-            encoded = backbone.eval()(torch.zeros(1, channels, image_size, image_size))
-            maps, pooled = backbone.maps(encoded), backbone.pool(encoded)
+        maps, pooled = _features(backbone, channels=channels, image_size=image_size)
     finally:
         backbone.train(was_training)
     if maps.ndim != 4 or maps.shape[2] != maps.shape[3] or pooled.ndim != 2:
@@ -95,4 +108,37 @@ def measure(backbone: Backbone, *, channels: int, image_size: int) -> tuple[int,
             f"gives features of shape {tuple(maps.shape)} and pooled ones of shape {tuple(pooled.shape)}; "
             "expected maps (B, C, h, w) and (B, C)"
         )
-    return maps.shape[1], maps.shape[2], pooled.shape[1]
+    return maps.shape[1], pooled.shape[1]
+
+
+class _Features(nn.Module):
+    """A backbone whose call gives maps and pooled features: only calls can borrow other tensors."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, film: Tensor) -> tuple[Tensor, Tensor]:
+        encoded = self.backbone(film)
+        return self.backbone.maps(encoded), self.backbone.pool(encoded)
+
+
+@torch.no_grad()
+def _features(backbone: Backbone, *, channels: int, image_size: int) -> tuple[Tensor, Tensor]:
+    """Maps and pooled features of a blank film, without numbers where the network's code allows it."""
+    network, film = _Features(backbone), torch.zeros(1, channels, image_size, image_size, device="meta")
+    tensors = dict(network.named_parameters()) | dict(network.named_buffers())
+    without_numbers = {name: value.to("meta") for name, value in tensors.items()}
+    try:
+        return cast("tuple[Tensor, Tensor]", functional_call(network, without_numbers, film))
+    except ConfigError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever it is, a network that cannot take a film says so again
+        device = next((value.device for value in tensors.values()), torch.device("cpu"))
+        with torch.random.fork_rng(devices=[]):
+            return cast("tuple[Tensor, Tensor]", network(torch.zeros_like(film, device=device)))
+
+
+def shortened(error: Exception) -> str:
+    """Return what a foreign error says, on one short line."""
+    return " ".join(str(error).split())[:160]

@@ -139,7 +139,7 @@ class Attention(_WithFeatures):
 class Csra(_WithFeatures):
     """Class-specific residual attention: the mean score over places, and an attended one.
 
-    Several heads have temperatures of 1, 2 ... times ``temperature``, the last the maximum; their logits are added.
+    The logits of several heads are added; each has a temperature of its own.
 
     Source: Zhu and Wu 2021, doi:10.48550/arXiv.2108.02456.
     """
@@ -150,8 +150,7 @@ class Csra(_WithFeatures):
         super().__init__(features=features, findings=findings)
         del pooled
         self.attention_weight, self.is_normalised = settings.attention_weight, settings.normalise
-        several = [settings.temperature * number for number in range(1, settings.heads)]
-        self.temperatures = (*several, LARGEST) if settings.heads > 1 else (settings.temperature,)
+        self.temperatures = _temperatures(settings)
         layers = [nn.Linear(channels, findings, bias=False) for _ in self.temperatures]
         self.weight = nn.Parameter(torch.stack([layer.weight.detach() for layer in layers]))  # (heads, L, C)
 
@@ -180,3 +179,11 @@ class Csra(_WithFeatures):
     def score_maps(self, maps: Tensor) -> Tensor | None:
         """Return the scores of each place, added over the heads."""
         return torch.stack(self._scores(maps)).sum(dim=0)
+
+
+def _temperatures(settings: CsraHead) -> tuple[float, ...]:
+    """Return 1, 2 ... times ``temperature``, then the maximum; as in the source, four heads have 1, 2, 4 and it."""
+    if settings.heads == 1:
+        return (settings.temperature,)
+    several = (1, 2, 4) if settings.heads == 4 else range(1, settings.heads)
+    return (*(settings.temperature * number for number in several), LARGEST)

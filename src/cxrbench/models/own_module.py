@@ -5,11 +5,14 @@ from torch import Tensor, nn
 from cxrbench.config.network import Module
 from cxrbench.config.registry import imported
 from cxrbench.errors import ConfigError
-from cxrbench.models.backbone import Backbone, measure
+from cxrbench.models.backbone import Backbone, check_image_size, measure, shortened
 
 
 class OwnBackbone(Backbone):
-    """Wraps a module that maps films (B, 1 or 3, H, W) to feature maps (B, C, h, w); pooled by their mean."""
+    """Wraps a module that maps films (B, 1 or 3, H, W) to feature maps (B, C, h, w); pooled by their mean.
+
+    Where the module has a whole number ``multiple``, the input's side is a multiple of it.
+    """
 
     prefix = "network."
 
@@ -18,8 +21,9 @@ class OwnBackbone(Backbone):
         self.network = network
         self.layers = ()
         self.first_conv = next((f"network.{name}" for name, value in network.named_parameters() if value.ndim == 4), "")
-        self.channels, _, self.pooled = measure(self, channels=channels, image_size=image_size)
         self.multiple = int(getattr(network, "multiple", 1))
+        check_image_size(image_size, self.multiple, type(network).__name__)
+        self.channels, self.pooled = measure(self, channels=channels, image_size=image_size)
 
     def forward(self, image: Tensor) -> Tensor:
         """Map films to feature maps."""
@@ -31,7 +35,14 @@ class OwnBackbone(Backbone):
         return encoded.mean(dim=(2, 3))
 
     def maps(self, encoded: Tensor) -> Tensor:
-        """Return the maps as they are."""
+        """Return the maps as they are.
+
+        Raises:
+            ConfigError: The network gives something else.
+        """
+        if not isinstance(encoded, Tensor) or encoded.ndim != 4:
+            got = f"shape {tuple(encoded.shape)}" if isinstance(encoded, Tensor) else f"a {type(encoded).__name__}"
+            raise ConfigError(f"gives {got}")
         return encoded
 
 
@@ -48,8 +59,7 @@ def build(settings: Module, *, channels: int, image_size: int) -> Backbone:
     try:
         network = function(channels=channels, image_size=image_size, **settings.options)
     except Exception as error:
-        reason = " ".join(str(error).split())[:160]
-        raise ConfigError(f"{what}: failed ({type(error).__name__}: {reason})") from error
+        raise ConfigError(f"{what}: failed ({type(error).__name__}: {shortened(error)})") from error
     if isinstance(network, Backbone):
         return network
     if not isinstance(network, nn.Module):
@@ -57,7 +67,7 @@ def build(settings: Module, *, channels: int, image_size: int) -> Backbone:
     try:
         return OwnBackbone(network, channels=channels, image_size=image_size)
     except Exception as error:
-        reason = " ".join(str(error).split())[:160]
         raise ConfigError(
-            f"{what}: does not map films (B, {channels}, {image_size}, {image_size}) to feature maps ({reason})"
+            f"{what}: does not map films (B, {channels}, {image_size}, {image_size}) to feature maps (B, C, h, w): "
+            f"{shortened(error)}"
         ) from error

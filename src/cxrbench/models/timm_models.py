@@ -1,19 +1,22 @@
 """Any network of timm as a backbone: its own pooling and norm are kept, its maps or tokens become feature maps."""
 
 import inspect
+import re
+from collections.abc import Callable
+from difflib import get_close_matches
 from math import isqrt
 from typing import Any
 
 import timm
-from torch import Tensor, nn
+import torch
+from torch import Tensor
 
-from cxrbench.config.base import unknown
 from cxrbench.config.network import Timm
 from cxrbench.errors import ConfigError
-from cxrbench.models.backbone import Backbone, Layer, measure
+from cxrbench.models.backbone import Backbone, Layer, check_image_size, measure, shortened
 
-SHOWN = 40
-"""Names that an error lists at most; timm has over a thousand."""
+GIVEN = {"num_classes", "in_chans", "img_size", "drop_path_rate", *inspect.signature(timm.create_model).parameters}
+"""Arguments of timm that are no options: an approach says them elsewhere, or they would read files."""
 
 
 class TimmBackbone(Backbone):
@@ -31,12 +34,12 @@ class TimmBackbone(Backbone):
         self.network = network
         self.has_channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
         self.prefix_tokens = int(getattr(network, "num_prefix_tokens", 0))
-        self.layers = tuple(
-            Layer(f"network.{each['module']}", each["num_chs"], each["reduction"]) for each in _feature_info(network)
-        )
-        self.first_conv = f"network.{_first(network.pretrained_cfg.get('first_conv'))}.weight"
-        self.channels, side, self.pooled = measure(self, channels=channels, image_size=image_size)
-        self.multiple = self.layers[-1].stride if self.layers else max(image_size // side, 1)
+        self.layers = _layers(network)
+        self.multiple = _multiple(network)
+        first = network.pretrained_cfg.get("first_conv") or ()
+        self.first_conv = f"network.{first if isinstance(first, str) else first[0]}.weight" if first else ""
+        check_image_size(image_size, self.multiple, "it")
+        self.channels, self.pooled = measure(self, channels=channels, image_size=image_size)
 
     def forward(self, image: Tensor) -> Tensor:
         """Map (B, 1 or 3, H, W) to timm's features: maps, maps with channels last, or tokens."""
@@ -49,66 +52,114 @@ class TimmBackbone(Backbone):
         return pooled
 
     def maps(self, encoded: Tensor) -> Tensor:
-        """Return feature maps (B, C, h, w), without class and register tokens."""
+        """Return feature maps (B, C, h, w), without class and register tokens.
+
+        Raises:
+            ConfigError: There are neither maps nor a square grid of tokens.
+        """
+        if not isinstance(encoded, Tensor):
+            raise ConfigError(f"gives a {type(encoded).__name__}, neither feature maps nor a grid of tokens")
         if encoded.ndim == 3:
-            tokens = encoded[:, self.prefix_tokens :]  # (B, h*w, C)
-            side = isqrt(tokens.shape[1])
-            return tokens.transpose(1, 2).reshape(len(tokens), -1, side, tokens.shape[1] // side)
+            return self._grid(encoded[:, self.prefix_tokens :])
         return encoded.permute(0, 3, 1, 2) if self.has_channels_last else encoded
+
+    def _grid(self, tokens: Tensor) -> Tensor:
+        """Tokens (B, h*w, C) as maps (B, C, h, w)."""
+        side = isqrt(tokens.shape[1])
+        if side**2 != tokens.shape[1]:
+            raise ConfigError(f"gives {tokens.shape[1]} tokens, which are no square grid")
+        return tokens.transpose(1, 2).reshape(tokens.shape[0], -1, side, side)
 
 
 def build(settings: Timm, *, channels: int, image_size: int) -> TimmBackbone:
     """Return timm's network of that name, with random weights from torch's current seed.
 
     Raises:
-        ConfigError: timm has no such network, it refuses an option, or it gives neither maps nor a grid of tokens.
+        ConfigError: timm has no such network, it refuses an option or the input's size, or it gives neither maps nor a
+            grid of tokens.
     """
     what = f"timm network {settings.model!r}"
-    if not timm.is_model(settings.model):
-        raise ConfigError(_no_such_model(settings.model))
-    options: dict[str, Any] = {"num_classes": 0, "in_chans": channels, **settings.options}
-    if settings.drop_path:
-        options["drop_path_rate"] = settings.drop_path
-    if takes_image_size(settings.model):
-        options.setdefault("img_size", image_size)
+    _check_name(settings.model)
+    if given := sorted(GIVEN & set(settings.options)):
+        raise ConfigError(f"{what}: {given[0]} is no option; the approach's other values decide it")
     try:
-        network = timm.create_model(settings.model, pretrained=False, **options)
+        network = _created(settings, channels=channels, image_size=image_size)
         return TimmBackbone(network, channels=channels, image_size=image_size)
     except ConfigError as error:
-        raise ConfigError(f"{what}: {error}; choose one with feature maps or a grid of tokens") from None
+        raise ConfigError(f"{what}: {error}") from None
     except Exception as error:
-        reason = " ".join(str(error).split())[:160]
+        _check_default_multiple(settings.model, image_size, what)
         raise ConfigError(
-            f"{what} cannot be used with input.image_size {image_size} and options {settings.options} "
-            f"({type(error).__name__}: {reason})"
+            f"{what} cannot be built with input.image_size {image_size} and options {settings.options} "
+            f"({type(error).__name__}: {shortened(error)})"
         ) from error
 
 
-def takes_image_size(model: str) -> bool:
-    """Return whether the network is built for one size of input, and takes it as an argument."""
-    config = timm.get_pretrained_cfg(model, allow_unregistered=True)
-    if config is None or not config.fixed_input_size:
-        return False
-    function = timm.model_entrypoint(model)
-    owner = inspect.getmodule(function)
-    classes = [each for each in vars(owner).values() if inspect.isclass(each) and issubclass(each, nn.Module)]
-    return any("img_size" in inspect.signature(each.__init__).parameters for each in classes)
+def _created(settings: Timm, *, channels: int, image_size: int) -> Any:
+    """Create the network; what not every network knows is left out where it is refused."""
+    create: Callable[..., Any] = timm.create_model
+    optional: dict[str, Any] = {"drop_path_rate": settings.drop_path}
+    if getattr(timm.get_pretrained_cfg(settings.model), "fixed_input_size", False):
+        optional["img_size"] = image_size
+    while True:
+        try:
+            return create(settings.model, num_classes=0, in_chans=channels, **optional, **settings.options)
+        except TypeError as error:
+            refused = re.search(r"keyword argument(?:\(s\))?:? \[?'(\w+)'", str(error))
+            if refused is None:
+                raise
+            _leave_out(optional, refused[1], settings)
 
 
-def _no_such_model(name: str) -> str:
-    base, _, tag = name.partition(".")
-    if tag and timm.is_model(base):
-        tags = [each.partition(".")[2] for each in timm.list_pretrained(f"{base}.*")]
-        return f"timm has no weights {tag!r} for {base}; {unknown('tag', tag, tags)}"
-    return unknown("timm network", name, timm.list_models()).partition("; valid")[0].partition("valid names")[0] + (
-        f"; `cxrbench approaches` lists packaged ones, timm has {len(timm.list_models()):,}"
-    )
+def _leave_out(optional: dict[str, Any], name: str, settings: Timm) -> None:
+    """Remove an argument that the network does not know.
+
+    Raises:
+        ConfigError: The approach asks for it.
+    """
+    if name == "drop_path_rate" and settings.drop_path:
+        raise ConfigError(f"knows no drop path; leave out drop_path: {settings.drop_path:g}")
+    if name not in optional:
+        raise ConfigError(f"knows no option {name!r}; leave it out")
+    del optional[name]
 
 
-def _feature_info(network: Any) -> list[dict[str, Any]]:
-    info = getattr(network, "feature_info", None) or []
-    return [dict(each) for each in getattr(info, "info", info)]
+def _check_name(model: str) -> None:
+    """Refuse a name that timm does not have; the message offers near ones."""
+    name, _, tag = model.partition(".")
+    if not timm.is_model(name):
+        names = timm.list_models()
+        raise ConfigError(
+            f"unknown timm network {name!r}; {_near(name, names)}timm.list_models() lists all {len(names):,}"
+        )
+    tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{name}.*")]
+    if tag and tag not in tags:
+        raise ConfigError(
+            f"timm network {name!r} has no weights {tag!r}; {_near(tag, tags)}it has {', '.join(tags) or 'none'}"
+        )
 
 
-def _first(name: Any) -> str:
-    return str(name[0] if isinstance(name, list | tuple) else name)
+def _near(name: str, names: list[str]) -> str:
+    near = get_close_matches(name, names, n=3, cutoff=0.6)
+    return f"did you mean {' or '.join(near)}? " if near else ""
+
+
+def _layers(network: Any) -> tuple[Layer, ...]:
+    """Where timm says that features can be taken."""
+    info = getattr(network, "feature_info", None) or ()
+    found = [dict(each) for each in getattr(info, "info", info)]
+    return tuple(Layer(f"network.{each['module']}", each["num_chs"], each["reduction"]) for each in found)
+
+
+def _multiple(network: Any) -> int:
+    """Return the last layer's stride; 1 where the network's own size shows that it takes others."""
+    layers = _layers(network)
+    stride = layers[-1].stride if layers else 1
+    return 1 if (network.pretrained_cfg.get("input_size") or [0])[-1] % stride else stride
+
+
+def _check_default_multiple(model: str, image_size: int, what: str) -> None:
+    """Where a network could not be built, see whether the size is the reason."""
+    with torch.device("meta"):
+        network = timm.create_model(model, num_classes=0)
+    check_image_size(image_size, _multiple(network), what)

@@ -18,7 +18,7 @@ EVALUATION_BATCH = 64
 
 
 def scorer(classifier: Classifier, approach: Approach) -> Callable[[Tensor, Tensor], Tensor]:
-    """What gives logits: of films, or of their pooled features where the approach has these cached."""
+    """What gives logits: of films, or of their image features where the approach has these cached."""
     return classifier if approach.cached_views is None else classifier.classify
 
 

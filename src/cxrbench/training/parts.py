@@ -1,4 +1,4 @@
-"""The parts of a split as one approach sees them: films, or the pooled features of a frozen backbone."""
+"""The parts of a split as one approach sees them: films, or the cached features of a frozen backbone."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -10,14 +10,14 @@ import torch
 from cxrbench.config import RunConfig
 from cxrbench.data.delivery import Part
 from cxrbench.data.features import FeatureScaling
-from cxrbench.data.films import Films, PooledFilms, choose_films
+from cxrbench.data.films import CachedFeatures, Films, choose_films
 from cxrbench.data.store import Store
 from cxrbench.errors import TrainingError
 from cxrbench.models.classifier import Classifier
 from cxrbench.runs import PARTS
 from cxrbench.splits import Split
+from cxrbench.training.cached_features import cached_features
 from cxrbench.training.compute import Compute
-from cxrbench.training.pooling import pooled_features
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ def deliver_to(
     if config.approach.cached_views is None:
         films = choose_films(parts.train.pixels, device, share=gpu_share)
         return parts.made_by(films)
-    cached = pooled_features(config, store=store, classifier=classifier, device=device)
-    pooled = [PooledFilms(features, device) for features in cached]
-    views = tuple(replace(parts.train, films=view) for view in pooled[1:])
-    return replace(parts.made_by(pooled[0]), views=views)
+    found = cached_features(config, store=store, classifier=classifier, device=device)
+    centre, *others = [CachedFeatures(features, device) for features in found]
+    views = tuple(replace(parts.train, films=view) for view in others)
+    return replace(parts.made_by(centre), views=views)

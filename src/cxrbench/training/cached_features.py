@@ -1,9 +1,11 @@
 """Image features of a frozen backbone, computed once for the whole store and kept beside it.
 
-They depend on the store, the weights, the backbone and what of each film is seen, and on nothing else: all splits,
-approaches and seeds that agree in these share a file. Always in full single precision, as predictions are made of them.
+They are pooled features or feature maps, as the head takes them. They depend on the store, the weights, the backbone
+and what of each film is seen. All splits, approaches and seeds that agree in these share a file. It is always in full
+single precision, as predictions are made of it.
 """
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -17,30 +19,45 @@ from cxrbench.files import atomic_file, digest_json, in_turn
 from cxrbench.models.classifier import Classifier
 from cxrbench.training.inference import EVALUATION_BATCH, full_precision
 
-FOLDER = "pooled"
+FOLDER = "features"
 """In the store's folder: who deletes the store, deletes what was made of it."""
 
 
-def pooled_features(
+def cached_features(
     config: RunConfig, *, store: Store, classifier: Classifier, device: torch.device
 ) -> list[np.ndarray]:
-    """Features (N, C) or (N, C, h, w) float32 of all rows of the store, memory-mapped: the centre crop, then views.
+    """Return features of all rows of the store, memory-mapped: of the centre crop, then of each augmented view.
 
-    One view means the centre crop alone. Made where they are not there yet.
+    What is not there yet is made. One view means the centre crop alone.
+
+    Returns:
+        Arrays (N, pooled) or (N, C, h, w), float32.
 
     Raises:
         TrainingError: They cannot be written.
     """
     views = config.approach.cached_views or 1
     wanted = [None, *(range(views) if views > 1 else [])]
-    return [_kept(config, view, store=store, classifier=classifier, device=device) for view in wanted]
+    network = _network_digest(config, classifier)
+    return [_kept(config, view, network, store=store, classifier=classifier, device=device) for view in wanted]
+
+
+def _network_digest(config: RunConfig, classifier: Classifier) -> str:
+    """Return the digest of the backbone, its weights, and which of its features the head takes."""
+    network, weights = config.approach.network, hashlib.sha256()
+    if config.weights is not None:
+        weights.update(config.weights.digest.encode())
+    else:  # a network of the user's own brought them
+        for name, value in sorted(classifier.backbone.state_dict().items()):
+            weights.update(name.encode() + value.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
+    return digest_json([network.backbone.identity(), classifier.head.takes, weights.hexdigest()])
 
 
 def _kept(
-    config: RunConfig, view: int | None, *, store: Store, classifier: Classifier, device: torch.device
+    config: RunConfig, view: int | None, network: str, *, store: Store, classifier: Classifier, device: torch.device
 ) -> np.ndarray:
     """One view, read or made: by the first run that needs it, while others wait."""
-    path = store.folder / FOLDER / f"{_digest(config, view, classifier.head.takes)}.npy"
+    path = store.folder / FOLDER / f"{_digest(config, view, network)}.npy"
     if not path.exists():
         pixels = store.pixels(config.approach.input.store_size)
         affines = _affines(config.approach, view, seed=config.seed, count=len(pixels))
@@ -58,13 +75,11 @@ def _kept(
     return features
 
 
-def _digest(config: RunConfig, view: int | None, takes: str) -> str:
-    """Name of what the features depend on."""
+def _digest(config: RunConfig, view: int | None, network: str) -> str:
+    """Return the name of what the features depend on."""
     approach = config.approach
-    weights = None if config.weights is None else config.weights.digest
     seen = None if view is None else [approach.augmentation.model_dump(mode="json"), config.seed, view]
-    network = [approach.network.backbone.identity(), takes]
-    return digest_json([config.store_digest, weights, *network, approach.input.identity(), seen])
+    return digest_json([config.store_digest, network, approach.input.identity(), seen])
 
 
 def _affines(approach: Approach, view: int | None, *, seed: int, count: int) -> np.ndarray:
