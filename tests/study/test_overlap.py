@@ -65,8 +65,8 @@ def test_labels_that_were_learnt_are_refused_unless_allowed_by_name(films):
     number = len(held_out(films, 0, "test"))
     with pytest.raises(
         WeightsError,
-        match=rf"approach own: .*learnt labels of nih, and {number} of {number} test films of resample-1 .*may be among "
-        r"them; .*\{hub: \{allow_overlap: \[nih\]\}\}",
+        match=rf"approach own: .*learnt labels of nih, and {number} of {number} test films of resample-1 .*may be "
+        r"among them; .*\{hub: \{allow_overlap: \[nih\]\}\}",
     ):
         overlaps(films, seen)
     allowed = overlaps(films, seen, {"hub": {"allow_overlap": ["nih"]}})

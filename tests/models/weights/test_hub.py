@@ -1,4 +1,4 @@
-"""Weights of a hub are those that it has, with what timm says of them; without a network the error names the way out."""
+"""Weights of a hub are those that it has, with what timm says of them; without it the error names the way out."""
 
 from functools import partial
 
