@@ -5,8 +5,10 @@ Source: Mitchell et al. 2019, doi:10.1145/3287560.3287596.
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from cxrbench.bundle.record import CARD_FILE, BundleRecord, Member, TestResult
+from cxrbench.config import Part
 from cxrbench.evaluate.discrimination import MEAN
 from cxrbench.files import write_text
 
@@ -24,31 +26,40 @@ def card(record: BundleRecord) -> str:
     sections = (
         ("", _head(record)),
         ("Use", _use(record)),
+        ("Findings that it does not answer", _unanswered(record)),
         ("Training population", _population(record)),
         ("Input", _input(record)),
+        ("Networks", _networks(record)),
         ("Probabilities and thresholds", _decisions(record)),
         ("Test results", _results(record)),
         ("Films unlike the training films", _look(record)),
         ("Members", _members(record)),
         ("Made with", _made_with(record)),
     )
-    return "\n\n".join((f"## {title}\n\n" if title else "") + text for title, text in sections) + "\n"
+    return "\n\n".join((f"## {title}\n\n" if title else "") + text for title, text in sections if text) + "\n"
 
 
 def _head(record: BundleRecord) -> str:
     names = ", ".join(dict.fromkeys(member.run.approach for member in record.members))
-    notices = "\n".join(f"> {banner}  " for banner in record.banners)
+    notices = "\n".join(f"> {notice}  " for notice in record.notices)
     return f"# Chest X-ray classifier: {names}\n\n{notices}"
 
 
 def _use(record: BundleRecord) -> str:
     kind = "one network" if len(record.members) == 1 else f"{len(record.members)} networks, whose answers are averaged"
     return (
-        f"Says how likely each of {len(record.findings)} findings is on a frontal chest film: {kind}. For research on "
+        f"Says how likely each of {len(record.answered)} findings is on a frontal chest film: {kind}. For research on "
         "methods: it was not validated for any clinical purpose. Labels mined from reports, as those of the public "
         "archives, are wrong more often than a radiologist's.\n\n"
         "```\ncxrbench check FOLDER\ncxrbench predict FOLDER films/ --out predictions.csv\n```"
     )
+
+
+def _unanswered(record: BundleRecord) -> str:
+    """Findings of the study without an answer, and why; empty where there are none."""
+    if not record.unanswered:
+        return ""
+    return "The networks could not learn these.\n\n" + _table(("Finding", "Reason"), record.unanswered.items())
 
 
 def _population(record: BundleRecord) -> str:
@@ -70,7 +81,7 @@ def _population(record: BundleRecord) -> str:
         ("Sex", _shares(own.sexes)),
         ("View position", _shares(own.views)),
     )
-    rows = [(name, f"{own.positives[name]:,}", _percent(own.prevalence(name))) for name in record.findings]
+    rows = [(name, f"{own.positives[name]:,}", _percent(own.prevalence(name))) for name in record.answered]
     return (
         "\n".join(f"- {name}: {what}" for name, what in facts) + "\n\n" + _table(("Finding", "Images", "Share"), rows)
     )
@@ -86,35 +97,62 @@ def _percent(share: float | None) -> str:
 
 
 def _input(record: BundleRecord) -> str:
-    rows = [
-        (
-            str(number),
-            f"{member.approach.input.store_size} px",
-            f"{member.approach.input.image_size} px",
-            str(member.approach.input.channels),
-            f"{_listed(member.approach.input.normalisation[0])} / {_listed(member.approach.input.normalisation[1])}",
-            _features(member),
-        )
-        for number, member in enumerate(record.members, start=1)
-    ]
+    rows = [(str(number), *_seen(member)) for number, member in enumerate(record.members, start=1)]
+    head = ("Member", "Shrunk to", "Centre crop", "Network input", "Channels", "Mean / SD of grey 0..1", "Features")
     return (
-        f"A film in grey, bones bright. Geometry: {record.geometry}. Then the centre crop.\n\n"
-        + _table(("Member", "Shrunk to", "Crop", "Channels", "Mean / SD of grey 0..1", "Non-image features"), rows)
-        + "\n\nA non-image feature that is not known takes the mean of the training part, and the answer a warning."
+        f"A film in grey, bones bright. Geometry: {record.geometry}. Then the centre crop, a share of the film's "
+        f"padded side.\n\n{_table(head, rows)}\n\nFeatures are age, sex and view position as far as the network "
+        "takes them. One that is not known takes the mean of the training part, and the answer a warning."
     )
+
+
+def _seen(member: Member) -> tuple[str, ...]:
+    """How a film becomes the network's input."""
+    own = member.approach.input
+    mean, sd = own.normalisation
+    size, features = f"{own.image_size} px", ", ".join(member.approach.network.features)
+    return (
+        f"{own.store_size} px",
+        f"{own.crop:.1%}",
+        size,
+        str(own.channels),
+        f"{_listed(mean)} / {_listed(sd)}",
+        features or "none",
+    )
+
+
+def _networks(record: BundleRecord) -> str:
+    """What each network is made of, and started from."""
+    parts = [(member.approach.network, member.approach.has_frozen_backbone) for member in record.members]
+    rows = [
+        (str(number), said(own.backbone), said(own.head), said(own.weights), "head only" if is_frozen else "all")
+        for number, (own, is_frozen) in enumerate(parts, start=1)
+    ]
+    return _table(("Member", "Backbone", "Head", "Started from", "Trained"), rows)
+
+
+def said(part: Part) -> str:
+    """Return a part of a network as a reader is told it: its name, and the settings that are not off or empty."""
+    values = part.settings.model_dump(mode="json")
+    told = ", ".join(_setting(name, value) for name, value in values.items() if value)
+    return f"{part.name} ({told})" if told else part.name
+
+
+def _setting(name: str, value: Any) -> str:
+    """One setting in words: a switch by its name, a list with hyphens."""
+    words = name.replace("_", " ")
+    if value is True:
+        return words
+    return f"{words} {'-'.join(map(str, value)) if isinstance(value, list) else value}"
 
 
 def _listed(values: Iterable[float]) -> str:
     return ", ".join(f"{value:g}" for value in values)
 
 
-def _features(member: Member) -> str:
-    return ", ".join(member.approach.network.features) or "none"
-
-
 def _decisions(record: BundleRecord) -> str:
     rows = []
-    for name in record.findings:
+    for name in record.answered:
         decision = record.decisions[name]
         reasons = [one.calibrations[name].reason for one in record.members]
         why = "; ".join(dict.fromkeys(filter(None, (*reasons, decision.reason))))
@@ -137,9 +175,10 @@ def _several(record: BundleRecord) -> str:
 
 
 def _results(record: BundleRecord) -> str:
-    splits = dict.fromkeys(result.split for result in record.test)
+    shown = [result for result in record.test if result.finding not in record.withheld]
+    splits = dict.fromkeys(result.split for result in shown)
     tables = [
-        f"Split `{split}`:\n\n" + _result_table([result for result in record.test if result.split == split])
+        f"Split `{split}`:\n\n" + _result_table([result for result in shown if result.split == split])
         for split in splits
     ]
     return (
@@ -211,4 +250,4 @@ def _made_with(record: BundleRecord) -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in lines)

@@ -1,6 +1,5 @@
 """A study's runs -> a bundle."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from itertools import groupby
@@ -32,11 +31,12 @@ from cxrbench.bundle.record import (
     RunRecord,
 )
 from cxrbench.bundle.reference import Reference, film_digest, reference_logits
-from cxrbench.config import parse_settings, read_run
+from cxrbench.config import Approach, parse_settings, read_run, with_changes
 from cxrbench.data.features import FeatureScaling
 from cxrbench.data.geometry import DEFINITION
 from cxrbench.data.store import open_store
 from cxrbench.errors import BundleError
+from cxrbench.evaluate.outputs import left_out_reasons, read_study_record, recorded_vocabulary
 from cxrbench.evaluate.reading import read_config, read_splits, read_table, readable
 from cxrbench.files import atomic_folder, digest_file, digest_json, write_json
 from cxrbench.runs import RunName
@@ -94,10 +94,19 @@ def _member(study: Path, run: RunName, file: str, evidences: Sequence[Evidence],
     return Member(
         run=_run_record(run, config, where),
         weights=FileRecord(file=file, bytes=path.stat().st_size, sha256=digest_file(path)),
-        approach=read_run(config, where=Path(where)).config.approach,
+        approach=_of_no_machine(read_run(config, where=Path(where)).config.approach),
         feature_scaling=parse_settings(config["feature_scaling"], FeatureScaling, where=where),
         calibrations=next(one.calibrations[run] for one in evidences if run in one.calibrations),
     )
+
+
+def _of_no_machine(approach: Approach) -> Approach:
+    """Return the approach with the name alone of a file or folder that its weights came from."""
+    weights = approach.network.weights
+    path = getattr(weights.settings, "path", None)
+    if path is None:
+        return approach
+    return with_changes(approach, {f"network.weights.{weights.name}.path": Path(path).name})
 
 
 def _run_record(run: RunName, config: dict[str, Any], where: str) -> RunRecord:
@@ -117,14 +126,21 @@ def _write(
 ) -> None:
     """Write everything but the weights."""
     findings = _findings(study, members)
+    withheld = _withheld(table, splits, findings)
+    if set(withheld) == set(findings):
+        raise BundleError(f"{study}: no finding has training images of both kinds; there is nothing to answer")
     training = _training_part(table, splits)
     write_json(scratch / REFERENCE_FILE, _reference(members, findings, scratch).model_dump(mode="json"))
-    study_record = _study_record(study)
+    study_record = read_study_record(study)
     archive = archive_of(study_record)
+    reasons = left_out_reasons(study_record)
     record = BundleRecord(
         made_with=made_with(),
         geometry=DEFINITION,
         findings=findings,
+        vocabulary=recorded_vocabulary(study_record, findings, where=str(study / names.STUDY_FILE)),
+        withheld=withheld,
+        left_out={name: reason for name, reason in reasons.items() if name not in findings},
         members=members,
         decisions=joined_decisions(evidences),
         population=Population.of(training, findings),
@@ -149,6 +165,15 @@ def _findings(study: Path, members: Sequence[Member]) -> tuple[str, ...]:
     return found.pop()
 
 
+def _withheld(table: pl.DataFrame, splits: dict[str, Split], findings: tuple[str, ...]) -> dict[str, str]:
+    """Findings that some member saw one kind of image of, and why; studies of version 0.1 have such outputs."""
+    reasons: dict[str, str] = {}
+    for name, split in splits.items():
+        own = Population.of(table[split.rows(table, "train")], findings).unlearnt()
+        reasons |= {finding: f"{reason} ({name})" for finding, reason in own.items() if finding not in reasons}
+    return {finding: reasons[finding] for finding in findings if finding in reasons}
+
+
 def _training_part(table: pl.DataFrame, splits: dict[str, Split]) -> pl.DataFrame:
     """Rows that some member was trained on."""
     rows = np.unique(np.concatenate([split.rows(table, "train") for split in splits.values()]))
@@ -167,13 +192,6 @@ def _reference(members: Sequence[Member], findings: tuple[str, ...], folder: Pat
         logits=tuple(tuple(row) for row in logits.tolist()),
         probabilities=tuple(mean_probability(members, findings, logits[:, None, :])[0].tolist()),
     )
-
-
-def _study_record(study: Path) -> dict[str, Any]:
-    path = study / names.STUDY_FILE
-    with readable(path):
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return record
 
 
 def _pixel_statistics(

@@ -203,11 +203,11 @@ def _summarise(predictions: Sequence["Prediction"]) -> None:
 
 def _say_notices(opened: "LoadedBundle") -> None:
     """What must be said of a bundle, and which findings' numbers are not what they seem."""
-    for notice in opened.record.banners:
+    for notice in opened.record.notices:
         print(f"note: {notice}")
-    if raw := [finding for finding in opened.findings if not opened.is_calibrated(finding)]:
+    if raw := [finding for finding in opened.answered if not opened.is_calibrated(finding)]:
         print(f"note: not calibrated, the network's own outputs are given: {', '.join(raw)}")
-    if blind := [name for name, decision in opened.record.decisions.items() if decision.threshold is None]:
+    if blind := [name for name in opened.answered if opened.record.decisions[name].threshold is None]:
         print(f"note: without threshold: {', '.join(blind)}")
 
 

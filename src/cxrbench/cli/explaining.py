@@ -117,7 +117,7 @@ def _explain_with_bundle(folder: Path, images: list[str], out: Path, *, how: "Ex
         for warning in explained.warnings:
             print(f"warning: {warning}")
         show_table(explained.answers.sort("probability", descending=True).head(5))
-    for notice in bundle.record.banners:
+    for notice in bundle.record.notices:
         print(f"note: {notice}")
 
 

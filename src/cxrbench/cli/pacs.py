@@ -111,7 +111,7 @@ def listen(
         receiver = Receiver(listening, intake)
         origin: Origin = receiver if client is None else Watcher(client, intake, days=days, seconds=seconds)
         with closing(Answerer(Predictor(bundle), most_shown=shown, method=chosen)) as answerer:
-            print(f"listening: {dicomweb or f'{aet} on {host}:{port}'}; {' '.join(bundle.record.banners)}", flush=True)
+            print(f"listening: {dicomweb or f'{aet} on {host}:{port}'}; {' '.join(bundle.record.notices)}", flush=True)
             Listener(answerer, waiting, destination, origin).run(stop)
 
 

@@ -3,6 +3,7 @@
 Packaged vocabularies lie in ``cxrbench/vocabularies``; a study's own comes from the format of its labels or a YAML.
 """
 
+import hashlib
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -27,15 +28,21 @@ from cxrbench.errors import ConfigError
 PRIVATE_SCHEME = "99CXRBENCH"
 """Coding scheme of our own codes, for findings that no public code means."""
 
+CODE_LENGTH = 16
+"""Characters of a code value, and of a scheme's designator, at most (DICOM's SH)."""
+
+PRINTED = r"^[^\\\x00-\x1f]+$"
+"""DICOM's short texts hold no backslash and no control character."""
+
 Group = Literal["head", "medium", "tail"]
 
 
 class Code(Settings):
     """What a finding is called in a coding scheme."""
 
-    value: str = Field(min_length=1, max_length=16)
-    scheme: str = Field(description="SCT (SNOMED CT), DCM, RADLEX, or our own")
-    meaning: str = Field(min_length=1, max_length=64, description="the scheme's own words")
+    value: str = Field(pattern=PRINTED, max_length=CODE_LENGTH)
+    scheme: str = Field(pattern=PRINTED, max_length=CODE_LENGTH, description="SCT (SNOMED CT), DCM, RADLEX, or our own")
+    meaning: str = Field(pattern=PRINTED, max_length=64, description="the scheme's own words")
     source: str = Field("", description="who lists the code; for one of our own, why there is none")
 
     @property
@@ -66,9 +73,11 @@ class Finding(Settings):
         """The finding's code; a private one made from its name where none is given."""
         if self.code is not None:
             return self.code
-        own = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in self.name.upper())[:16]
         return Code(
-            value=own, scheme=PRIVATE_SCHEME, meaning=self.name.replace("_", " "), source="the vocabulary gives no code"
+            value=_private_value(self.name),
+            scheme=PRIVATE_SCHEME,
+            meaning=self.name.replace("_", " ").replace("\\", "/"),
+            source="the vocabulary gives no code",
         )
 
 
@@ -95,6 +104,14 @@ class Vocabulary(Settings):
         names = Counter(each.name for each in self.findings)
         if repeated := [name for name, count in names.items() if count > 1]:
             raise ValueError(f"findings names {repeated[0]} twice")
+        return self
+
+    @model_validator(mode="after")
+    def _each_private_code_once(self) -> Self:
+        private = Counter(each.coded.value for each in self.findings if each.coded.is_private)
+        if shared := [value for value, count in private.items() if count > 1]:
+            names = " and ".join(each.name for each in self.findings if each.coded.value == shared[0])
+            raise ValueError(f"{names} have the same code {shared[0]} of {PRIVATE_SCHEME}; give one another code")
         return self
 
     @property
@@ -153,6 +170,19 @@ def folded(text: str) -> str:
     """Return a spelling without case, accents, blanks, ``_`` and ``-``, so that equal names compare equal."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     return "".join(letter for letter in plain if letter.isalnum())
+
+
+def _private_value(name: str) -> str:
+    """Return a code made from a name: the name itself where it is short and plain, else its beginning and a digest.
+
+    So two names give the same code only where they are two spellings of one finding, which no vocabulary has.
+    """
+    letters = [each for each in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(each)]
+    is_plain = all(each.isascii() or not each.isalnum() for each in letters)
+    own = "".join(each.upper() if each.isascii() and each.isalnum() else "_" for each in letters)
+    if is_plain and len(own) <= CODE_LENGTH:
+        return own
+    return f"{own[:9]}_{hashlib.sha256(folded(name).encode()).hexdigest()[:6].upper()}"
 
 
 def vocabulary_names() -> list[str]:

@@ -211,8 +211,8 @@ def _fixed(bundle: Bundle, requests: Iterable[Request], folder: Path, options: O
             part_size=options.part_size,
             films=films.films,
             films_sha256=films.sha256,
-            findings=bundle.findings,
-            notices=bundle.record.banners,
+            findings=bundle.answered,
+            notices=bundle.record.notices,
         )
         if (folder / MANIFEST_FILE).exists():
             check_same(folder, manifest)
