@@ -8,9 +8,11 @@ import numpy as np
 import polars as pl
 
 from cxrbench import files, runs, splits
-from cxrbench.findings import NIH, NO_FINDING, PATHOLOGIES
+from cxrbench.config import load_vocabulary
 from cxrbench.runs import RunName
 from cxrbench.splits import Split
+
+NIH, PATHOLOGIES, NO_FINDING = load_vocabulary().names, load_vocabulary().pathologies, "No Finding"
 
 STRENGTHS = {
     "ots": 0.7,
@@ -176,9 +178,13 @@ def write_study_file(
     files.write_json(
         study / runs.STUDY_FILE,
         {
+            "schema": runs.STUDY_SCHEMA,
             "settings": settings,
             "profile": {"name": profile, "summary": f"The {profile} profile"},
             "archive": archive,
+            "vocabulary": load_vocabulary().subset(table.columns).model_dump(mode="json"),
+            "findings": [name for name in NIH if name in table.columns],
+            "left_out": {},
             "weights": weights,
             "version": "0.1.0",
         },

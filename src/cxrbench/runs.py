@@ -1,12 +1,18 @@
 """Names and columns of a study's folders: who writes and who reads agree here, without torch."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from cxrbench.errors import StudyError
 
 PARTS = ("train", "val", "test")
 TABLE_COLUMNS = ("image_id", "path", "patient_id", "age_years", "sex", "view", "follow_up")
 
 STUDY_FILE = "study.json"
+STUDY_SCHEMA = 2
+"""Of ``study.json``; 1 had no such key, and no vocabulary."""
 TABLE_FILE = "table.parquet"
 SPLITS_FOLDER = "splits"
 RUNS_FOLDER = "runs"
@@ -39,6 +45,28 @@ class RunName:
 
     def __str__(self) -> str:
         return f"{self.approach} / {self.split} / seed {self.seed}"
+
+
+def read_study_record(study: Path) -> dict[str, Any]:
+    """Return what ``study.json`` says of a study; a record of schema 1 lacks the keys that came later.
+
+    Raises:
+        StudyError: It is absent, damaged, or of a later version.
+    """
+    path = study / STUDY_FILE
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        schema, _ = record.get("schema", 1), record["settings"]["approaches"]
+    except FileNotFoundError:
+        raise StudyError(f"{path} does not exist; is {study} the folder that `cxrbench run --out` wrote?") from None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        said = f"{type(error).__name__}: {error}"
+        raise StudyError(f"{path} is damaged ({said}); remove it, the next `cxrbench run` writes it anew") from None
+    if not isinstance(schema, int) or not 1 <= schema <= STUDY_SCHEMA:
+        raise StudyError(
+            f"{path} has schema {schema!r}, of a later version of cxrbench than this, which reads up to {STUDY_SCHEMA}"
+        )
+    return record
 
 
 def finished_runs(study: Path) -> list[RunName]:

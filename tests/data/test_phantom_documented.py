@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from cxrbench.data.phantom import PhantomSettings
+from cxrbench.data.phantom.epidemiology import PATHOLOGIES
 from cxrbench.data.phantom.release import generate_release
-from cxrbench.findings import PATHOLOGIES
 
 DOCS = Path(__file__).parents[2] / "docs"
 GUIDE = (DOCS / "phantom.md").read_text(encoding="utf-8")

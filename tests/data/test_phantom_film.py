@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from cxrbench.data.phantom.build import draw_build, draw_pose, posed
+from cxrbench.data.phantom.epidemiology import PATHOLOGIES
 from cxrbench.data.phantom.film import draw_film
 from cxrbench.data.phantom.population import Film, Sign
 from cxrbench.data.phantom.settings import PhantomSettings
 from cxrbench.data.phantom.signs import DRAWINGS
-from cxrbench.findings import PATHOLOGIES
 
 SMALL = PhantomSettings(size_px=256, detail_px=128)
 RESHAPING = [name for name, drawing in DRAWINGS.items() if drawing.reshape]

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from cxrbench.data.phantom.epidemiology import EPIDEMIOLOGY, intercepts, prevalences
+from cxrbench.data.phantom.epidemiology import EPIDEMIOLOGY, NO_FINDING, PATHOLOGIES, intercepts, prevalences
 from cxrbench.data.phantom.population import MAX_FILMS, draw_patient, draw_population
 from cxrbench.data.phantom.settings import PhantomSettings
-from cxrbench.findings import NO_FINDING, PATHOLOGIES
 
 
 @pytest.fixture(scope="module")

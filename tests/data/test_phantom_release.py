@@ -8,12 +8,14 @@ import polars as pl
 import pytest
 
 from cxrbench.data.phantom import PhantomSettings, generate_release, ideal_auc
+from cxrbench.data.phantom.epidemiology import NO_FINDING, PATHOLOGIES
 from cxrbench.data.phantom.population import Film
 from cxrbench.data.phantom.release import choose_test_patients
 from cxrbench.data.tables import read_archive
 from cxrbench.errors import DataError
 from cxrbench.files import digest_file
-from cxrbench.findings import NIH, NO_FINDING
+
+NIH = (*PATHOLOGIES, NO_FINDING)
 
 SETTINGS = PhantomSettings(patients=12, seed=4, size_px=64, detail_px=32, prevalence_scale=3.0, label_noise=0.1)
 COLUMNS = [

@@ -4,11 +4,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from cxrbench.data.phantom.epidemiology import NO_FINDING, PATHOLOGIES
 from cxrbench.data.phantom.lesions import Lesion, measure
 from cxrbench.data.phantom.population import Film, Sign, draw_population
 from cxrbench.data.phantom.settings import PhantomSettings
 from cxrbench.data.phantom.truth import ideal_auc, lesion_table, truth_table
-from cxrbench.findings import NO_FINDING, PATHOLOGIES
 
 
 def lesion(finding):

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from cxrbench import findings
+from cxrbench.config import load_vocabulary
 from cxrbench.data.tables import present, read_archive, read_table, require_complete
 from cxrbench.errors import DataError
 from cxrbench.splits import describe_split, official_split
@@ -48,7 +48,7 @@ def test_images_and_patients(table):
 
 
 def test_images_per_finding(table):
-    counts = table.select(pl.col(findings.NIH).cast(pl.Int64).sum()).row(0, named=True)
+    counts = table.select(pl.col(load_vocabulary().names).cast(pl.Int64).sum()).row(0, named=True)
     assert counts == IMAGES
 
 
@@ -59,7 +59,10 @@ def test_sexes_views_and_ages(table):
 
 
 def test_no_finding_is_never_beside_a_finding(table):
-    assert table.filter(pl.col("No Finding") == 1).select(pl.max_horizontal(findings.PATHOLOGIES).max()).item() == 0
+    assert (
+        table.filter(pl.col("No Finding") == 1).select(pl.max_horizontal(load_vocabulary().pathologies).max()).item()
+        == 0
+    )
 
 
 def test_the_suffix_of_a_name_is_not_the_follow_up_number(table):

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cxrbench.config import load_vocabulary
 from cxrbench.errors import DataError
 from cxrbench.evaluate.matching import named_apart, read_predictions
-from cxrbench.findings import NIH
+
+NIH = load_vocabulary().names
 
 
 def write(path: Path, text: str) -> Path:

@@ -10,13 +10,15 @@ from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
 from cxrbench import runs
+from cxrbench.config import load_vocabulary
 from cxrbench.errors import DataError
 from cxrbench.evaluate.power import Assumptions, power
 from cxrbench.evaluate.predictions import compare_files, evaluate_files
-from cxrbench.findings import NIH
 from cxrbench.report.predictions import write_predictions_report
 from cxrbench.runs import RunName
 from fake_study import fake_table, write_fake_study
+
+NIH = load_vocabulary().names
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, confusion_matrix, roc_auc_score, roc_curve
 
 from cxrbench import runs
+from cxrbench.config import load_vocabulary
 from cxrbench.evaluate import evaluate_study
-from cxrbench.findings import NIH, PATHOLOGIES
 from cxrbench.runs import RunName
 from cxrbench.stats.bootstrap import Resamples, resample_patients
 from fake_study import write_fake_study
+
+NIH = load_vocabulary().names
+PATHOLOGIES = load_vocabulary().pathologies
 
 RUN = RunName("ft", "resample-1", 0)
 COMMON = ("Infiltration", "No Finding")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
+from cxrbench.config import Vocabulary
 from cxrbench.evaluate.evaluation import Evaluation
 from cxrbench.evaluate.shown import shown_tables
 
@@ -16,7 +17,7 @@ def evaluation(**tables: pl.DataFrame) -> Evaluation:
         dropped={},
         images=9,
         patients=5,
-        findings=("Mass",),
+        vocabulary=Vocabulary.of(["Mass"]),
         tables=tables,
         adjustment="max-t",
     )

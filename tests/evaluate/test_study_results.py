@@ -11,12 +11,15 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from cxrbench import files, runs, splits
+from cxrbench.config import load_vocabulary
 from cxrbench.errors import DataError, StudyError
 from cxrbench.evaluate import evaluate_study
-from cxrbench.findings import NIH, PATHOLOGIES
 from cxrbench.report import write_report
 from cxrbench.runs import RunName
 from fake_study import fake_predictions, write_fake_study
+
+NIH = load_vocabulary().names
+PATHOLOGIES = load_vocabulary().pathologies
 
 
 @pytest.fixture(scope="module")
@@ -250,7 +253,7 @@ def test_an_image_predicted_twice(small):
 
 def test_other_findings(small):
     rewrite(small, lambda own: own.drop("Hernia"))
-    with pytest.raises(StudyError, match=r"table's findings are.*'Hernia'"):
+    with pytest.raises(StudyError, match=r"its study answers.*'Hernia'"):
         evaluate_study(small)
 
 

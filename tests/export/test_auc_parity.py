@@ -24,7 +24,9 @@ def measured(noise):
     logits = (labels * 1.2 + rng.normal(size=labels.shape)).astype(np.float32)
     found = logits + noise * rng.normal(size=labels.shape).astype(np.float32)
     own = SimpleNamespace(
-        told=SimpleNamespace(test=SimpleNamespace(labels=labels, codes=np.repeat(np.arange(N // 2), 2))),
+        told=SimpleNamespace(
+            test=SimpleNamespace(labels=labels, codes=np.repeat(np.arange(N // 2), 2), pathologies=FINDINGS[:-1])
+        ),
         test_logits=lambda exported, has_preprocessing: found,
         run_logits=lambda findings: logits,
         columns=lambda findings: list(range(len(findings))),

@@ -36,7 +36,7 @@ from cxrbench.data.features import FeatureScaling
 from cxrbench.data.geometry import DEFINITION
 from cxrbench.data.store import open_store
 from cxrbench.errors import BundleError
-from cxrbench.evaluate.outputs import left_out_reasons, read_study_record, recorded_vocabulary
+from cxrbench.evaluate.outputs import left_out_reasons, recorded_vocabulary
 from cxrbench.evaluate.reading import read_config, read_splits, read_table, readable
 from cxrbench.files import atomic_folder, digest_file, digest_json, write_json
 from cxrbench.runs import RunName
@@ -131,7 +131,7 @@ def _write(
         raise BundleError(f"{study}: no finding has training images of both kinds; there is nothing to answer")
     training = _training_part(table, splits)
     write_json(scratch / REFERENCE_FILE, _reference(members, findings, scratch).model_dump(mode="json"))
-    study_record = read_study_record(study)
+    study_record = names.read_study_record(study)
     archive = archive_of(study_record)
     reasons = left_out_reasons(study_record)
     record = BundleRecord(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cxrbench.cli.options import AllowMissing, Format, Labels, Processes
+from cxrbench.cli.options import AllowMissing, Format, Labels, Processes, VocabularyName
 
 
 def prepare(
@@ -13,19 +13,22 @@ def prepare(
     out: Annotated[Path, typer.Option(help="Folder of the store.")],
     labels: Labels = None,
     table_format: Format = None,
+    vocabulary: VocabularyName = None,
     size: Annotated[list[int] | None, typer.Option(min=32, help="Side in pixels; may be repeated.")] = None,
     allow_missing: AllowMissing = False,
     workers: Processes = None,
 ) -> None:
     """Decode and shrink an archive's images once; `run` does it by itself where the store is absent."""
+    from cxrbench.config import load_vocabulary
     from cxrbench.data.store import prepare_store
     from cxrbench.data.tables import read_archive, read_format, require_complete
     from cxrbench.environment import usable_cores
     from cxrbench.terminal import shown_progress
 
     form = None if table_format is None else read_format(table_format)
+    findings = None if vocabulary is None else load_vocabulary(vocabulary)
     with shown_progress() as track:
-        archive = read_archive(data, form=form, labels=labels, track=track)
+        archive = read_archive(data, form=form, labels=labels, vocabulary=findings, track=track)
         require_complete(archive, allow_missing=allow_missing)
         store = prepare_store(
             archive,

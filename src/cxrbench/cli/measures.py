@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cxrbench.cli.options import Format
+from cxrbench.cli.options import Format, VocabularyName
 from cxrbench.errors import DataError
 
 if TYPE_CHECKING:
+    from cxrbench.config import Vocabulary
     from cxrbench.evaluate.evaluation import Evaluation
 
 LabelFile = Annotated[Path, typer.Option("--labels", help="The release's label file, or a study's table.parquet.")]
@@ -23,12 +24,22 @@ def evaluate(
     labels: LabelFile,
     out: Results,
     table_format: Format = None,
+    vocabulary: VocabularyName = None,
     trained_on: TrainedOn = None,
 ) -> None:
     """Measure one model's predictions: AUCs with intervals for new patients, gaps between groups."""
     from cxrbench.evaluate.predictions import evaluate_files
 
-    _show(evaluate_files(predictions, labels, out, table_format=table_format, trained_on=trained_on))
+    _show(
+        evaluate_files(
+            predictions,
+            labels,
+            out,
+            table_format=table_format,
+            trained_on=trained_on,
+            vocabulary=_findings(vocabulary),
+        )
+    )
 
 
 def compare(
@@ -36,6 +47,7 @@ def compare(
     labels: LabelFile,
     out: Results,
     table_format: Format = None,
+    vocabulary: VocabularyName = None,
     trained_on: TrainedOn = None,
     adjust: Annotated[str, typer.Option(help="How p-values allow for their number: holm, bh or max-t.")] = "holm",
     ensemble: Annotated[
@@ -54,6 +66,7 @@ def compare(
             out,
             table_format=table_format,
             trained_on=trained_on,
+            vocabulary=_findings(vocabulary),
             adjustment=adjust,
             ensemble=ensemble,
         )
@@ -67,13 +80,30 @@ def power(
     ] = 0.01,
     images: Annotated[Path | None, typer.Option(help="Names of the test images, one a line (default: all).")] = None,
     table_format: Format = None,
+    vocabulary: VocabularyName = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the simulation.")] = 0,
 ) -> None:
     """What a test set can show: smallest detectable differences, and the power for a given one."""
     from cxrbench.evaluate import power as planning
     from cxrbench.terminal import show_table
 
-    show_table(planning.power(labels, difference=difference, images=images, table_format=table_format, seed=seed))
+    show_table(
+        planning.power(
+            labels,
+            difference=difference,
+            images=images,
+            table_format=table_format,
+            vocabulary=_findings(vocabulary),
+            seed=seed,
+        )
+    )
+
+
+def _findings(name: str | None) -> "Vocabulary | None":
+    """The vocabulary that was asked for."""
+    from cxrbench.config import load_vocabulary
+
+    return None if name is None else load_vocabulary(name)
 
 
 def _show(result: "Evaluation") -> None:

@@ -9,6 +9,10 @@ Labels = Annotated[Path | None, typer.Option(help="Label file when it is not in 
 Format = Annotated[
     Path | None, typer.Option("--format", help="YAML that names the columns of a CSV that is not NIH's.")
 ]
+VocabularyName = Annotated[
+    str | None,
+    typer.Option("--vocabulary", help="Findings to read: a packaged vocabulary or a YAML (default: the format's)."),
+]
 AllowMissing = Annotated[
     bool, typer.Option("--allow-missing", help="Go on with the images that are there and readable.")
 ]

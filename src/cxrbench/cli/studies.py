@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cxrbench.cli.options import AllowMissing, Format, Labels, On, RunsAtATime, Study
+from cxrbench.cli.options import AllowMissing, Format, Labels, On, RunsAtATime, Study, VocabularyName
 from cxrbench.cli.stopping import stoppable
 from cxrbench.errors import ConfigError, DataError
 
@@ -24,6 +24,7 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Folder of the study.")] = None,
     labels: Labels = None,
     table_format: Format = None,
+    vocabulary: VocabularyName = None,
     store: Annotated[Path | None, typer.Option(help="Folder of the store (default: inside the study).")] = None,
     approach: Annotated[list[str] | None, typer.Option(help="Only this approach; may be repeated.")] = None,
     split: Annotated[list[str] | None, typer.Option(help="Only this split, by name; may be repeated.")] = None,
@@ -62,7 +63,7 @@ def run(
 
     changes = _given(
         data=data, out=out, labels=labels, table_format=table_format, store=store, approaches=approach, seeds=seed,
-        profile=profile, weights=weights, workers=workers, allow_missing=allow_missing or None,
+        profile=profile, weights=weights, vocabulary=vocabulary, workers=workers, allow_missing=allow_missing or None,
         splits=_given(resamples=resamples, folds=folds, official=official, seed=split_seed),
         overrides={**_overrides(override or []), **_given(**{"recipe.epochs": epochs, "recipe.batch_size": batch_size})},
         cluster=_given(address=on, cpus=cpus, gpus=gpus, memory_gb=memory_gb, storage=storage),

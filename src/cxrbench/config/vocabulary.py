@@ -6,10 +6,10 @@ Packaged vocabularies lie in ``cxrbench/vocabularies``; a study's own comes from
 import hashlib
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import Field, field_validator, model_validator
@@ -35,6 +35,24 @@ PRINTED = r"^[^\\\x00-\x1f]+$"
 """DICOM's short texts hold no backslash and no control character."""
 
 Group = Literal["head", "medium", "tail"]
+
+RESERVED = frozenset(
+    {
+        "image_id",
+        "path",
+        "patient_id",
+        "age_years",
+        "sex",
+        "view",
+        "follow_up",
+        "mean",
+        "all",
+        "all images",
+        "error",
+        "warnings",
+    }
+)
+"""Names that tables give to something else than a finding."""
 
 
 class Code(Settings):
@@ -66,6 +84,10 @@ class Finding(Settings):
     def _is_a_column(cls, value: str) -> str:
         if value != value.strip() or not value.isprintable() or value.startswith("#"):
             raise ValueError("blanks around it, unprintable letters or a leading # do not fit a column's name")
+        if value in RESERVED:
+            raise ValueError("tables use this name for something else than a finding; choose another")
+        if not folded(value):
+            raise ValueError("a finding's name has a letter or a digit")
         return value
 
     @property
@@ -86,24 +108,31 @@ class Vocabulary(Settings):
 
     name: str
     source: str = ""
-    findings: tuple[Finding, ...] = Field(min_length=1)
+    findings: tuple[Finding, ...]
 
     @field_validator("findings", mode="before")
     @classmethod
     def _names_alone_are_enough(cls, value: object) -> object:
+        """Let a bare name stand for the finding as a packaged vocabulary has it."""
         if isinstance(value, list | tuple):
-            return [{"name": each} if isinstance(each, str) else each for each in value]
+            names = [each for each in value if isinstance(each, str)]
+            return [_known_finding(each, names) if isinstance(each, str) else each for each in value]
         return value
 
     @model_validator(mode="after")
     def _each_name_once(self) -> Self:
-        spellings = [(folded(text), each.name) for each in self.findings for text in (each.name, *each.aliases)]
-        owners = Counter(spelling for spelling, _ in set(spellings))
-        if twice := [name for spelling, name in spellings if owners[spelling] > 1]:
-            raise ValueError(f"two findings share a spelling: {', '.join(dict.fromkeys(twice))}")
+        if not self.findings:
+            raise ValueError("findings is empty; name one or more")
         names = Counter(each.name for each in self.findings)
         if repeated := [name for name, count in names.items() if count > 1]:
-            raise ValueError(f"findings names {repeated[0]} twice")
+            raise ValueError(f"findings names {repeated[0]!r} twice")
+        owners: dict[str, str] = {}
+        for each in self.findings:
+            for text in (each.name, *each.aliases):
+                if (owner := owners.setdefault(folded(text), each.name)) != each.name:
+                    raise ValueError(f"two findings share the spelling {text!r}: {owner!r} and {each.name!r}")
+        if len(none := [each.name for each in self.findings if each.means_none]) > 1:
+            raise ValueError(f"means_none is true of {none[0]!r} and of {none[1]!r}; one label at most says it")
         return self
 
     @model_validator(mode="after")
@@ -121,8 +150,8 @@ class Vocabulary(Settings):
 
     @property
     def pathologies(self) -> tuple[str, ...]:
-        """Names of the findings that count in the mean."""
-        return tuple(finding.name for finding in self.findings if finding.is_pathology)
+        """Names of the findings that count in the mean: the pathologies, or all findings where none is one."""
+        return tuple(finding.name for finding in self.findings if finding.is_pathology) or self.names
 
     @property
     def none_present(self) -> str | None:
@@ -150,13 +179,29 @@ class Vocabulary(Settings):
     def subset(self, names: Iterable[str]) -> Self:
         """Return the vocabulary of some of its findings, in its own order."""
         wanted = set(names)
-        return self.model_copy(update={"findings": tuple(each for each in self.findings if each.name in wanted)})
+        # Built anew: a copy would keep the spellings of the whole.
+        return type(self)(
+            name=self.name, source=self.source, findings=tuple(each for each in self.findings if each.name in wanted)
+        )
 
     @classmethod
-    def of(cls, names: Sequence[str], *, name: str = "own") -> Self:
-        """Return a vocabulary of names; those that a packaged vocabulary knows keep its codes and aliases."""
-        found = {each.name: each for packaged_name in PREFERRED for each in load_vocabulary(packaged_name).findings}
-        return cls(name=name, findings=tuple(found.get(each) or Finding(name=each) for each in names))
+    def of(cls, findings: Iterable[str | Mapping[str, Any]], *, name: str = "own") -> Self:
+        """Return a vocabulary of findings, or of their names alone; known names keep their codes and spellings.
+
+        Raises:
+            ConfigError: A name is no finding's, or two are alike.
+        """
+        return parse_settings({"name": name, "findings": list(findings)}, cls, where=f"vocabulary {name!r}")
+
+
+def _known_finding(name: str, names: Sequence[str]) -> dict[str, Any]:
+    """Return a finding as a packaged vocabulary has it, under its own name; without spellings that others have."""
+    for known in map(load_vocabulary, PREFERRED):
+        if (own := known.canonical(name)) is not None:
+            taken = {folded(each) for each in names}
+            aliases = [text for text in (own, *known[own].aliases) if folded(text) not in taken]
+            return {**known[own].model_dump(), "name": name, "aliases": aliases}
+    return {"name": name}
 
 
 NIH15 = "nih15"
@@ -168,7 +213,8 @@ PREFERRED = (NIH15,)
 
 def folded(text: str) -> str:
     """Return a spelling without case, accents, blanks, ``_`` and ``-``, so that equal names compare equal."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
+    # Once more after folding: a letter such as the double-struck H is a capital only when it is taken apart.
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold()).casefold()
     return "".join(letter for letter in plain if letter.isalnum())
 
 
@@ -192,7 +238,7 @@ def vocabulary_names() -> list[str]:
 
 @cache
 def load_vocabulary(name: str = NIH15) -> Vocabulary:
-    """Return a vocabulary by its packaged name, or from a YAML file when ``name`` ends in ``.yaml``.
+    """Return a vocabulary by its packaged name, or from a YAML file when ``name`` ends in ``.yaml`` or ``.yml``.
 
     Raises:
         ConfigError: No such vocabulary, or one that is not valid.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from cxrbench import findings as vocabulary
+from cxrbench.config import Vocabulary
 from cxrbench.data.tables.sheets import LINE
 from cxrbench.errors import DataError
 
@@ -40,11 +40,11 @@ def image_column(sheet: pl.DataFrame, path: Path) -> str:
     )
 
 
-def finding_columns(sheet: pl.DataFrame, findings: tuple[str, ...], path: Path) -> dict[str, str]:
+def finding_columns(sheet: pl.DataFrame, vocabulary: Vocabulary, path: Path) -> dict[str, str]:
     """Column -> finding."""
     columns: dict[str, str] = {}
     for name in sheet.columns:
-        finding = _finding(name, findings)
+        finding = _finding(name, vocabulary)
         if finding is None:
             continue
         if finding in columns.values():
@@ -53,14 +53,15 @@ def finding_columns(sheet: pl.DataFrame, findings: tuple[str, ...], path: Path) 
         columns[name] = finding
     if not columns:
         raise DataError(
-            f"{path} has no column of a finding: it has {_shown(sheet.columns)}; valid names: {', '.join(findings)}"
+            f"{path} has no column of a finding: it has {_shown(sheet.columns)}; "
+            f"valid names: {', '.join(vocabulary.names)}"
         )
     return columns
 
 
-def _finding(name: str, findings: tuple[str, ...]) -> str | None:
+def _finding(name: str, vocabulary: Vocabulary) -> str | None:
     """The finding that a column's name means, with or without an affix."""
-    return vocabulary.canonical(name, findings) or vocabulary.canonical(AFFIX.sub("", name.lower()), findings)
+    return vocabulary.canonical(name) or vocabulary.canonical(AFFIX.sub("", name.lower()))
 
 
 def _folded(name: str) -> str:

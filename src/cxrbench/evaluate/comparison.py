@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from scipy.special import ndtri
 
-from cxrbench.evaluate.discrimination import MEAN, NEW_PATIENTS, NEW_PATIENTS_OF_SEVERAL, known, pathologies
+from cxrbench.evaluate.discrimination import MEAN, NEW_PATIENTS, NEW_PATIENTS_OF_SEVERAL, known
 from cxrbench.evaluate.groups import ALL
 from cxrbench.evaluate.reading import NOT_STATED, HeldOut, Scores
 from cxrbench.splits import Split
@@ -188,7 +188,7 @@ def _paired_columns(truth: HeldOut, scores: Sequence[Scores], pair: tuple[str, s
 
     Where one approach has more seeds, those of the other count more often: both sides are means over their own seeds.
     """
-    averaged = pathologies(truth.findings) if finding == MEAN else (finding,)
+    averaged = truth.pathologies if finding == MEAN else (finding,)
     chosen, width = [truth.findings.index(name) for name in averaged], len(truth.findings)
     of_pair = [[row for row, run in enumerate(scores) if run.run.approach == approach] for approach in pair]
     length = lcm(*map(len, of_pair))

@@ -8,12 +8,11 @@ import numpy as np
 import polars as pl
 
 from cxrbench.evaluate.reading import NOT_STATED, HeldOut, Scores
-from cxrbench.findings import NO_FINDING
 from cxrbench.stats.clustered import AucEstimate, auc_estimate
 from cxrbench.stats.joint import JointAucs, joint_group_aucs
 
 MEAN = "mean"
-"""Stands for a finding: the mean over the pathologies, "No Finding" left out, as in the paper."""
+"""Stands for a finding: the mean over the pathologies; in the paper "No Finding" is left out."""
 
 NEW_PATIENTS = "this model on new patients"
 """The question that an interval on one test set answers."""
@@ -48,11 +47,12 @@ class GroupedAucs:
     joint: JointAucs
     groups: tuple[str, ...]
     findings: tuple[str, ...]
+    pathologies: tuple[str, ...]
     seeds: tuple[int, ...]
 
     def columns(self, group: str, finding: str) -> list[int]:
         """The AUC's column in the covariance, or those that are averaged: over pathologies, over seeds."""
-        averaged = pathologies(self.findings) if finding == MEAN else (finding,)
+        averaged = self.pathologies if finding == MEAN else (finding,)
         of_group = self.groups.index(group) * len(self.seeds) * len(self.findings)
         first = [of_group + self.findings.index(name) for name in averaged]
         return [column + seed * len(self.findings) for seed in range(len(self.seeds)) for column in first]
@@ -61,11 +61,6 @@ class GroupedAucs:
     def seed(self) -> int | None:
         """The run's seed; None for several."""
         return self.seeds[0] if len(self.seeds) == 1 else None
-
-
-def pathologies(findings: tuple[str, ...]) -> tuple[str, ...]:
-    """Findings that count in the mean."""
-    return tuple(name for name in findings if name != NO_FINDING)
 
 
 def grouped_aucs(truth: HeldOut, runs: Sequence[Scores], masks: Mapping[str, np.ndarray]) -> GroupedAucs:
@@ -79,7 +74,7 @@ def grouped_aucs(truth: HeldOut, runs: Sequence[Scores], masks: Mapping[str, np.
     labels = np.where(truth.labels == NOT_STATED, np.float32(np.nan), truth.labels.astype(np.float32))
     scores = np.concatenate([run.logits for run in runs], axis=1)  # (N, S * L)
     joint = joint_group_aucs(scores, labels, truth.codes, list(masks.values()))
-    return GroupedAucs(joint, tuple(masks), truth.findings, tuple(run.run.seed for run in runs))
+    return GroupedAucs(joint, tuple(masks), truth.findings, truth.pathologies, tuple(run.run.seed for run in runs))
 
 
 def auc_table(truth: HeldOut, approach: str, aucs: GroupedAucs, counts: pl.DataFrame) -> pl.DataFrame:

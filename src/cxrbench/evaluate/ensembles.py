@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cxrbench.evaluate.discrimination import MEAN, NEW_PATIENTS, known, pathologies
+from cxrbench.evaluate.discrimination import MEAN, NEW_PATIENTS, known
 from cxrbench.evaluate.probabilities import RUN_COLUMNS
 from cxrbench.evaluate.reading import NOT_STATED, HeldOut, Scores
 from cxrbench.stats.clustered import auc_estimate
@@ -75,7 +75,7 @@ def _aucs(truth: HeldOut, combined: np.ndarray, labels: np.ndarray) -> Iterator[
     """AUC of every finding and their mean, with intervals for new patients."""
     joint = joint_aucs(combined, labels, truth.codes)
     columns = {finding: [column] for column, finding in enumerate(truth.findings)}
-    columns[MEAN] = [truth.findings.index(name) for name in pathologies(truth.findings)]
+    columns[MEAN] = [truth.findings.index(name) for name in truth.pathologies]
     for finding, chosen in columns.items():
         estimate = auc_estimate(joint, chosen)
         yield (

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from cxrbench import files
+from cxrbench.config import Vocabulary
 from cxrbench.errors import DataError
 from cxrbench.evaluate.writing import replaced_folder
 
@@ -28,13 +29,19 @@ class Evaluation:
     """Model -> images left out because another model has no prediction of them."""
     images: int
     patients: int
-    findings: tuple[str, ...]
+    vocabulary: Vocabulary
+    """The findings that were measured."""
     tables: dict[str, pl.DataFrame]
     """By name, as written."""
     adjustment: str
     """How p-values allow for their number."""
     ensemble: str | None = None
     """What the ensemble of all models averages, where one was asked for."""
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Names of the findings."""
+        return self.vocabulary.names
 
 
 def require_ours(out: Path) -> None:
@@ -67,6 +74,7 @@ def write_evaluation(result: Evaluation, labels: Path) -> None:
         "images": result.images,
         "patients": result.patients,
         "findings": list(result.findings),
+        "vocabulary": result.vocabulary.model_dump(mode="json"),
         "adjustment": result.adjustment,
         "ensemble": result.ensemble,
         "models": {

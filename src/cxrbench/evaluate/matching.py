@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from scipy.special import expit
 
-from cxrbench import findings as vocabulary
 from cxrbench import runs
+from cxrbench.config import Vocabulary, load_vocabulary
 from cxrbench.data.tables.sheets import LINE, read_sheet
 from cxrbench.errors import DataError
 from cxrbench.evaluate.columns import finding_columns, image_column
@@ -36,26 +36,31 @@ class Predictions:
         return tuple(self.scores.columns[1:])
 
 
-def read_predictions(path: Path, *, findings: Sequence[str] = vocabulary.NIH) -> Predictions:
+def read_predictions(path: Path, *, vocabulary: Vocabulary | None = None) -> Predictions:
     """Read a CSV or Parquet file with a column of image names and a probability column per finding.
 
     Columns are matched by name; case, blanks, ``_`` and ``-`` do not matter, nor does ``prob_`` before a finding.
     The logits of one of our own runs are turned into probabilities.
 
+    Args:
+        path: Of the file.
+        vocabulary: Findings that columns may mean; the paper's 15 unless given.
+
     Raises:
         DataError: No image column, no finding, two columns of one finding, an image twice, or a value that is no
             probability; the message has column and line.
     """
+    vocabulary = vocabulary or load_vocabulary()
     sheet, place = _read(path)
     image = image_column(sheet, path)
-    columns = finding_columns(sheet, tuple(findings), path)
+    columns = finding_columns(sheet, vocabulary, path)
     names = sheet[image].cast(pl.String).str.strip_chars()
     _require_names(names, image, place, path)
     convert = expit if is_of_a_run(path) else _probabilities
     scores = {finding: convert(_numbers(sheet[column], place, path)) for column, finding in columns.items()}
     for column, finding in columns.items():
         _require_probabilities(scores[finding], column, place, path)
-    ordered = {finding: scores[finding] for finding in findings if finding in scores}
+    ordered = {finding: scores[finding] for finding in vocabulary.names if finding in scores}
     return Predictions(
         name=path.stem,
         path=path,

@@ -1,28 +1,12 @@
 """What a record says of its findings: their vocabulary, and those that no network was trained on."""
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from cxrbench import runs
 from cxrbench.config import Finding, Vocabulary, load_vocabulary, parse_settings
-from cxrbench.evaluate.reading import readable
 
 VOCABULARY, LEFT_OUT = "vocabulary", "left_out"
 """Keys of ``study.json``, the first of ``evaluation.json`` too."""
-
-
-def read_study_record(study: Path) -> dict[str, Any]:
-    """Return what ``study.json`` holds.
-
-    Raises:
-        StudyError: It is absent or damaged.
-    """
-    path = study / runs.STUDY_FILE
-    with readable(path):
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return record
 
 
 def recorded_vocabulary(record: Mapping[str, Any], findings: Sequence[str], *, where: str) -> Vocabulary:
@@ -53,8 +37,8 @@ def left_out_reasons(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _joined(by_split: Mapping[str, str]) -> str:
-    """Return the reasons, each once, with the splits it holds on."""
+    """Return what the training parts lack, each lack once, with the splits that have it."""
     splits: dict[str, list[str]] = {}
     for split, reason in by_split.items():
         splits.setdefault(reason, []).append(split)
-    return "; ".join(f"{reason} ({', '.join(names)})" for reason, names in splits.items())
+    return "; ".join(f"{reason} in the training part of {', '.join(names)}" for reason, names in splits.items())

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 from scipy.special import ndtri
 
-from cxrbench import findings as vocabulary
+from cxrbench.config import Vocabulary
 from cxrbench.errors import DataError
-from cxrbench.evaluate.discrimination import MEAN, known, pathologies
+from cxrbench.evaluate.discrimination import MEAN, known
 from cxrbench.evaluate.reading import NOT_STATED, HeldOut
 from cxrbench.evaluate.truth import held_out, read_labels
 from cxrbench.stats import student
@@ -51,7 +51,7 @@ def power(
     table_format: Path | None = None,
     images: Path | None = None,
     assumptions: Assumptions = Assumptions(),
-    findings: Sequence[str] = vocabulary.NIH,
+    vocabulary: Vocabulary | None = None,
     seed: int = 0,
 ) -> pl.DataFrame:
     """What the paired, clustered test would show of two models on these labels.
@@ -66,7 +66,7 @@ def power(
         table_format: YAML that names the columns of a label file that is not NIH's.
         images: Names of the test images, one a line; all images of ``labels`` unless given.
         assumptions: About the two models.
-        findings: Vocabulary.
+        vocabulary: Findings to read; those of the format unless given.
         seed: Of the simulation.
 
     Returns:
@@ -77,10 +77,9 @@ def power(
         ValueError: An assumption or the difference is out of range.
     """
     _check(difference, assumptions)
-    truth_file = read_labels(labels, table_format=table_format, findings=findings)
-    findings = truth_file.findings
+    truth_file = read_labels(labels, table_format=table_format, vocabulary=vocabulary)
     chosen = truth_file.table["image_id"] if images is None else _listed(images, truth_file.table)
-    truth = held_out(truth_file, chosen, findings)
+    truth = held_out(truth_file, chosen, truth_file.findings)
     rng = np.random.default_rng(seed)
     drawn = [_simulated(truth, assumptions, rng) for _ in range(assumptions.replicates)]
     rows = [
@@ -130,7 +129,7 @@ def _simulated(truth: HeldOut, assumptions: Assumptions, rng: np.random.Generato
     joint = joint_aucs(np.concatenate(models, axis=1).astype(np.float32), present, truth.patients)
     width = len(truth.findings)
     places = {name: [column] for column, name in enumerate(truth.findings)}
-    places[MEAN] = [truth.findings.index(name) for name in pathologies(truth.findings)]
+    places[MEAN] = [truth.findings.index(name) for name in truth.pathologies]
     return {name: auc_difference(joint, at, [column + width for column in at]) for name, at in places.items()}
 
 

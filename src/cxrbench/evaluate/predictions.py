@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from cxrbench import findings as vocabulary
+from cxrbench.config import Vocabulary
 from cxrbench.errors import DataError
 from cxrbench.evaluate import comparison, curves, discrimination, gaps, ranking
 from cxrbench.evaluate.calibrations import AS_THEY_ARE
@@ -50,7 +50,7 @@ def evaluate_files(
     *,
     table_format: Path | None = None,
     trained_on: Path | None = None,
-    findings: Sequence[str] = vocabulary.NIH,
+    vocabulary: Vocabulary | None = None,
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> Evaluation:
@@ -62,7 +62,7 @@ def evaluate_files(
         out: Folder of the results; must be absent, empty, or hold earlier results of this command.
         table_format: YAML that names the columns of a label file that is not NIH's.
         trained_on: Names of the images or patients that the model was trained on, one a line.
-        findings: Vocabulary of a label file; a ``table.parquet`` has its own.
+        vocabulary: Findings to read; unless given, those of the format, and of a ``table.parquet`` its own.
         replicates: Of the patient bootstrap for measures of the probabilities; 0 for no intervals of these.
         seed: Of the patient bootstrap.
 
@@ -75,7 +75,7 @@ def evaluate_files(
         out,
         table_format=table_format,
         trained_on=trained_on,
-        findings=findings,
+        vocabulary=vocabulary,
         replicates=replicates,
         seed=seed,
     )
@@ -88,7 +88,7 @@ def compare_files(  # noqa: PLR0913 - the options of one command
     *,
     table_format: Path | None = None,
     trained_on: Path | None = None,
-    findings: Sequence[str] = vocabulary.NIH,
+    vocabulary: Vocabulary | None = None,
     adjustment: str = comparison.HOLM,
     ensemble: str | None = None,
     replicates: int = REPLICATES,
@@ -102,7 +102,7 @@ def compare_files(  # noqa: PLR0913 - the options of one command
         out: As for ``evaluate_files``.
         table_format: As for ``evaluate_files``.
         trained_on: As for ``evaluate_files``.
-        findings: Vocabulary of a label file; a ``table.parquet`` has its own.
+        vocabulary: Findings to read; unless given, those of the format, and of a ``table.parquet`` its own.
         adjustment: How p-values allow for the number of comparisons: ``holm``, ``bh`` (Benjamini and Hochberg) or
             ``max-t`` (from the joint covariance).
         ensemble: Also measure all of them as one model: the mean of their ``probability`` or of their ``rank`` within
@@ -121,8 +121,8 @@ def compare_files(  # noqa: PLR0913 - the options of one command
     require_ours(out)
     if twice := [path for path in predictions if [other.resolve() for other in predictions].count(path.resolve()) > 1]:
         raise DataError(f"{twice[0]} is given twice; a model is compared with others")
-    truth_file = read_labels(labels, table_format=table_format, findings=findings)
-    models = named_apart([read_predictions(path, findings=truth_file.findings) for path in predictions])
+    truth_file = read_labels(labels, table_format=table_format, vocabulary=vocabulary)
+    models = named_apart([read_predictions(path, vocabulary=truth_file.vocabulary) for path in predictions])
     scores = {name: _with_own_names(model, truth_file) for name, model in models.items()}
     truth = _common(scores, models, truth_file)
     if trained_on is not None:
@@ -138,7 +138,7 @@ def compare_files(  # noqa: PLR0913 - the options of one command
         dropped={name: frame.height - truth.images.height for name, frame in scores.items()},
         images=truth.images.height,
         patients=truth.images["patient_id"].n_unique(),
-        findings=truth.findings,
+        vocabulary=truth.vocabulary,
         tables=_tables(truth, in_order, resamples, adjustment),
         adjustment=adjustment,
         ensemble=ensemble,
@@ -202,7 +202,7 @@ def _tables(
     tables |= summary_tables(averaged(own.measures for own in worth))
     tables["auc_summary"] = discrimination.auc_summary(tables["auc"])
     tables["roc"] = curves.mean_curves(curves.roc_table(truth, scores))
-    tables["standing"] = standing_table(tables["auc"])
+    tables["standing"] = standing_table(tables["auc"], truth.pathologies)
     if len(scores) > 1:
         tables["comparison"] = comparison.paired_comparisons(truth, scores, adjustment=adjustment)
         tables["rank_correlation"] = ranking.rank_table([ranking.rank_measures(truth, scores, resamples)])

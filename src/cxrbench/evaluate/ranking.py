@@ -9,7 +9,6 @@ import polars as pl
 from cxrbench.evaluate.discrimination import MEAN, known
 from cxrbench.evaluate.reading import HeldOut, Scores
 from cxrbench.evaluate.replicates import NO_REPLICATES, Drawn, Key, Measures, averaged, interval
-from cxrbench.findings import NO_FINDING
 from cxrbench.stats.bootstrap import Resamples
 from cxrbench.stats.clustered import MIN_PATIENTS
 from cxrbench.stats.ranking import spearman_matrix, spearman_replicates
@@ -44,9 +43,8 @@ def rank_measures(truth: HeldOut, scores: Sequence[Scores], resamples: Resamples
     }
     matrices = {finding: spearman_matrix(own) for finding, own in columns.items()}
     replicates = {finding: _replicates(own, resamples) for finding, own in columns.items()}
-    pathologies = [finding for finding in columns if finding != NO_FINDING]
-    matrices[MEAN] = np.mean([matrices[name] for name in pathologies], axis=0)
-    replicates[MEAN] = np.mean([replicates[name] for name in pathologies], axis=0)
+    matrices[MEAN] = np.mean([matrices[name] for name in truth.pathologies], axis=0)
+    replicates[MEAN] = np.mean([replicates[name] for name in truth.pathologies], axis=0)
     return averaged(
         {
             (truth.kind, scores[a].run.approach, scores[b].run.approach, finding): Drawn(

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from cxrbench import runs
+from cxrbench.config import Vocabulary, parse_settings
 from cxrbench.errors import StudyError
 from cxrbench.runs import RunName
 from cxrbench.splits import Split, read_split
@@ -31,9 +32,20 @@ class HeldOut:
     """Of the split."""
     images: pl.DataFrame
     """(N) rows of the table, sorted by ``image_id``."""
-    findings: tuple[str, ...]
+    vocabulary: Vocabulary
+    """The findings that are measured, in the order of the labels' columns."""
     labels: np.ndarray
     """(N, L) int8: 1 present, 0 absent, -1 not stated."""
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Names of the findings."""
+        return self.vocabulary.names
+
+    @property
+    def pathologies(self) -> tuple[str, ...]:
+        """Names of the findings that count in the mean."""
+        return self.vocabulary.pathologies
 
     @cached_property
     def patients(self) -> np.ndarray:
@@ -104,6 +116,29 @@ def findings_of(table: pl.DataFrame) -> tuple[str, ...]:
     return tuple(name for name in table.columns if name not in runs.TABLE_COLUMNS)
 
 
+def study_vocabulary(study: Path, table: pl.DataFrame) -> Vocabulary:
+    """All findings of a study's table, with what is known of each; version 0.1 recorded their names alone.
+
+    Raises:
+        StudyError: The study's record is damaged or of a later version.
+    """
+    record = runs.read_study_record(study) if (study / runs.STUDY_FILE).exists() else {}
+    if "vocabulary" in record:
+        return parse_settings(record["vocabulary"], Vocabulary, where=f"{study / runs.STUDY_FILE}, vocabulary")
+    return Vocabulary.of(findings_of(table))
+
+
+def _answered(study: Path, table: pl.DataFrame, run: RunName) -> Vocabulary:
+    """The findings that a run answers."""
+    vocabulary, answered = study_vocabulary(study, table), read_config(study, run)["findings"]
+    if strangers := [name for name in answered if name not in vocabulary.names or name not in table.columns]:
+        raise StudyError(
+            f"{run} answers {strangers[0]!r}, which the study's table does not state; delete the run and run the study "
+            "again"
+        )
+    return vocabulary.subset(answered)
+
+
 def read_splits(study: Path, names: Iterable[str]) -> dict[str, Split]:
     """Splits by name; reading makes sure that no patient is in two parts.
 
@@ -156,18 +191,20 @@ def read_split_runs(study: Path, table: pl.DataFrame, split: Split, names: Seque
         StudyError: A run was made with another split, predicts other findings, predicts images outside its
             part or unknown to the table, or predicts other images than the split's first run.
     """
-    findings = findings_of(table)
+    if not names:
+        raise ValueError(f"no runs given for split {split.name}")
+    vocabulary = _answered(study, table, names[0])
     for run in names:
         _check_identity(read_config(study, run), run, split)
     (test, test_logits), (validation, validation_logits) = (
-        _read_part(study, table, split, names, part, findings) for part in ("test", "val")
+        _read_part(study, table, split, names, part, vocabulary) for part in ("test", "val")
     )
     scores = (Scores(*one) for one in zip(names, test_logits, validation_logits, strict=True))
     return SplitRuns(test, validation, tuple(scores))
 
 
 def _read_part(
-    study: Path, table: pl.DataFrame, split: Split, names: Sequence[RunName], part: str, findings: tuple[str, ...]
+    study: Path, table: pl.DataFrame, split: Split, names: Sequence[RunName], part: str, vocabulary: Vocabulary
 ) -> tuple[HeldOut, list[np.ndarray]]:
     """One part's truth, and every run's logits of it."""
     first: pl.Series | None = None
@@ -181,12 +218,10 @@ def _read_part(
         first = predicted if first is None else first
         if not predicted.equals(first):
             raise StudyError(_other_images(run, predicted, first, part))
-        logits.append(_logits(path, predictions, findings))
-    if first is None:
-        raise ValueError(f"no runs given for split {split.name}")
-    images = table.filter(pl.col("image_id").is_in(first.implode()))
-    labels = images.select(pl.col(findings).fill_null(NOT_STATED).cast(pl.Int8)).to_numpy()
-    return HeldOut(split.name, split.kind, images, findings, labels), logits
+        logits.append(_logits(path, predictions, vocabulary.names))
+    images = table.filter(pl.col("image_id").is_in(predicted.implode()))
+    labels = images.select(pl.col(vocabulary.names).fill_null(NOT_STATED).cast(pl.Int8)).to_numpy()
+    return HeldOut(split.name, split.kind, images, vocabulary, labels), logits
 
 
 def _check_identity(config: dict[str, Any], run: RunName, split: Split) -> None:
@@ -219,7 +254,7 @@ def _logits(path: Path, predictions: pl.DataFrame, findings: tuple[str, ...]) ->
     """(N, L) float32, in the predictions' order."""
     columns = tuple(name for name in predictions.columns if name not in KEYS)
     if set(columns) != set(findings):
-        raise StudyError(f"{path} predicts {sorted(columns)}, but the table's findings are {sorted(findings)}")
+        raise StudyError(f"{path} predicts {sorted(columns)}, but its study answers {sorted(findings)}")
     logits: np.ndarray = predictions.select(pl.col(findings).cast(pl.Float32)).to_numpy()
     if not np.isfinite(logits).all():
         row, column = np.argwhere(~np.isfinite(logits))[0]

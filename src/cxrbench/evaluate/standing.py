@@ -1,10 +1,10 @@
 """How approaches rank on average: a description over findings and splits, which are not independent."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
-from cxrbench.evaluate.discrimination import MEAN
 from cxrbench.evaluate.groups import ALL
-from cxrbench.findings import NO_FINDING
 from cxrbench.stats.critical_difference import compare_ranks
 
 STANDING_SCHEMA = {
@@ -16,7 +16,7 @@ STANDING_SCHEMA = {
 }
 
 
-def standing_table(auc: pl.DataFrame) -> pl.DataFrame:
+def standing_table(auc: pl.DataFrame, pathologies: Sequence[str]) -> pl.DataFrame:
     """Mean rank of every approach, 1 being the best, over the pathologies of all splits of a kind.
 
     A block is a finding on a split on which every approach has an AUC; seeds are averaged first. The critical
@@ -24,8 +24,9 @@ def standing_table(auc: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         auc: ``auc_table`` of all runs.
+        pathologies: Findings that count.
     """
-    measured = auc.filter((pl.col("group") == ALL) & ~pl.col("finding").is_in([MEAN, NO_FINDING]))
+    measured = auc.filter((pl.col("group") == ALL) & pl.col("finding").is_in(pathologies))
     kinds = measured["kind"].unique(maintain_order=True)
     rows = [row for kind in kinds for row in _standing(measured.filter(pl.col("kind") == kind), kind)]
     return pl.DataFrame(rows, schema=STANDING_SCHEMA, orient="row")

@@ -16,7 +16,7 @@ from cxrbench.errors import StudyError
 from cxrbench.evaluate import archive, comparison, curves, discrimination, probabilities, ranking, standing, training
 from cxrbench.evaluate.gaps import group_pairs
 from cxrbench.evaluate.measuring import Measured, measure_split
-from cxrbench.evaluate.reading import read_split_runs, read_splits, read_table, require_one_study
+from cxrbench.evaluate.reading import read_split_runs, read_splits, read_table, require_one_study, study_vocabulary
 from cxrbench.evaluate.replicates import averaged
 from cxrbench.evaluate.writing import replaced_folder
 from cxrbench.progress import Track, silent
@@ -67,7 +67,9 @@ def evaluate_study(study: Path, *, seed: int = 0, replicates: int = REPLICATES, 
 
     with replaced_folder(study / runs.RESULTS_FOLDER) as scratch:
         measured = list(track(_side_by_side(measure, by_split), total=len(by_split), label="evaluating splits"))
-        for name, result in {**_measured_tables(measured, splits), **_told_tables(study, table, splits, names)}.items():
+        pathologies = study_vocabulary(study, table).pathologies
+        whole = _measured_tables(measured, splits, pathologies) | _told_tables(study, table, splits, names)
+        for name, result in whole.items():
             _write(result, scratch / name)
         calibrations = {run: record for one in measured for run, record in one.calibrations.items()}
         files.write_json(scratch / "calibration.json", calibrations)
@@ -83,7 +85,9 @@ def _side_by_side(measure: Callable[[str, Executor], Measured], names: Iterable[
         yield from by_split.map(measure, names, repeat(by_run))
 
 
-def _measured_tables(measured: Sequence[Measured], splits: Mapping[str, Split]) -> dict[str, pl.DataFrame]:
+def _measured_tables(
+    measured: Sequence[Measured], splits: Mapping[str, Split], pathologies: Sequence[str]
+) -> dict[str, pl.DataFrame]:
     """Tables of what was measured, by file name."""
     whole = {key: pl.concat(one.tables[key] for one in measured) for key in measured[0].tables}
     kinds = Counter(split.kind for split in splits.values())
@@ -97,7 +101,7 @@ def _measured_tables(measured: Sequence[Measured], splits: Mapping[str, Split]) 
         "gaps_seeds.csv": whole["gaps_seeds"],
         "roc.parquet": curves.mean_curves(whole["curves"]),
         "comparison.csv": pl.concat([comparison.resampled_comparisons(several, splits), whole["paired"]]),
-        "standing.csv": standing.standing_table(whole["auc"]),
+        "standing.csv": standing.standing_table(whole["auc"], pathologies),
         "rank_correlation.csv": ranking.rank_table([one.ranks for one in measured]),
         "ensembles.csv": whole["ensembles"],
         "probabilities.csv": whole["probabilities"],

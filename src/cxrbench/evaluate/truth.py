@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from cxrbench import findings as vocabulary
+from cxrbench.config import Vocabulary
 from cxrbench.data.tables import read_table
 from cxrbench.data.tables.labels import parse_labels
 from cxrbench.data.tables.releases import NIH, TableFormat, read_format
 from cxrbench.data.tables.sheets import read_sheet
 from cxrbench.errors import DataError
 from cxrbench.evaluate.matching import Predictions, is_of_a_run
-from cxrbench.evaluate.reading import NOT_STATED, HeldOut, findings_of
+from cxrbench.evaluate.reading import NOT_STATED, HeldOut, findings_of, study_vocabulary
 from cxrbench.runs import TABLE_FILE
 
 GIVEN = "given"
@@ -29,26 +29,51 @@ class Labels:
     form: TableFormat
     table: pl.DataFrame
     """Columns as in ``table.parquet``."""
+    vocabulary: Vocabulary
+    """Its findings, in the order of their columns."""
 
     @property
     def findings(self) -> tuple[str, ...]:
         """Names of the label columns."""
-        return findings_of(self.table)
+        return self.vocabulary.names
 
 
-def read_labels(path: Path, *, table_format: Path | None = None, findings: Sequence[str] = vocabulary.NIH) -> Labels:
+def read_labels(path: Path, *, table_format: Path | None = None, vocabulary: Vocabulary | None = None) -> Labels:
     """Read a release's label file, or a study's ``table.parquet``.
+
+    Args:
+        path: Of the file.
+        table_format: YAML that names the columns of a label file that is not NIH's.
+        vocabulary: Findings to read; unless given, those of the format, and of a ``table.parquet`` its own.
 
     Raises:
         DataError: It cannot be read as its format says.
     """
     form = NIH if table_format is None else read_format(table_format)
     if path.suffix != ".parquet":
-        return Labels(path, form, read_table(path, form, findings=findings))
+        vocabulary = vocabulary or form.findings
+        return Labels(path, form, read_table(path, form, vocabulary=vocabulary), vocabulary)
     try:
-        return Labels(path, form, pl.read_parquet(path))
+        table = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(f"cannot read {path}: {str(error).splitlines()[0]}") from None
+    if vocabulary is not None:
+        return Labels(path, form, *_as_named(table, vocabulary, path))
+    of_study = study_vocabulary(path.parent, table)
+    is_own = set(of_study.names) == set(findings_of(table))
+    return Labels(path, form, table, of_study if is_own else Vocabulary.of(findings_of(table)))
+
+
+def _as_named(table: pl.DataFrame, vocabulary: Vocabulary, path: Path) -> tuple[pl.DataFrame, Vocabulary]:
+    """A table with the findings of a vocabulary, under its names."""
+    theirs = findings_of(table)
+    ours = {name: own for name in theirs if (own := vocabulary.canonical(name)) is not None}
+    if not ours:
+        raise DataError(f"{path} states no finding of the vocabulary {vocabulary.name!r}: it has {', '.join(theirs)}")
+    if len(set(ours.values())) < len(ours):
+        raise DataError(f"{path}: two of {', '.join(ours)} mean one finding of {vocabulary.name!r}; keep one")
+    known = vocabulary.subset(ours.values())
+    return table.rename(ours).select(*(name for name in table.columns if name not in theirs), *known.names), known
 
 
 def matched_images(predictions: Predictions, labels: Labels) -> pl.Series:
@@ -93,9 +118,10 @@ def _require_all(found: pl.Series, predictions: Predictions, labels: Labels) -> 
 
 def held_out(labels: Labels, images: pl.Series, findings: Sequence[str]) -> HeldOut:
     """Labels of some images, in the order of their ids."""
+    vocabulary = labels.vocabulary.subset(findings)
     rows = labels.table.filter(pl.col("image_id").is_in(images.implode())).sort("image_id")
-    values = rows.select(pl.col(list(findings)).fill_null(NOT_STATED).cast(pl.Int8)).to_numpy()
-    return HeldOut(GIVEN, GIVEN, rows, tuple(findings), values)
+    values = rows.select(pl.col(vocabulary.names).fill_null(NOT_STATED).cast(pl.Int8)).to_numpy()
+    return HeldOut(GIVEN, GIVEN, rows, vocabulary, values)
 
 
 def require_same_labels(predictions: Predictions, labels: Labels) -> None:
@@ -129,7 +155,7 @@ def _labels_of(predictions: Predictions, labels: Labels) -> pl.DataFrame | None:
     if predictions.path.suffix == ".parquet" or labels.form.labels.column not in predictions.ignored:
         return None
     sheet = read_sheet(predictions.path)
-    stated, _ = parse_labels(sheet, labels.form.labels, findings=predictions.findings, where=predictions.path)
+    stated, _ = parse_labels(sheet, labels.form.labels, vocabulary=labels.vocabulary, where=predictions.path)
     return stated.with_columns(matched_images(predictions, labels))
 
 

@@ -12,7 +12,7 @@ from scipy.special import expit
 from cxrbench.config import Vocabulary
 from cxrbench.data.delivery import EvaluationBatches
 from cxrbench.errors import StudyError
-from cxrbench.evaluate.outputs import read_study_record, recorded_vocabulary
+from cxrbench.evaluate.outputs import recorded_vocabulary
 from cxrbench.evaluate.writing import replaced_folder
 from cxrbench.explain import maps
 from cxrbench.explain.contributions import age_response, answer_of, feature_effects
@@ -22,7 +22,7 @@ from cxrbench.explain.maps import USUAL, Asked, Method
 from cxrbench.explain.overlay import Captioned, overlay, said, write_picture
 from cxrbench.explain.trained import OpenStudy, Trained
 from cxrbench.files import atomic_file, write_text
-from cxrbench.runs import STUDY_FILE
+from cxrbench.runs import STUDY_FILE, read_study_record
 
 LIKELIEST = 3
 """Pathologies that are explained where none is asked for."""

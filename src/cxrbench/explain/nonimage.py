@@ -13,12 +13,11 @@ import polars as pl
 from cxrbench.config import Feature
 from cxrbench.data.features import FeatureScaling
 from cxrbench.evaluate.asked import ALONE, BOTH, IMAGE, NONIMAGE_FILE, PROBES_FILE, write_origin
-from cxrbench.evaluate.discrimination import MEAN, known, pathologies
+from cxrbench.evaluate.discrimination import MEAN, known
 from cxrbench.evaluate.reading import (
     NOT_STATED,
     HeldOut,
     SplitRuns,
-    findings_of,
     read_split_runs,
     read_splits,
     read_table,
@@ -152,8 +151,8 @@ def _split_rows(
         twin = _twin(models, model)
         for finding in (*own.test.findings, MEAN):
             head = {"split": split.name, "kind": split.kind, "given": model.given, "model": model.name}
-            ours = _columns(own.test.findings, finding, place)
-            more = {} if twin is None else _gain(joint, ours, _columns(own.test.findings, finding, twin))
+            ours = _columns(own.test, finding, place)
+            more = {} if twin is None else _gain(joint, ours, _columns(own.test, finding, twin))
             yield head | {
                 "seed": model.seed,
                 "finding": finding,
@@ -167,7 +166,7 @@ def _without_image(test: HeldOut, table: pl.DataFrame, split: Split, seed: int) 
     """Models that learn from age, sex and view of the training part."""
     training = table[split.rows(table, "train")]
     scaling = FeatureScaling.fit(FEATURES, training)
-    labels = training.select(pl.col(findings_of(table)).fill_null(NOT_STATED).cast(pl.Int8)).to_numpy()
+    labels = training.select(pl.col(test.findings).fill_null(NOT_STATED).cast(pl.Int8)).to_numpy()
     features, asked = (scaling.encode(rows).astype(np.float64) for rows in (training, test.images))
     for reader in READERS:
         yield Model(ALONE, reader, seed, score_without_image(reader, features, labels, asked, seed=seed))
@@ -186,10 +185,10 @@ def _twin(models: Sequence[Model], model: Model) -> int | None:
     return next((place for place, other in enumerate(models) if (other.name, other.seed) == wanted), None)
 
 
-def _columns(findings: tuple[str, ...], finding: str, model: int) -> list[int]:
+def _columns(test: HeldOut, finding: str, model: int) -> list[int]:
     """Columns of the joint AUCs that are a model's AUC, or are averaged."""
-    averaged = pathologies(findings) if finding == MEAN else (finding,)
-    return [model * len(findings) + findings.index(name) for name in averaged]
+    averaged = test.pathologies if finding == MEAN else (finding,)
+    return [model * len(test.findings) + test.findings.index(name) for name in averaged]
 
 
 def _auc(joint: JointAucs, columns: list[int]) -> dict[str, Any]:

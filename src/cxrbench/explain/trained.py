@@ -1,11 +1,9 @@
 """A study's runs, ready to be asked: the network as it was kept, and the films as it saw them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -115,9 +113,7 @@ def open_study(folder: Path) -> OpenStudy:
         DataError: Its store is absent or damaged.
     """
     table = read_table(folder)
-    path = folder / runs.STUDY_FILE
-    with readable(path):
-        settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["settings"]
+    settings = runs.read_study_record(folder)["settings"]
     store = open_store(Path(settings.get("store") or folder / STORE_FOLDER))
     return OpenStudy(folder, table, store, Path(settings["data"]))
 

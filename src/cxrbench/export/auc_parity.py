@@ -3,7 +3,7 @@
 import numpy as np
 
 from cxrbench.errors import BundleError
-from cxrbench.evaluate.discrimination import known, pathologies
+from cxrbench.evaluate.discrimination import known
 from cxrbench.evaluate.reading import NOT_STATED
 from cxrbench.export.own_films import OwnFilms
 from cxrbench.export.parity import Network
@@ -41,7 +41,7 @@ def measure_aucs(
         for column, finding in enumerate(findings)
         if not np.isnan(joint.auc[column])
     )
-    return each, _mean_loss(joint, findings)
+    return each, _mean_loss(joint, findings, own.told.test.pathologies)
 
 
 def _compared(joint: JointAucs, column: int, finding: str, logits: Floats, truth: Numbers) -> AucParity:
@@ -65,9 +65,9 @@ def _near_ties(logits: Numbers, truth: Numbers) -> float:
     return auc(logits + towards, truth) - auc(logits - towards, truth)
 
 
-def _mean_loss(joint: JointAucs, findings: tuple[str, ...]) -> AucLoss:
+def _mean_loss(joint: JointAucs, findings: tuple[str, ...], pathologies: tuple[str, ...]) -> AucLoss:
     """The loss of the mean AUC over the pathologies that have the patients for an interval."""
-    columns = {name: findings.index(name) for name in pathologies(findings)}
+    columns = {name: findings.index(name) for name in pathologies}
     counted = [name for name, k in columns.items() if not np.isnan(auc_difference(joint, k, k + len(findings)).upper)]
     if not counted:
         return AucLoss(findings=(), loss=None, lower=None, upper=None)

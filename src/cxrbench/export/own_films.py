@@ -1,6 +1,5 @@
 """The films of the run that a member comes from, and what the run said of them: to calibrate and to compare with."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from cxrbench import runs as names
 from cxrbench.bundle import Member
 from cxrbench.data.store import Store, open_store
 from cxrbench.errors import BundleError
-from cxrbench.evaluate.reading import SplitRuns, read_config, read_split_runs, read_splits, read_table, readable
+from cxrbench.evaluate.reading import SplitRuns, read_config, read_split_runs, read_splits, read_table
 from cxrbench.export.parity import Network, Samples
 from cxrbench.runs import RunName
 
@@ -77,7 +76,5 @@ def read_own_films(study: Path, member: Member) -> OwnFilms:
 
 
 def _store(study: Path) -> Store:
-    path = study / names.STUDY_FILE
-    with readable(path):
-        elsewhere = json.loads(path.read_text(encoding="utf-8"))["settings"].get("store")
+    elsewhere = names.read_study_record(study)["settings"].get("store")
     return open_store(Path(elsewhere or study / "store"))

@@ -1,6 +1,5 @@
 """What a report tells about: a study's settings and its result tables, read once."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +77,7 @@ def read_study(folder: Path) -> Study:
         StudyError: One of them is absent or cannot be read.
     """
     tables = Tables(**{name: _read_result(folder, name) for name in Tables.__dataclass_fields__})
-    record = _read_record(folder / runs.STUDY_FILE)
+    record = runs.read_study_record(folder)
     done = set(tables.auc["approach"])
     wanted = (*record["settings"]["approaches"], *PAPER_APPROACHES, *sorted(done))
     present = set(tables.auc["kind"])
@@ -110,11 +109,3 @@ def _read_result(folder: Path, name: str) -> pl.DataFrame:
 
 def _read_csv(path: Path) -> pl.DataFrame:
     return pl.read_csv(path, infer_schema_length=None)
-
-
-def _read_record(path: Path) -> dict[str, Any]:
-    try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StudyError(f"{path} cannot be read ({error}); is this the folder that `cxrbench run` wrote?") from None
-    return record

@@ -19,7 +19,7 @@ from cxrbench.config import (
 )
 from cxrbench.errors import StudyError
 from cxrbench.files import partial_of, write_json
-from cxrbench.runs import FAILURE_FILE, STUDY_FILE, RunName
+from cxrbench.runs import FAILURE_FILE, STUDY_FILE, RunName, read_study_record
 from cxrbench.study.attempt import is_begun
 from cxrbench.study.plan import RunTask
 
@@ -61,12 +61,8 @@ def study_settings(source: Path) -> StudySettings:
     """
     if not source.is_dir():
         return load_study(source, {})
-    path = source / STUDY_FILE
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))["settings"]
-    except (OSError, ValueError, LookupError, TypeError):
-        raise StudyError(f"{path}: cannot be read; is {source} the folder of a study, or is its YAML meant?") from None
-    return parse_settings(raw, StudySettings, where=str(path)).model_copy(update={"out": source})
+    raw = read_study_record(source)["settings"] | {"out": source}
+    return parse_settings(raw, StudySettings, where=str(source / STUDY_FILE))
 
 
 def run_states(settings: StudySettings) -> list[RunState]:

@@ -3,7 +3,7 @@
 import fcntl
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +25,11 @@ from cxrbench.config import (
     WeightsRecord,
     load_approach,
     load_profile,
+    load_vocabulary,
     parse_settings,
     with_changes,
 )
+from cxrbench.config.vocabulary import NIH15
 from cxrbench.data.store import Store, prepare_store
 from cxrbench.data.tables import Archive, read_archive, read_format, require_complete
 from cxrbench.environment import usable_cores
@@ -35,8 +37,9 @@ from cxrbench.errors import DataError, StudyError
 from cxrbench.files import atomic_file, digest_file, digest_json, write_json
 from cxrbench.models.weights.sources import obtain_weights
 from cxrbench.progress import Track, silent
-from cxrbench.runs import SPLITS_FOLDER, STUDY_FILE, TABLE_COLUMNS, TABLE_FILE
+from cxrbench.runs import SPLITS_FOLDER, STUDY_FILE, STUDY_SCHEMA, TABLE_FILE, read_study_record
 from cxrbench.splits import Split, fold_splits, official_split, read_split, resample_splits, write_split
+from cxrbench.study.outputs import Outputs, choose_outputs, keep_outputs
 
 WEIGHTS_FOLDER = "weights"
 LOCK_FILE = ".lock"
@@ -58,6 +61,7 @@ class Materials:
     seeds: tuple[int, ...]
     table: pl.DataFrame
     table_digest: str
+    outputs: Outputs
     store: Store
     splits: tuple[Split, ...]
     notes: tuple[str, ...]
@@ -68,8 +72,8 @@ class Materials:
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """The findings that the table states, in order."""
-        return tuple(name for name in self.table.columns if name not in TABLE_COLUMNS)
+        """The findings that the networks answer, in order."""
+        return self.outputs.findings
 
 
 @contextmanager
@@ -107,15 +111,18 @@ def prepare_study(settings: StudySettings, *, track: Track = silent) -> Material
         CxrbenchError: Settings, archive, weights or an earlier state of the study do not allow it.
     """
     profile = load_profile(settings.profile)
-    _check_continuation(settings)
+    record = _earlier(settings.out)
+    _check_continuation(settings, record)
     approaches = tuple(_resolve(name, profile, settings) for name in settings.approaches)
-    archive = _read(settings, track)
+    archive = _read(settings, record, track)
     weights = _prepare_weights(settings, approaches, profile)
     store = _prepare_store(settings, archive, approaches, track)
     table = archive.table.filter(pl.col("image_id").is_in(store.index["image_id"].implode()))
     table_digest = _keep_table(settings.out, table)
-    splits = _prepare_splits(settings, archive, table)
-    _write_study(settings, profile, archive, table, weights)
+    splits = plan_splits(settings.splits, archive, table)
+    outputs = _choose_outputs(settings, record, archive, table, splits)
+    _keep_splits(settings.out, splits)
+    _write_study(settings, profile, archive, outputs, weights, images=table)
     return Materials(
         study=settings.out,
         approaches=approaches,
@@ -123,30 +130,25 @@ def prepare_study(settings: StudySettings, *, track: Track = silent) -> Material
         seeds=settings.seeds,
         table=table,
         table_digest=table_digest,
+        outputs=outputs,
         store=store,
-        splits=splits,
-        notes=_notes(archive, store),
+        splits=tuple(splits),
+        notes=(*_notes(archive, store), *outputs.notes),
         weights=weights,
         compute=settings.compute,
     )
 
 
-def _earlier(study: Path, key: str) -> Any:
-    """What an earlier call wrote into the study's record; None where there is none."""
-    try:
-        return json.loads((study / STUDY_FILE).read_text(encoding="utf-8")).get(key)
-    except FileNotFoundError:
-        return None
-    except (ValueError, AttributeError) as error:
-        raise StudyError(f"{study / STUDY_FILE}: damaged ({error}); remove it, the next call writes it anew") from None
+def _earlier(study: Path) -> dict[str, Any]:
+    """What an earlier call wrote into the study's record; empty where there is none."""
+    return read_study_record(study) if (study / STUDY_FILE).exists() else {}
 
 
-def _check_continuation(settings: StudySettings) -> None:
-    """Refuse to mix runs of different sizes, recipes or weights in one study."""
-    before = _earlier(settings.out, "settings")
-    if before is None:
+def _check_continuation(settings: StudySettings, record: Mapping[str, Any]) -> None:
+    """Refuse to mix runs of different sizes, recipes, weights or findings in one study."""
+    if not record:
         return
-    began = parse_settings(before, StudySettings, where=str(settings.out / STUDY_FILE))
+    began = parse_settings(record["settings"], StudySettings, where=str(settings.out / STUDY_FILE))
     for key in ("profile", "overrides", "weights", "vocabulary", "min_patients"):
         old, new = getattr(began, key), getattr(settings, key)
         if old != new:
@@ -173,9 +175,12 @@ def _notes(archive: Archive, store: Store) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _read(settings: StudySettings, track: Track) -> Archive:
+def _read(settings: StudySettings, record: Mapping[str, Any], track: Track) -> Archive:
     form = None if settings.table_format is None else read_format(settings.table_format)
-    archive = read_archive(settings.data, form=form, labels=settings.labels, track=track)
+    is_of_0_1 = record and "vocabulary" not in record  # its table has the paper's findings, whatever the format
+    chosen = settings.vocabulary or (NIH15 if is_of_0_1 else None)
+    vocabulary = None if chosen is None else load_vocabulary(chosen)
+    archive = read_archive(settings.data, form=form, labels=settings.labels, vocabulary=vocabulary, track=track)
     require_complete(archive, allow_missing=settings.allow_missing)
     if settings.splits.official and archive.official is None:
         raise DataError(
@@ -268,28 +273,43 @@ def plan_splits(plan: SplitPlan, archive: Archive, table: pl.DataFrame) -> list[
     return splits
 
 
-def _prepare_splits(settings: StudySettings, archive: Archive, table: pl.DataFrame) -> tuple[Split, ...]:
+def _choose_outputs(
+    settings: StudySettings,
+    record: Mapping[str, Any],
+    archive: Archive,
+    table: pl.DataFrame,
+    splits: Sequence[Split],
+) -> Outputs:
+    """Fix which findings the study answers, or keep those that it began with."""
+    vocabulary, least = archive.vocabulary, settings.min_patients
+    if not record:
+        return choose_outputs(vocabulary, table, splits, min_patients=least)
+    known = [path.stem for path in (settings.out / SPLITS_FOLDER).glob("*.json")]
+    return keep_outputs(record, vocabulary, table, splits, known=known, min_patients=least)
+
+
+def _keep_splits(study: Path, splits: Sequence[Split]) -> None:
     """Write the splits, or see that they are still those the study began with."""
-    folder = settings.out / SPLITS_FOLDER
-    splits = plan_splits(settings.splits, archive, table)
+    folder = study / SPLITS_FOLDER
     for split in splits:
         path = folder / f"{split.name}.json"
         if not path.exists():
             write_split(split, folder)
         elif read_split(path).digest != split.digest:
             raise StudyError(f"{path}: drawn with other settings (seed or fractions); choose another --out")
-    return tuple(splits)
 
 
 def _write_study(
     settings: StudySettings,
     profile: Profile,
     archive: Archive,
-    table: pl.DataFrame,
+    outputs: Outputs,
     weights: dict[str, tuple[Path, WeightsRecord]],
+    *,
+    images: pl.DataFrame,
 ) -> None:
     # A call that needs no pre-trained weights does not make those of earlier runs forgotten.
-    record = next((record.model_dump(mode="json") for _, record in weights.values()), _earlier(settings.out, "weights"))
+    earlier = _earlier(settings.out).get("weights")
     facts = {
         "form": archive.form.name,
         "is_sample": archive.is_sample,
@@ -297,17 +317,19 @@ def _write_study(
         "images_listed": archive.table.height,
         "images_missing": len(archive.missing),
         "missing_first": list(archive.missing[:SHOWN]),
-        "images": table.height,
-        "patients": table["patient_id"].n_unique(),
+        "images": images.height,
+        "patients": images["patient_id"].n_unique(),
         "notes": list(archive.notes),
     }
     write_json(
         settings.out / STUDY_FILE,
         {
+            "schema": STUDY_SCHEMA,
             "settings": settings.model_dump(mode="json"),
             "profile": profile.model_dump(mode="json"),
             "archive": facts,
-            "weights": record,
+            **outputs.record(),
+            "weights": next((record.model_dump(mode="json") for _, record in weights.values()), earlier),
             "version": __version__,
         },
     )

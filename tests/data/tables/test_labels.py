@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrbench import findings
+from cxrbench.config import load_vocabulary
 from cxrbench.data.tables.labels import parse_labels
 from cxrbench.data.tables.releases import Labels
 from cxrbench.data.tables.sheets import LINE
@@ -20,18 +20,18 @@ LISTS = Labels(column="labels")
 
 def parse(cells, labels=LISTS, **columns):
     sheet = pl.DataFrame({"labels": cells, **columns}, schema_overrides=dict.fromkeys(["labels", *columns], pl.String))
-    return parse_labels(sheet.with_row_index(LINE, offset=2), labels, findings=findings.NIH, where=WHERE)
+    return parse_labels(sheet.with_row_index(LINE, offset=2), labels, vocabulary=load_vocabulary(), where=WHERE)
 
 
 @given(
-    rows=st.lists(st.sets(st.sampled_from(findings.NIH), min_size=1), min_size=1, max_size=8),
+    rows=st.lists(st.sets(st.sampled_from(load_vocabulary().names), min_size=1), min_size=1, max_size=8),
     write=st.sampled_from(["|".join, " | ".join, lambda names: "|".join(names).upper()]),
     data=st.data(),
 )
 def test_a_list_says_present_for_what_it_names_and_absent_for_the_rest(rows, write, data):
     cells = [write(data.draw(st.permutations(sorted(row)))) for row in rows]
     table, _ = parse(cells)
-    assert table.columns == list(findings.NIH)
+    assert table.columns == list(load_vocabulary().names)
     assert set(table.dtypes) == {pl.Int8}
     for row, parsed in zip(rows, table.rows(named=True), strict=True):
         assert {name for name, value in parsed.items() if value == 1} == row
@@ -45,7 +45,7 @@ def test_a_blank_cell_states_nothing():
 
 
 def test_an_unknown_finding_is_refused_with_its_line_and_the_valid_names():
-    message = r"labels\.csv, line 3: unknown finding 'Fracture' \(and 1 more.*valid names: Atelectasis, .*, No Finding;"
+    message = r"labels\.csv, line 3: unknown finding 'Fracture'; valid names: Atelectasis, .*, No Finding; 1 more is unknown; map"
     with pytest.raises(DataError, match=message):
         parse(["Mass", "Nodule|Fracture", "Scoliosis"])
 
@@ -54,7 +54,7 @@ def test_findings_of_a_release_may_be_renamed_or_skipped():
     labels = Labels(column="labels", separator=",", names={"Opacity": "Infiltration"}, ignore_others=True)
     table, notes = parse(["Opacity, Fracture", "Fracture"], labels)
     assert table["Infiltration"].to_list() == [1, 0]
-    assert notes == ("findings that are none of ours were skipped: Fracture",)
+    assert notes == ("findings that are not in the vocabulary were skipped: Fracture",)
 
 
 def test_no_finding_beside_a_finding_is_said():

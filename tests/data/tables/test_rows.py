@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrbench import findings
+from cxrbench.config import load_vocabulary
 from cxrbench.data.tables.releases import NIH, TableFormat
 from cxrbench.data.tables.rows import read_rows
 from cxrbench.errors import DataError
@@ -26,7 +26,7 @@ CHEXPERT = TableFormat.model_validate(
 
 
 def rows_of(path, form=NIH):
-    return read_rows(path, form, findings=findings.NIH)
+    return read_rows(path, form, vocabulary=load_vocabulary())
 
 
 def test_one_row_of_the_release(label_file, line):
@@ -35,7 +35,7 @@ def test_one_row_of_the_release(label_file, line):
     common = {"image_id": "00000003_001.png", "path": None, "patient_id": "3", "age_years": 74.0, "sex": "F"}
     assert row.items() >= {**common, "view": "PA", "follow_up": 7, "Hernia": 1, "Mass": 1, "No Finding": 0}.items()
     assert rows.table.columns[:7] == ["image_id", "path", "patient_id", "age_years", "sex", "view", "follow_up"]
-    assert rows.table.columns[7:] == list(findings.NIH)
+    assert rows.table.columns[7:] == list(load_vocabulary().names)
     assert rows.names.to_list() == ["00000003_001.png"]
 
 

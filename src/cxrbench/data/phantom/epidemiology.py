@@ -12,7 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from cxrbench.findings import PATHOLOGIES
+from cxrbench.config import load_vocabulary
+
+PATHOLOGIES = load_vocabulary("nih15").pathologies
+NO_FINDING = "No Finding"
+"""What the release writes where none is present."""
 
 Floats = NDArray[np.float64]
 

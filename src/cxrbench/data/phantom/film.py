@@ -10,6 +10,7 @@ from cxrbench.data.phantom.anatomy import draw_anatomy
 from cxrbench.data.phantom.build import centred, draw_build, draw_pose, posed
 from cxrbench.data.phantom.canvas import Canvas
 from cxrbench.data.phantom.devices import device_depth, draw_shutter, marker_depth
+from cxrbench.data.phantom.epidemiology import PATHOLOGIES
 from cxrbench.data.phantom.exposure import expose
 from cxrbench.data.phantom.lesions import Lesion, measure
 from cxrbench.data.phantom.population import Film
@@ -18,7 +19,6 @@ from cxrbench.data.phantom.settings import PhantomSettings
 from cxrbench.data.phantom.shapes import Map
 from cxrbench.data.phantom.signs import DRAWINGS
 from cxrbench.data.phantom.tissue import Tissue
-from cxrbench.findings import PATHOLOGIES
 
 Instances = Mapping[str, Sequence[Instance]]
 

@@ -13,12 +13,13 @@ from cxrbench.data.phantom.epidemiology import (
     LOADINGS,
     LOG_ODDS_RATIOS,
     MEAN_AGE_YEARS,
+    NO_FINDING,
+    PATHOLOGIES,
     Floats,
     intercepts,
     prevalences,
 )
 from cxrbench.data.phantom.settings import PhantomSettings
-from cxrbench.findings import NO_FINDING, PATHOLOGIES
 
 Flags = NDArray[np.bool_]
 

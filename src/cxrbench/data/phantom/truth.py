@@ -8,9 +8,9 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from cxrbench.data.phantom.epidemiology import NO_FINDING, PATHOLOGIES
 from cxrbench.data.phantom.lesions import Lesion
 from cxrbench.data.phantom.population import Film
-from cxrbench.findings import NO_FINDING, PATHOLOGIES
 
 TRUTH_SCHEMA = {
     "image_id": pl.String,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from cxrbench import findings as vocabulary
+from cxrbench.config import Vocabulary
 from cxrbench.data.tables.folders import find_images
 from cxrbench.data.tables.releases import NIH, TableFormat
 from cxrbench.data.tables.rows import read_rows
@@ -23,6 +23,7 @@ class Archive:
         folder: Where the images lie.
         labels: The label file that was read.
         form: How it was read.
+        vocabulary: The findings of the table, in order.
         table: One row per listed image; ``path`` is relative to ``folder``, null when the file is missing.
         missing: Ids of the images that are listed but absent.
         unlisted: How many images lie in the folder but are not listed.
@@ -33,6 +34,7 @@ class Archive:
     folder: Path
     labels: Path
     form: TableFormat
+    vocabulary: Vocabulary
     table: pl.DataFrame
     missing: tuple[str, ...]
     unlisted: int
@@ -50,7 +52,7 @@ def read_archive(
     *,
     form: TableFormat | None = None,
     labels: Path | None = None,
-    findings: Sequence[str] = vocabulary.NIH,
+    vocabulary: Vocabulary | None = None,
     track: Track = silent,
 ) -> Archive:
     """Read an archive's labels and find its images.
@@ -59,7 +61,7 @@ def read_archive(
         folder: Where the images lie, nested or flat.
         form: How the label file is laid out; NIH's unless given.
         labels: The label file; by default the one in ``folder`` under a name that ``form`` knows.
-        findings: Findings of the table, in order.
+        vocabulary: Findings to read; those of ``form`` unless given.
         track: Shows progress.
 
     Raises:
@@ -70,13 +72,15 @@ def read_archive(
     if not folder.is_dir():
         raise DataError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}; give the archive's")
     labels = labels or _find_labels(folder, form)
-    rows = read_rows(labels, form, findings=findings)
+    vocabulary = vocabulary or form.findings
+    rows = read_rows(labels, form, vocabulary=vocabulary)
     found = find_images(folder, rows.names, track=track)
     table = _sorted(rows.table.with_columns(path=found.paths))
     return Archive(
         folder=folder,
         labels=labels,
         form=form,
+        vocabulary=vocabulary,
         table=table,
         missing=tuple(table.filter(pl.col("path").is_null())["image_id"]),
         unlisted=found.unlisted,
@@ -85,8 +89,8 @@ def read_archive(
     )
 
 
-def read_table(path: Path, form: TableFormat = NIH, *, findings: Sequence[str] = vocabulary.NIH) -> pl.DataFrame:
-    """Read a label file alone; every ``path`` is null.
+def read_table(path: Path, form: TableFormat = NIH, *, vocabulary: Vocabulary | None = None) -> pl.DataFrame:
+    """Read a label file alone, with the findings of ``form`` unless others are given; every ``path`` is null.
 
     Returns:
         One row per image, sorted by patient, follow-up number and image id: ``image_id``, ``path``,
@@ -96,7 +100,7 @@ def read_table(path: Path, form: TableFormat = NIH, *, findings: Sequence[str] =
     Raises:
         DataError: The file cannot be read as ``form`` says; the message has the line.
     """
-    return _sorted(read_rows(path, form, findings=findings).table)
+    return _sorted(read_rows(path, form, vocabulary=vocabulary or form.findings).table)
 
 
 def _sorted(table: pl.DataFrame) -> pl.DataFrame:

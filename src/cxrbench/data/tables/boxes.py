@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from cxrbench import findings
+from cxrbench.config import Vocabulary, load_vocabulary
 from cxrbench.data.tables.sheets import LINE, read_sheet
 from cxrbench.errors import DataError
 
@@ -15,11 +15,15 @@ SIDES = ("x", "y", "width", "height")
 COLUMNS = ("image_id", "finding", *SIDES)
 
 
-def read_boxes(path: Path) -> pl.DataFrame:
+def read_boxes(path: Path, *, vocabulary: Vocabulary | None = None) -> pl.DataFrame:
     """Read the release's box list.
 
     Its header ``Image Index,Finding Label,Bbox [x,y,w,h],,,`` splits at other places than its rows, so
     columns are taken by position.
+
+    Args:
+        path: Of the list.
+        vocabulary: Findings that it may name; the paper's 15 unless given.
 
     Returns:
         One row per box: ``image_id``, ``finding``, then ``x``, ``y`` of the upper left corner, ``width`` and
@@ -33,7 +37,8 @@ def read_boxes(path: Path) -> pl.DataFrame:
     if len(names) < len(COLUMNS) or names[0] != "Image Index":
         raise DataError(f"{path} is not the release's box list: expected image, finding, x, y, width, height")
     boxes = sheet.select(LINE, *(pl.col(theirs).alias(ours) for theirs, ours in zip(names, COLUMNS, strict=True)))
-    ours = {name: findings.canonical(name) for name in boxes["finding"].drop_nulls().unique()}
+    vocabulary = vocabulary or load_vocabulary()
+    ours = {name: vocabulary.canonical(name) for name in boxes["finding"].drop_nulls().unique()}
     read = boxes.with_columns(
         pl.col("finding").replace_strict(ours, default=None, return_dtype=pl.String),
         pl.col(SIDES).cast(pl.Float64, strict=False),
@@ -43,6 +48,6 @@ def read_boxes(path: Path) -> pl.DataFrame:
         line, *cells = bad.row(0)
         raise DataError(
             f"{path}, line {line}: {cells} is not image, finding, x, y, width, height; "
-            f"findings: {', '.join(findings.PATHOLOGIES)}"
+            f"findings: {', '.join(vocabulary.pathologies)}"
         )
     return read.drop(LINE)

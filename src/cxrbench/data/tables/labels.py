@@ -1,11 +1,11 @@
 """Findings of a label file -> one nullable int8 column each: 1 present, 0 absent, null not stated."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
-from cxrbench import findings as vocabulary
+from cxrbench.config import Vocabulary
+from cxrbench.config.base import unknown
 from cxrbench.data.tables.releases import Labels
 from cxrbench.data.tables.sheets import LINE
 from cxrbench.data.tables.wording import first_of, images
@@ -13,53 +13,50 @@ from cxrbench.errors import DataError
 
 
 def parse_labels(
-    sheet: pl.DataFrame, labels: Labels, *, findings: Sequence[str], where: Path
+    sheet: pl.DataFrame, labels: Labels, *, vocabulary: Vocabulary, where: Path
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Read the findings of every row.
 
     Returns:
-        One int8 column per finding, in the order of ``findings``, and notes.
+        One int8 column per finding of the vocabulary, in its order, and notes. A finding that has no column is null.
 
     Raises:
-        DataError: A finding that is in no vocabulary, or a cell with another meaning than the format gives.
+        DataError: A finding that is not in the vocabulary, or a cell with another meaning than the format gives.
     """
-    known = tuple(dict.fromkeys((*findings, *vocabulary.NIH)))
-    if labels.columns is None:
-        table, notes = _from_lists(sheet, labels, known, where)
-    else:
-        table, notes = _from_columns(sheet, labels, known, where), ()
+    read = _from_lists if labels.columns is None else _from_columns
+    table, notes = read(sheet, labels, vocabulary, where)
     stated = [
         table[name] if name in table.columns else pl.Series(name, [None] * sheet.height, dtype=pl.Int8)
-        for name in findings
+        for name in vocabulary.names
     ]
-    return pl.DataFrame(stated), (*notes, *_contradictions(pl.DataFrame(stated)))
+    return pl.DataFrame(stated), (*notes, *_contradictions(pl.DataFrame(stated), vocabulary))
 
 
 def _from_lists(
-    sheet: pl.DataFrame, labels: Labels, known: tuple[str, ...], where: Path
+    sheet: pl.DataFrame, labels: Labels, vocabulary: Vocabulary, where: Path
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Cells that list what is present, such as ``Mass|Nodule``; a blank cell states nothing."""
     cells = sheet[str(labels.column)]
     distinct = cells.drop_nulls().unique()
-    present = {cell: _findings_in(cell, labels, known) for cell in distinct}
-    others = {name for names in present.values() for name in names} - set(known)
+    present = {cell: _findings_in(cell, labels, vocabulary) for cell in distinct}
+    others = {name for names in present.values() for name in names} - set(vocabulary.names)
     if others and not labels.ignore_others:
-        _refuse_unknown(sheet, labels, sorted(others), where)
+        _refuse_unknown(sheet, labels, sorted(others), vocabulary, where)
     codes = cells.to_frame().join(
-        _one_hot(cells.name, present, known), on=cells.name, how="left", maintain_order="left"
+        _one_hot(cells.name, present, vocabulary.names), on=cells.name, how="left", maintain_order="left"
     )
     return codes.drop(cells.name), _notes(cells.null_count(), sorted(others))
 
 
-def _findings_in(cell: str, labels: Labels, known: tuple[str, ...]) -> set[str]:
+def _findings_in(cell: str, labels: Labels, vocabulary: Vocabulary) -> set[str]:
     """Findings that a cell names, in our spelling where they are ours."""
     names = (name.strip() for name in cell.split(labels.separator))
-    return {_ours(name, labels, known) or name for name in names if name}
+    return {_ours(name, labels, vocabulary) or name for name in names if name}
 
 
-def _ours(name: str, labels: Labels, known: tuple[str, ...]) -> str | None:
+def _ours(name: str, labels: Labels, vocabulary: Vocabulary) -> str | None:
     """Our name of the release's finding, or None."""
-    return vocabulary.canonical(labels.names.get(name, name), known)
+    return vocabulary.canonical(labels.names.get(name, name))
 
 
 def _one_hot(key: str, present: dict[str, set[str]], known: tuple[str, ...]) -> pl.DataFrame:
@@ -68,7 +65,9 @@ def _one_hot(key: str, present: dict[str, set[str]], known: tuple[str, ...]) -> 
     return pl.DataFrame({key: list(present), **columns}, schema={key: pl.String, **dict.fromkeys(known, pl.Int8)})
 
 
-def _refuse_unknown(sheet: pl.DataFrame, labels: Labels, others: list[str], where: Path) -> None:
+def _refuse_unknown(
+    sheet: pl.DataFrame, labels: Labels, others: list[str], vocabulary: Vocabulary, where: Path
+) -> None:
     """Name the first row with an unknown finding, and the names that are valid."""
     rows = sheet.select(LINE, str(labels.column)).iter_rows()
     line, name = next(
@@ -77,9 +76,9 @@ def _refuse_unknown(sheet: pl.DataFrame, labels: Labels, others: list[str], wher
         for name in others
         if cell and name in (part.strip() for part in cell.split(labels.separator))
     )
-    more = f" (and {len(others) - 1} more unknown names)" if len(others) > 1 else ""
+    more = f"; {len(others) - 1} more {'is' if len(others) == 2 else 'are'} unknown" if len(others) > 1 else ""
     raise DataError(
-        f"{where}, line {line}: unknown finding {name!r}{more}; valid names: {', '.join(vocabulary.NIH)}; "
+        f"{where}, line {line}: {unknown('finding', name, vocabulary.names)}{more}; "
         "map others with labels.names in the table format, or set labels.ignore_others"
     )
 
@@ -87,24 +86,31 @@ def _refuse_unknown(sheet: pl.DataFrame, labels: Labels, others: list[str], wher
 def _notes(blank: int, others: list[str]) -> tuple[str, ...]:
     """Say what the label cells did not state, and what was skipped."""
     unstated = f"{images(blank)} without labels, treated as not stated"
-    skipped = f"findings that are none of ours were skipped: {first_of(others)}"
+    skipped = f"findings that are not in the vocabulary were skipped: {first_of(others)}"
     return (*((unstated,) if blank else ()), *((skipped,) if others else ()))
 
 
-def _from_columns(sheet: pl.DataFrame, labels: Labels, known: tuple[str, ...], where: Path) -> pl.DataFrame:
+def _from_columns(
+    sheet: pl.DataFrame, labels: Labels, vocabulary: Vocabulary, where: Path
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """One column per finding, with the cells' meanings that the format gives."""
     meaning: dict[str, int | None] = {
         **dict.fromkeys(map(_folded, labels.unstated), None),
         **dict.fromkeys(map(_folded, labels.absent), 0),
         **dict.fromkeys(map(_folded, labels.present), 1),
     }
-    parsed = []
+    parsed, others = [], []
     for finding, column in (labels.columns or {}).items():
-        ours = _ours(finding, labels, known)
-        if ours is None:
-            raise DataError(f"labels.columns: unknown finding {finding!r}; valid names: {', '.join(known)}")
-        parsed.append(_column(sheet, column, meaning, where).alias(ours))
-    return pl.DataFrame(parsed)
+        if (ours := _ours(finding, labels, vocabulary)) is not None:
+            parsed.append(_column(sheet, column, meaning, where).alias(ours))
+        elif labels.ignore_others:
+            others.append(finding)
+        else:
+            raise DataError(
+                f"{where}: labels.columns: {unknown('finding', finding, vocabulary.names)}; "
+                "map others with labels.names in the table format, or set labels.ignore_others"
+            )
+    return pl.DataFrame(parsed), _notes(0, others)
 
 
 def _column(sheet: pl.DataFrame, column: str, meaning: dict[str, int | None], where: Path) -> pl.Series:
@@ -130,10 +136,11 @@ def _folded(cell: str) -> str:
         return cell.lower()
 
 
-def _contradictions(table: pl.DataFrame) -> tuple[str, ...]:
-    """A note when "No Finding" stands beside a finding."""
-    others = [name for name in table.columns if name != vocabulary.NO_FINDING]
-    if vocabulary.NO_FINDING not in table.columns or not others:
+def _contradictions(table: pl.DataFrame, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """A note when the label that says that nothing is present stands beside a finding."""
+    none = vocabulary.none_present
+    others = [name for name in vocabulary.pathologies if name != none]
+    if none is None or not others:
         return ()
-    both = table.select(((pl.col(vocabulary.NO_FINDING) == 1) & (pl.max_horizontal(others) == 1)).sum()).item()
-    return (f'{images(both)} with "No Finding" beside a finding',) if both else ()
+    both = table.select(((pl.col(none) == 1) & (pl.max_horizontal(others) == 1)).sum()).item()
+    return (f'{images(both)} with "{none}" beside a finding',) if both else ()

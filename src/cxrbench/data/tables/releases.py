@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, Self
 import polars as pl
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from cxrbench.config import Settings, parse_settings, read_yaml
+from cxrbench.config import Settings, Vocabulary, is_path, load_vocabulary, parse_settings, read_yaml
+from cxrbench.errors import ConfigError
 
 
 class Column(Settings):
@@ -65,6 +66,16 @@ class Labels(Settings):
         return self
 
 
+def _as_vocabulary(value: Any) -> Any:
+    """Let a YAML give a vocabulary by its name, by its file, or as a list of findings."""
+    try:
+        if isinstance(value, str):
+            return load_vocabulary(value)
+        return Vocabulary.of(value) if isinstance(value, list | tuple) else value
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+
+
 class TableFormat(Settings):
     """How to read one release's label file into the common table."""
 
@@ -88,6 +99,26 @@ class TableFormat(Settings):
     sexes: dict[str, Literal["F", "M"]] = Field({}, description="cells that mean F or M, beside the usual words")
     views: dict[str, str] = Field({}, description="cells -> PA, AP or another view position")
     labels: Labels
+    vocabulary: Annotated[Vocabulary | None, BeforeValidator(_as_vocabulary)] = Field(
+        None, description="findings to read: a packaged vocabulary, a YAML file or a list; null: see ``findings``"
+    )
+
+    @property
+    def findings(self) -> Vocabulary:
+        """The findings that the labels state: the format's own, else those that have columns, else the paper's 15."""
+        if self.vocabulary is not None:
+            return self.vocabulary
+        if self.labels.columns is None:
+            return load_vocabulary()
+        return Vocabulary.of((self.labels.names.get(name, name) for name in self.labels.columns), name=self.name)
+
+    @model_validator(mode="after")
+    def _columns_are_findings(self) -> Self:
+        try:
+            _ = self.findings
+        except ConfigError as error:
+            raise ValueError(f"labels.columns: {error}") from None
+        return self
 
 
 NIH = TableFormat(
@@ -112,4 +143,7 @@ def read_format(path: Path) -> TableFormat:
     Raises:
         ConfigError: No such file, broken YAML, or a key that is unknown, missing or malformed.
     """
-    return parse_settings(read_yaml(path), TableFormat, where=str(path))
+    raw = read_yaml(path)
+    if isinstance(raw, dict) and is_path(raw.get("vocabulary")):
+        raw = {**raw, "vocabulary": str(path.parent / Path(raw["vocabulary"]).expanduser())}
+    return parse_settings(raw, TableFormat, where=str(path))

@@ -1,11 +1,11 @@
 """A label file -> rows in our common columns, each of them checked."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
+from cxrbench.config import Vocabulary
 from cxrbench.data.tables.cells import Parsed, parse_ages, parse_follow_ups, parse_sexes, parse_views
 from cxrbench.data.tables.labels import parse_labels
 from cxrbench.data.tables.releases import Column, TableFormat
@@ -30,7 +30,7 @@ class Rows:
     notes: tuple[str, ...]
 
 
-def read_rows(path: Path, form: TableFormat, *, findings: Sequence[str]) -> Rows:
+def read_rows(path: Path, form: TableFormat, *, vocabulary: Vocabulary) -> Rows:
     """Read a label file as ``form`` says.
 
     Raises:
@@ -44,7 +44,7 @@ def read_rows(path: Path, form: TableFormat, *, findings: Sequence[str]) -> Rows
     _require_filled(cells, form, path)
     _require_unique(cells, path)
     columns = _parse(cells, form)
-    labels, notes = parse_labels(sheet, form.labels, findings=findings, where=path)
+    labels, notes = parse_labels(sheet, form.labels, vocabulary=vocabulary, where=path)
     table = pl.DataFrame([columns[name].values.alias(name) for name in TABLE_COLUMNS])
     names = cells.select(pl.coalesce("path", "image_id") + form.suffix).to_series()
     said = (note for name in TABLE_COLUMNS for note in columns[name].notes)
