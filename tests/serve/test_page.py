@@ -375,3 +375,13 @@ def test_a_real_film(page, shared):
     shades = seen(page)
     assert 20 < sum(shades) / len(shades) < 235
     assert max(shades) - min(shades) > 60
+
+
+def test_what_a_bundle_does_not_answer_is_named(page, two_films, small_bundle):
+    """The small study's training parts show no hernia: no bar for it, but its name and the reason."""
+    show(page, two_films[0])
+    assert page.locator('.finding[data-finding="Hernia"]').count() == 0
+    said = page.locator(".unanswered").first
+    playwright.expect(said.locator("summary")).to_contain_text("Hernia")
+    said.locator("summary").click()
+    playwright.expect(said.locator("li", has_text="Hernia")).to_contain_text("no training image shows it (resample-1)")
