@@ -34,6 +34,7 @@ def card(record: BundleRecord) -> str:
         ("Test results", _results(record)),
         ("Films unlike the training films", _look(record)),
         ("Members", _members(record)),
+        ("Code of other packages", _packages(record)),
         ("Made with", _made_with(record)),
     )
     return "\n\n".join((f"## {title}\n\n" if title else "") + text for title, text in sections if text) + "\n"
@@ -239,6 +240,23 @@ def _members(record: BundleRecord) -> str:
         for number, member in enumerate(record.members, start=1)
     ]
     return _table(("Member", "Approach", "Split", "Seed", "Profile", "Settings", "Weights"), rows)
+
+
+def _packages(record: BundleRecord) -> str:
+    """Packages whose code builds the networks; empty where all of it is cxrbench's own."""
+    rows = [
+        (
+            str(number),
+            f"{own.kind} {own.part}",
+            own.module,
+            own.package or "",
+            own.version or "",
+            (own.sha256 or "")[:SHORT],
+        )
+        for number, member in enumerate(record.members, start=1)
+        for own in member.packages
+    ]
+    return _table(("Member", "Part", "Module", "Package", "Version", "Sources"), rows) if rows else ""
 
 
 def _made_with(record: BundleRecord) -> str:

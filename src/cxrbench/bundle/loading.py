@@ -1,5 +1,6 @@
 """Opening a bundle: nothing in it is executed, and what was altered since it was made is refused."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cxrbench.bundle import format2
 from cxrbench.bundle.card import card as written_card
 from cxrbench.bundle.documents import DIGEST, check_digest, check_file, check_sha256, parse_document, read_document
+from cxrbench.bundle.packages import obstacle_of, with_absent_parts
 from cxrbench.bundle.record import (
     BUNDLE_FILE,
     CARD_FILE,
@@ -37,6 +39,7 @@ class Bundle:
         reference: Outputs that a sound installation gives.
         card: Model card, Markdown.
         digest: SHA-256 (hex) that names the bundle: of its description as it was written, hence of its weights.
+        allowed_modules: Python modules that it may import to build its networks, beside those of installed packages.
     """
 
     folder: Path
@@ -44,6 +47,7 @@ class Bundle:
     reference: Reference
     card: str
     digest: str
+    allowed_modules: tuple[str, ...] = ()
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -84,17 +88,36 @@ class Bundle:
         """Where a member's weights lie."""
         return self.folder / member.weights.file
 
+    def code_obstacle(self, *members: Member) -> str | None:
+        """Return why networks cannot be built by torch here, for want of code; of all members unless some are given."""
+        reasons = (
+            obstacle_of(member.approach.network, member.packages, allowed=self.allowed_modules)
+            for member in members or self.members
+        )
+        return next(filter(None, reasons), None)
+
     def classifier(self, member: Member) -> "Classifier":
-        """A member's torch network with its weights, in evaluation mode."""
+        """Return a member's torch network with its weights, in evaluation mode.
+
+        Raises:
+            BundleError: Code that builds it is not installed or not allowed, or the weights do not fit.
+        """
+        if reason := self.code_obstacle(member):
+            raise BundleError(f"{self.folder}: {reason}")
         from cxrbench.bundle.network import load_classifier  # noqa: PLC0415 - torch is slow to import
 
         return load_classifier(member, self.weights_of(member), findings=len(self.findings))
 
 
-def load_bundle(folder: Path) -> Bundle:
+def load_bundle(folder: Path, *, allowed_modules: Collection[str] = ()) -> Bundle:
     """Open a bundle and see that it is as it was made: sizes and SHA-256 of all its members.
 
     A bundle of version 0.1 is read as one of today's, under its own digest; its card is written anew from it.
+
+    Args:
+        folder: Where it lies.
+        allowed_modules: Python modules that it may import to build its networks; those of installed entry points need
+            no permission.
 
     Raises:
         BundleError: It is no bundle, or was made by a newer version, altered, or cut short; names the file.
@@ -105,6 +128,8 @@ def load_bundle(folder: Path) -> Bundle:
     described = check_digest(raw, path, remedy=REMEDY)
     if version == format2.VERSION:
         described = format2.upgraded(described, path, remedy=REMEDY)
+    if isinstance(described.get("members"), list):
+        described["members"] = [with_absent_parts(member) for member in described["members"]]
     record = parse_document(described, BundleRecord, path, remedy=REMEDY)
     _check_geometry(record, folder)
     card = folder / CARD_FILE
@@ -112,7 +137,7 @@ def load_bundle(folder: Path) -> Bundle:
     for member in record.members:
         check_file(member.weights, folder, remedy=REMEDY)
     text = card.read_text(encoding="utf-8") if version == FORMAT_VERSION else written_card(record)
-    return Bundle(folder, record, _reference(record, folder), text, raw[DIGEST])
+    return Bundle(folder, record, _reference(record, folder), text, raw[DIGEST], tuple(allowed_modules))
 
 
 def _reference(record: BundleRecord, folder: Path) -> Reference:

@@ -16,6 +16,7 @@ from cxrbench.bundle.card import write_card
 from cxrbench.bundle.evidence import Evidence, joined_decisions, read_evidence
 from cxrbench.bundle.loading import Bundle, load_bundle
 from cxrbench.bundle.network import TorchNetwork, load_classifier
+from cxrbench.bundle.packages import modules_of, packages_of
 from cxrbench.bundle.pixel_statistics import PixelStatistics, miniature, spread_over
 from cxrbench.bundle.population import Population
 from cxrbench.bundle.provenance import archive_of, banners_of, made_with
@@ -67,7 +68,8 @@ def make_bundle(study: Path, runs: Sequence[RunName], out: Path) -> Bundle:
             _member(study, run, _weights_file(i, len(runs)), evidences, scratch) for i, run in enumerate(runs)
         )
         _write(study, table, splits, members, evidences, scratch)
-    return load_bundle(out)
+    own = {module for member in members for module in modules_of(member.approach.network)}
+    return load_bundle(out, allowed_modules=own)  # the study named them, not the bundle
 
 
 def _evidences(study: Path, table: pl.DataFrame, splits: dict[str, Split], runs: Sequence[RunName]) -> list[Evidence]:
@@ -91,10 +93,12 @@ def _member(study: Path, run: RunName, file: str, evidences: Sequence[Evidence],
     with readable(source):
         shutil.copyfile(source, path)
     where = str(run.folder(study) / names.CONFIG_FILE)
+    approach = _of_no_machine(read_run(config, where=Path(where)).config.approach)
     return Member(
         run=_run_record(run, config, where),
         weights=FileRecord(file=file, bytes=path.stat().st_size, sha256=digest_file(path)),
-        approach=_of_no_machine(read_run(config, where=Path(where)).config.approach),
+        approach=approach,
+        packages=packages_of(approach.network),
         feature_scaling=parse_settings(config["feature_scaling"], FeatureScaling, where=where),
         calibrations=next(one.calibrations[run] for one in evidences if run in one.calibrations),
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from cxrbench.bundle.packages import PackageRecord
 from cxrbench.bundle.pixel_statistics import PixelStatistics
 from cxrbench.bundle.population import Count, Population
 from cxrbench.config import Approach, Settings, Vocabulary
@@ -69,6 +70,7 @@ class Member(Settings):
     weights: FileRecord
     approach: Approach
     feature_scaling: FeatureScaling
+    packages: tuple[PackageRecord, ...] = Field((), description="other packages whose code builds the network")
     calibrations: dict[str, Calibration] = Field(description="by finding, fitted on the run's validation part")
 
     @model_validator(mode="after")
