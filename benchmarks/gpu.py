@@ -41,7 +41,7 @@ from cxrbench.config import (
 from cxrbench.environment import describe_environment, usable_cores
 from cxrbench.models.classifier import Classifier, build_classifier, masked_loss
 from cxrbench.training.compute import Compute, resolve
-from cxrbench.training.state import Step
+from cxrbench.training.fit import Step
 from drawn_films import run_on_drawn_films
 
 RESULTS = Path(__file__).parent / "results" / "gpu.csv"

@@ -83,7 +83,7 @@ def write(folder: Path, out: Path, *, rounds: int) -> None:
 
     machine = describe_environment(device="cpu", threads=0)
     facts = {name: machine[name] for name in ("processor", "cores", "python")}
-    facts |= {name: machine["versions"][name] for name in ("torch", "lightning", "timm")}
+    facts |= {name: machine["versions"][name] for name in ("torch", "timm")}
     taken = {name: [json.loads((folder / f"{name}-{n}.json").read_text()) for n in range(rounds)] for name in WAYS}
     rows = [
         {

@@ -4,9 +4,9 @@
 
 A process for each way, as the allocator's setting is a process's own; they take turns, a step each. Medians over the
 rounds are reported, and the share of the fastest convolution that this machine was seen to do. ``auto-fp32`` is what
-``auto`` resolves to on a machine without bfloat16. ``run`` is a step of a run as ``cxrbench run`` makes it, with
-Lightning around it and its batch from a store; while the others step it waits, its next batches being made. Writes
-``training_step.csv`` to ``benchmarks/results``.
+``auto`` resolves to on a machine without bfloat16. ``run`` is a step of a run as ``cxrbench run`` makes it, with its
+batch from a store; while the others step it waits, its next batches being made. Writes ``training_step.csv`` to
+``benchmarks/results``.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from cxrbench.config import AS_FITS_THE_MACHINE, load_approach
 from cxrbench.environment import describe_environment, keep_memory_mapped, usable_cores
 from cxrbench.models.classifier import build_classifier, masked_loss
 from cxrbench.training.compute import Compute, resolve
-from cxrbench.training.state import Step
+from cxrbench.training.fit import Step
 from drawn_films import run_on_drawn_films
 
 RESULTS = Path(__file__).parent / "results" / "training_step.csv"

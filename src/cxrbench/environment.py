@@ -10,7 +10,7 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("cxrbench", "torch", "lightning", "timm", "numpy", "opencv-python-headless", "polars", "pydicom", "scipy")
+PACKAGES = ("cxrbench", "torch", "timm", "numpy", "opencv-python-headless", "polars", "pydicom", "scipy")
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 """Names of glibc's mallopt(3)."""
@@ -58,7 +58,7 @@ def share_cores() -> None:
 
 
 def make_torchvision_importable() -> None:
-    """Let timm and Lightning import a torchvision whose compiled operators do not fit the installed PyTorch.
+    """Let timm import a torchvision whose compiled operators do not fit the installed PyTorch.
 
     So it is with a PyTorch for CPUs only beside a torchvision built for CUDA. Nothing here uses its operators, but it
     stops where it describes two that it does not find; they are declared, without a body.

@@ -93,7 +93,7 @@ def test_its_card_is_written_anew(bundle):
     assert "| Hernia | no training image shows it |" in bundle.card
     assert "| Hernia | 0 |" in (FIXTURE / "README.md").read_text()
     assert "| Hernia | 0 |" not in bundle.card
-    assert "| 1 | resnet (depth 50, blocks 1-1-1-1, width 4) | linear | none | all |" in bundle.card
+    assert "| 1 | resnet (depth 50, blocks 1-1-1-1, width 4) | linear | all |" in bundle.card
 
 
 def test_an_outcome_without_negatives_is_withheld_too(tmp_path):

@@ -95,7 +95,7 @@ def test_reading_a_bundle_needs_no_torch(small_bundle):
     """Neither do the processes that decode."""
     script = (
         "import sys; from pathlib import Path; import cxrbench.predict; from cxrbench.bundle import load_bundle;"
-        f"load_bundle(Path({str(small_bundle)!r})); print([m for m in ('torch', 'lightning') if m in sys.modules])"
+        f"load_bundle(Path({str(small_bundle)!r})); print([m for m in ('torch', 'timm') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cxrbench import study
+from cxrbench.runs import read_study_record
 
 
 @pytest.fixture
@@ -204,3 +205,17 @@ def test_an_unknown_split_is_named_before_anything_is_decoded(cxrbench, films, t
     assert "'resample-9'" in said
     assert "resample-1" in said
     assert not (tmp_path / "study").exists()
+
+
+def test_a_vocabulary_is_asked_for_by_name_or_file(cxrbench, films, tmp_path):
+    (tmp_path / "own.yaml").write_text("name: own\nfindings: [Mass, Effusion]\n")
+    code, out, err = run(cxrbench, films, tmp_path / "study", "--vocabulary", tmp_path / "own.yaml", "--dry-run")
+    assert code == 0, err
+    assert "note: findings that the vocabulary 'own' leaves out: Atelectasis, Cardiomegaly, Infiltration, ..." in out
+    record = read_study_record(tmp_path / "study")
+    assert record["findings"] == ["Mass", "Effusion"]
+    said = refused(run(cxrbench, films, tmp_path / "another", "--vocabulary", "nih14"))
+    assert "unknown vocabulary 'nih14'; did you mean nih15? valid names: " in said
+    labels = films / "Data_Entry_2017_v2020.csv"
+    said = refused(cxrbench("power", "--labels", labels, "--vocabulary", "chexpert15"))
+    assert "unknown vocabulary 'chexpert15'; did you mean chexpert14?" in said

@@ -89,8 +89,33 @@ def test_bare_names_take_the_code_of_the_packaged_vocabulary_and_keep_their_spel
     assert own.canonical("Effusion") == "pleural effusion"
 
 
-def test_two_names_of_one_known_finding_stay_two():
-    assert Vocabulary.of(["Infiltrate", "Infiltration"]).canonical("infiltrate") == "Infiltrate"
+@pytest.mark.parametrize("second", ["Infiltration", {"name": "Infiltration"}])
+def test_two_names_of_one_known_finding_stay_two(second):
+    own = Vocabulary.of(["Infiltrate", second])
+    assert (own.canonical("infiltrate"), own.canonical("INFILTRATION")) == ("Infiltrate", "Infiltration")
+    assert own["Infiltrate"].code == NIH15["Infiltration"].code
+    assert own["Infiltration"].code is None
+
+
+def test_codes_of_our_own_differ_where_names_begin_alike():
+    own = Vocabulary.of(["catheter via the jugular vein", "catheter via the subclavian vein", "肺炎", "骨折", "Rib"])
+    values = [finding.coded.value for finding in own.findings]
+    assert len(set(values)) == 5
+    assert all(len(value) <= 16 and value.isascii() for value in values)
+    assert values[-1] == "RIB"
+
+
+SHARED = {  # how many of the paper's 14 pathologies they state, counted by hand
+    "chexpert14": 7, "vindr": 11, "openi": 13, "padchest": 14,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "shared"), SHARED.items())
+def test_packaged_vocabularies_know_the_findings_that_they_share_with_the_paper(name, shared):
+    other = load_vocabulary(name)
+    assert sum(other.canonical(finding) is not None for finding in NIH15.pathologies) == shared
+    assert other.none_present
+    assert other.none_present not in other.pathologies
 
 
 def test_where_none_is_a_pathology_all_count_in_the_mean():

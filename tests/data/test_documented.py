@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cxrbench.config import load_vocabulary, vocabulary_names
 from cxrbench.data.tables import read_table
 from cxrbench.data.tables.releases import TableFormat, read_format
 
@@ -46,7 +47,23 @@ def test_the_example_of_chexpert(written):
     labels = written("train.csv", f"{header}\n{frontal}\n{lateral}\n")
     (row,) = read_table(labels, read_format(written("f.yaml", blocks("yaml")[1]))).rows(named=True)
     assert row.items() >= {"patient_id": "00001", "view": "AP", "age_years": 68.0}.items()
-    assert row.items() >= {"Cardiomegaly": 0, "Edema": None, "Effusion": 1, "Hernia": None, "No Finding": 1}.items()
+    assert row.items() >= {"Cardiomegaly": 0, "Edema": None, "Effusion": 1, "Fracture": None, "No Finding": 1}.items()
+    assert "Hernia" not in row
+
+
+def test_the_example_of_a_vocabulary(written):
+    own = load_vocabulary(str(written("own.yaml", blocks("yaml")[2])))
+    assert own.names == ("Effusion", "Rib fracture", "Pacemaker", "Normal")
+    assert own.pathologies == ("Effusion", "Rib fracture")
+    assert own["Effusion"].code == load_vocabulary()["Effusion"].code
+    assert own.canonical("rippen-fraktur") == "Rib fracture"
+
+
+def test_every_packaged_vocabulary_is_listed_with_how_many_findings_it_has():
+    table = GUIDE[GUIDE.index("| packaged | findings |") : GUIDE.index("One's own is a YAML like")]
+    assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == set(vocabulary_names())
+    for name in ("padchest", "openi"):
+        assert f"| `{name}` | {len(load_vocabulary(name).names)} " in table
 
 
 def test_every_key_of_a_format_is_explained():

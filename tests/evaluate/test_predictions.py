@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
 from cxrbench import runs
-from cxrbench.config import load_vocabulary
+from cxrbench.config import Vocabulary, load_vocabulary
 from cxrbench.errors import DataError
 from cxrbench.evaluate.power import Assumptions, power
 from cxrbench.evaluate.predictions import compare_files, evaluate_files
@@ -288,6 +288,58 @@ def test_a_study_of_other_findings_brings_its_own_vocabulary(tmp_path):
     result = evaluate_files(tmp_path / "a.csv", tmp_path / "labels.parquet", tmp_path / "results")
     assert result.findings == ("Erguss", "Verschattung")
     assert power(tmp_path / "labels.parquet")["finding"].to_list() == ["Erguss", "Verschattung", "mean"]
+
+
+def test_findings_of_another_vocabulary(table, labels, good, tmp_path):
+    own = Vocabulary.of(["Effusion", {"name": "Infiltrates", "aliases": ["Infiltration"]}, "Scoliosis"], name="own")
+    table.drop("Mass").write_parquet(tmp_path / "table.parquet")
+    result = evaluate_files(good, tmp_path / "table.parquet", tmp_path / "out", vocabulary=own, replicates=0)
+    assert result.findings == ("Effusion", "Infiltrates")
+    whole = evaluate_files(good, labels, tmp_path / "whole", replicates=0).tables["auc"]
+    ours, theirs = (
+        rows.filter(group="all", finding=name)["auc"].item()
+        for rows, name in ((result.tables["auc"], "Infiltrates"), (whole, "Infiltration"))
+    )
+    assert ours == theirs
+    record = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert Vocabulary.model_validate(record["vocabulary"]) == own.subset(["Effusion", "Infiltrates"])
+    with pytest.raises(DataError, match=r"table.parquet states no finding of the vocabulary 'teeth': it has Atelec"):
+        evaluate_files(
+            good, tmp_path / "table.parquet", tmp_path / "x", vocabulary=Vocabulary.of(["Tooth"], name="teeth")
+        )
+
+
+def test_labels_in_columns_of_their_own_names(tmp_path):
+    rng = np.random.default_rng(0)
+    present, people = rng.random((60, 2)) < 0.4, np.arange(60) // 2
+    rows = [f"{k}.png,P{people[k]},{int(present[k, 0])},{int(present[k, 1]) if k % 3 else ''}" for k in range(60)]
+    (tmp_path / "labels.csv").write_text("\n".join(["film,person,a,b", *rows]))
+    columns = "{Fracture: a, Clip: b}"
+    (tmp_path / "form.yaml").write_text(
+        f"name: ours\nimage_id: film\npatient_id: person\nlabels: {{columns: {columns}}}\n"
+        "vocabulary: [Fracture, {name: Clip, is_pathology: false}]\n"
+    )
+    chances = rng.random((60, 2)) * 0.5 + present * 0.3
+    lines = [f"{k}.png,{chances[k, 0]},{chances[k, 1]}" for k in range(60)]
+    (tmp_path / "model.csv").write_text("\n".join(["image,fracture,clip", *lines]))
+    table_format = tmp_path / "form.yaml"
+    auc = evaluate_files(
+        tmp_path / "model.csv", tmp_path / "labels.csv", tmp_path / "out", table_format=table_format, replicates=0
+    ).tables["auc"]
+    assert auc["finding"].to_list() == ["Fracture", "Clip", "mean"]
+    by_finding = dict(auc.select("finding", "auc").iter_rows())
+    assert by_finding["mean"] == by_finding["Fracture"] != by_finding["Clip"]
+    assert power(tmp_path / "labels.csv", table_format=table_format)["finding"].to_list() == [
+        "Fracture",
+        "Clip",
+        "mean",
+    ]
+
+
+def test_one_label_alone_is_its_own_mean(table, labels, good, tmp_path):
+    result = evaluate_files(good, labels, tmp_path / "out", vocabulary=Vocabulary.of(["No Finding"]), replicates=20)
+    none, mean = result.tables["auc"].filter(group="all")["auc"]
+    assert none == mean
 
 
 def test_probabilities_have_intervals_by_patient_bootstrap(table, labels, good, tmp_path):

@@ -9,7 +9,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 
-for name in ("torch", "torchvision", "lightning", "timm"):
+for name in ("torch", "torchvision", "timm"):
     sys.modules[name] = None  # importing it fails from now on
 try:
     import torch

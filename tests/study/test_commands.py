@@ -140,7 +140,7 @@ def test_a_damaged_plan_is_named(study_file):
     (study / "plan.json").write_text("{")
     with pytest.raises(StudyError, match=r"plan\.json: damaged, or of another version"):
         read_task(study, RunName("1channel", "resample-1", 0))
-    with pytest.raises(StudyError, match=r"study\.json: cannot be read; is .*study the folder of a study"):
+    with pytest.raises(StudyError, match=r"study\.json does not exist; is .*study the folder that"):
         study_settings(study)
 
 

@@ -133,7 +133,7 @@ def test_narrowing_a_study_does_not_forget_its_stand_in_weights(films, tmp_path,
     monkeypatch.setattr("cxrbench.study.preparation.load_profile", _without_pre_training)
     prepare_study(settings(films, tmp_path / "study", approaches=("ots",), weights="stand-in"))
     prepare_study(settings(films, tmp_path / "study", approaches=("1channel",), weights="stand-in"))
-    assert json.loads((tmp_path / "study" / "study.json").read_text())["weights"]["is_stand_in"]
+    assert json.loads((tmp_path / "study" / "study.json").read_text())["weights"]["ots"]["is_stand_in"]
 
 
 def test_runs_side_by_side_equal_runs_one_by_one_in_number(films, tmp_path):
@@ -253,7 +253,7 @@ def test_stand_in_weights_are_made_once_and_say_what_they_are(films, tmp_path, m
     again = make_plan(prepare_study(study)).to_do
     assert path.stat().st_mtime_ns == written
     assert [task.config.hash for task in again] == [task.config.hash for task in first]
-    assert json.loads((study.out / "study.json").read_text())["weights"]["is_stand_in"]
+    assert json.loads((study.out / "study.json").read_text())["weights"]["ots"]["is_stand_in"]
 
 
 def _without_pre_training(name):

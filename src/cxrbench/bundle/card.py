@@ -5,15 +5,11 @@ Source: Mitchell et al. 2019, doi:10.1145/3287560.3287596.
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from cxrbench.bundle.record import CARD_FILE, BundleRecord, Member, TestResult
-from cxrbench.config import Part
+from cxrbench.bundle.card_members import SHORT, member_sections, table
+from cxrbench.bundle.record import CARD_FILE, BundleRecord, TestResult
 from cxrbench.evaluate.discrimination import MEAN
 from cxrbench.files import write_text
-
-SHORT = 12
-"""Digits of a digest that are shown."""
 
 
 def write_card(record: BundleRecord, folder: Path) -> None:
@@ -23,18 +19,17 @@ def write_card(record: BundleRecord, folder: Path) -> None:
 
 def card(record: BundleRecord) -> str:
     """The card as Markdown."""
+    about = member_sections(record)
     sections = (
         ("", _head(record)),
         ("Use", _use(record)),
         ("Findings that it does not answer", _unanswered(record)),
         ("Training population", _population(record)),
-        ("Input", _input(record)),
-        ("Networks", _networks(record)),
+        *((title, about[title]) for title in ("Input", "Networks")),
         ("Probabilities and thresholds", _decisions(record)),
         ("Test results", _results(record)),
         ("Films unlike the training films", _look(record)),
-        ("Members", _members(record)),
-        ("Code of other packages", _packages(record)),
+        *((title, about[title]) for title in ("Members", "Pre-trained weights", "Code of other packages")),
         ("Made with", _made_with(record)),
     )
     return "\n\n".join((f"## {title}\n\n" if title else "") + text for title, text in sections if text) + "\n"
@@ -60,7 +55,7 @@ def _unanswered(record: BundleRecord) -> str:
     """Findings of the study without an answer, and why; empty where there are none."""
     if not record.unanswered:
         return ""
-    return "The networks could not learn these.\n\n" + _table(("Finding", "Reason"), record.unanswered.items())
+    return "The networks could not learn these.\n\n" + table(("Finding", "Reason"), record.unanswered.items())
 
 
 def _population(record: BundleRecord) -> str:
@@ -83,9 +78,7 @@ def _population(record: BundleRecord) -> str:
         ("View position", _shares(own.views)),
     )
     rows = [(name, f"{own.positives[name]:,}", _percent(own.prevalence(name))) for name in record.answered]
-    return (
-        "\n".join(f"- {name}: {what}" for name, what in facts) + "\n\n" + _table(("Finding", "Images", "Share"), rows)
-    )
+    return "\n".join(f"- {name}: {what}" for name, what in facts) + "\n\n" + table(("Finding", "Images", "Share"), rows)
 
 
 def _shares(counts: dict[str, int]) -> str:
@@ -95,60 +88,6 @@ def _shares(counts: dict[str, int]) -> str:
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{share:.1%}"
-
-
-def _input(record: BundleRecord) -> str:
-    rows = [(str(number), *_seen(member)) for number, member in enumerate(record.members, start=1)]
-    head = ("Member", "Shrunk to", "Centre crop", "Network input", "Channels", "Mean / SD of grey 0..1", "Features")
-    return (
-        f"A film in grey, bones bright. Geometry: {record.geometry}. Then the centre crop, a share of the film's "
-        f"padded side.\n\n{_table(head, rows)}\n\nFeatures are age, sex and view position as far as the network "
-        "takes them. One that is not known takes the mean of the training part, and the answer a warning."
-    )
-
-
-def _seen(member: Member) -> tuple[str, ...]:
-    """How a film becomes the network's input."""
-    own = member.approach.input
-    mean, sd = own.normalisation
-    size, features = f"{own.image_size} px", ", ".join(member.approach.network.features)
-    return (
-        f"{own.store_size} px",
-        f"{own.crop:.1%}",
-        size,
-        str(own.channels),
-        f"{_listed(mean)} / {_listed(sd)}",
-        features or "none",
-    )
-
-
-def _networks(record: BundleRecord) -> str:
-    """What each network is made of, and started from."""
-    parts = [(member.approach.network, member.approach.has_frozen_backbone) for member in record.members]
-    rows = [
-        (str(number), said(own.backbone), said(own.head), said(own.weights), "head only" if is_frozen else "all")
-        for number, (own, is_frozen) in enumerate(parts, start=1)
-    ]
-    return _table(("Member", "Backbone", "Head", "Started from", "Trained"), rows)
-
-
-def said(part: Part) -> str:
-    """Return a part of a network as a reader is told it: its name, and the settings that are not off or empty."""
-    values = part.settings.model_dump(mode="json")
-    told = ", ".join(_setting(name, value) for name, value in values.items() if value)
-    return f"{part.name} ({told})" if told else part.name
-
-
-def _setting(name: str, value: Any) -> str:
-    """One setting in words: a switch by its name, a list with hyphens."""
-    words = name.replace("_", " ")
-    if value is True:
-        return words
-    return f"{words} {'-'.join(map(str, value)) if isinstance(value, list) else value}"
-
-
-def _listed(values: Iterable[float]) -> str:
-    return ", ".join(f"{value:g}" for value in values)
 
 
 def _decisions(record: BundleRecord) -> str:
@@ -162,7 +101,7 @@ def _decisions(record: BundleRecord) -> str:
     return (
         "Fitted on the validation part, never on test images. Calibrated: Platt's method; otherwise the network's own "
         "output is given. Threshold: Youden's, the largest sum of sensitivity and specificity; choose your own for "
-        f"your purpose.{_several(record)}\n\n" + _table(("Finding", "Calibrated", "Threshold", "Reason"), rows)
+        f"your purpose.{_several(record)}\n\n" + table(("Finding", "Calibrated", "Threshold", "Reason"), rows)
     )
 
 
@@ -179,7 +118,7 @@ def _results(record: BundleRecord) -> str:
     shown = [result for result in record.test if result.finding not in record.withheld]
     splits = dict.fromkeys(result.split for result in shown)
     tables = [
-        f"Split `{split}`:\n\n" + _result_table([result for result in shown if result.split == split])
+        f"Split `{split}`:\n\n" + _resulttable([result for result in shown if result.split == split])
         for split in splits
     ]
     return (
@@ -190,7 +129,7 @@ def _results(record: BundleRecord) -> str:
     )
 
 
-def _result_table(results: Sequence[TestResult]) -> str:
+def _resulttable(results: Sequence[TestResult]) -> str:
     rows = [
         (
             "Mean of the pathologies" if one.finding == MEAN else one.finding,
@@ -201,7 +140,7 @@ def _result_table(results: Sequence[TestResult]) -> str:
         )
         for one in results
     ]
-    return _table(("Finding", "Positive", "AUC", "Sensitivity", "Specificity"), rows)
+    return table(("Finding", "Positive", "AUC", "Sensitivity", "Specificity"), rows)
 
 
 def _interval(value: float | None, lower: float | None, upper: float | None) -> str:
@@ -226,46 +165,8 @@ def _range(ends: tuple[float, float]) -> str:
     return f"{ends[0]:.0f} to {ends[1]:.0f}"
 
 
-def _members(record: BundleRecord) -> str:
-    rows = [
-        (
-            str(number),
-            member.run.approach,
-            member.run.split,
-            str(member.run.seed),
-            member.run.profile,
-            member.run.hash[:SHORT],
-            member.weights.sha256[:SHORT],
-        )
-        for number, member in enumerate(record.members, start=1)
-    ]
-    return _table(("Member", "Approach", "Split", "Seed", "Profile", "Settings", "Weights"), rows)
-
-
-def _packages(record: BundleRecord) -> str:
-    """Packages whose code builds the networks; empty where all of it is cxrbench's own."""
-    rows = [
-        (
-            str(number),
-            f"{own.kind} {own.part}",
-            own.module,
-            own.package or "",
-            own.version or "",
-            (own.sha256 or "")[:SHORT],
-        )
-        for number, member in enumerate(record.members, start=1)
-        for own in member.packages
-    ]
-    return _table(("Member", "Part", "Module", "Package", "Version", "Sources"), rows) if rows else ""
-
-
 def _made_with(record: BundleRecord) -> str:
     facts = {name: value[:SHORT] for name, value in record.made_with.items()}
     for what in ("split_digest", "store_digest", "table_digest"):
         facts[what] = ", ".join(dict.fromkeys(getattr(member.run, what)[:SHORT] for member in record.members))
     return "\n".join(f"- {name}: {value}" for name, value in facts.items())
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in lines)

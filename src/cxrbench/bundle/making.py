@@ -93,7 +93,7 @@ def _member(study: Path, run: RunName, file: str, evidences: Sequence[Evidence],
     with readable(source):
         shutil.copyfile(source, path)
     where = str(run.folder(study) / names.CONFIG_FILE)
-    approach = _of_no_machine(read_run(config, where=Path(where)).config.approach)
+    approach = _without_paths(read_run(config, where=Path(where)).config.approach)
     return Member(
         run=_run_record(run, config, where),
         weights=FileRecord(file=file, bytes=path.stat().st_size, sha256=digest_file(path)),
@@ -104,20 +104,25 @@ def _member(study: Path, run: RunName, file: str, evidences: Sequence[Evidence],
     )
 
 
-def _of_no_machine(approach: Approach) -> Approach:
-    """Return the approach with the name alone of a file or folder that its weights came from."""
-    weights = approach.network.weights
-    path = getattr(weights.settings, "path", None)
-    if path is None:
-        return approach
-    return with_changes(approach, {f"network.weights.{weights.name}.path": Path(path).name})
-
-
 def _run_record(run: RunName, config: dict[str, Any], where: str) -> RunRecord:
     copied = {key: config[key] for key in ("profile", "hash", "split_digest", "store_digest", "table_digest")}
-    is_stand_in = bool(config["weights"] and config["weights"]["is_stand_in"])
-    raw = {"approach": run.approach, "split": run.split, "seed": run.seed, "has_stand_in_weights": is_stand_in}
+    weights = config["weights"]
+    raw = {
+        "approach": run.approach,
+        "split": run.split,
+        "seed": run.seed,
+        "has_stand_in_weights": bool(weights and weights["is_stand_in"]),
+        "pretraining": weights,
+    }
     return parse_settings(raw | copied, RunRecord, where=where)
+
+
+def _without_paths(approach: Approach) -> Approach:
+    """Return an approach whose weights are named without the folders that led to them; they are nobody's business."""
+    weights = approach.network.weights
+    raw = weights.settings.model_dump(mode="json")
+    names = {key: Path(raw[key]).name for key in ("path", "study", "image_list") if raw.get(key)}
+    return with_changes(approach, {f"network.weights.{weights.name}.{key}": name for key, name in names.items()})
 
 
 def _write(
@@ -151,7 +156,7 @@ def _write(
         pixel_statistics=_pixel_statistics(study, study_record, members, training),
         archive=archive,
         test=tuple(result for one in evidences for result in one.test),
-        banners=banners_of(archive, members),
+        banners=banners_of(archive, members, study_record),
         reference_sha256=digest_file(scratch / REFERENCE_FILE),
         card_sha256="",
     )

@@ -1,7 +1,7 @@
 """Where a bundle comes from: code, archive, and what must be said wherever it is shown."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -38,8 +38,14 @@ def archive_of(study_record: dict[str, Any]) -> ArchiveRecord:
     return ArchiveRecord(name=own or archive["form"], **fields)
 
 
-def banners_of(archive: ArchiveRecord, members: Sequence[Member]) -> tuple[str, ...]:
-    """What must be said wherever the model is shown."""
+def banners_of(archive: ArchiveRecord, members: Sequence[Member], study_record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what must be said wherever the model is shown.
+
+    Args:
+        archive: What the model was trained on.
+        members: Its networks.
+        study_record: ``study.json``, which says which test films the pre-trained weights saw.
+    """
     said = [RESEARCH]
     if archive.is_phantom:
         said.append("Trained on generated radiographs: it knows no real film.")
@@ -48,7 +54,21 @@ def banners_of(archive: ArchiveRecord, members: Sequence[Member]) -> tuple[str, 
             f"Trained on a sample: {archive.images:,} of the archive's {archive.images_listed:,} images were at hand."
         )
     if any(member.run.has_stand_in_weights for member in members):
-        said.append("Its pre-trained weights were a stand-in, not ImageNet's.")
+        said.append("Its pre-trained weights were a stand-in, trained on generated pictures.")
+    said += _licence_banners(members)
+    runs = {(member.run.approach, member.run.split) for member in members}
+    overlaps = study_record.get("pretraining") or []
+    if any(one["test_seen"] and (one["approach"], one["split"]) in runs for one in overlaps):
+        said.append("Its pre-trained weights saw test films before: its test results are too good.")
     if any(member.run.profile != "paper" for member in members):
         said.append("Networks and images of a reduced profile: accuracy is not comparable with anything published.")
     return tuple(said)
+
+
+def _licence_banners(members: Sequence[Member]) -> list[str]:
+    """Return a warning for each licence of pre-trained weights that forbids commercial use."""
+    weights = [member.run.pretraining for member in members if member.run.pretraining]
+    licences = dict.fromkeys((one.name, one.licence) for one in weights if one.is_non_commercial)
+    return [
+        f"Not for commercial use: its pre-trained weights {name} have the licence {words}." for name, words in licences
+    ]

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from cxrbench.bundle.packages import PackageRecord
 from cxrbench.bundle.pixel_statistics import PixelStatistics
 from cxrbench.bundle.population import Count, Population
-from cxrbench.config import Approach, Settings, Vocabulary
+from cxrbench.config import Approach, Settings, Vocabulary, WeightsRecord
 from cxrbench.data.features import FeatureScaling
 
 FORMAT = "cxrbench bundle"
@@ -47,7 +47,8 @@ class RunRecord(Settings):
     split_digest: str
     store_digest: str
     table_digest: str
-    has_stand_in_weights: bool = Field(description="started from weights that stand in for ImageNet's")
+    has_stand_in_weights: bool = Field(description="started from weights that stand in for published ones")
+    pretraining: WeightsRecord | None = Field(None, description="what its backbone started from; null: random weights")
 
 
 class Calibration(Settings):

@@ -35,7 +35,8 @@ def run(
     split_seed: Annotated[int | None, typer.Option(help="Seed of the splits.")] = None,
     profile: Annotated[str | None, typer.Option(help="Size of everything: paper or small.")] = None,
     weights: Annotated[
-        str | None, typer.Option(help="In place of the approaches' hub weights: a .safetensors or .pth file, or 'stand-in'.")
+        str | None,
+        typer.Option(help="In place of the approaches' hub weights: a .safetensors or .pth file, or 'stand-in'."),
     ] = None,
     override: Annotated[
         list[str] | None,
@@ -65,7 +66,7 @@ def run(
         data=data, out=out, labels=labels, table_format=table_format, store=store, approaches=approach, seeds=seed,
         profile=profile, weights=weights, vocabulary=vocabulary, workers=workers, allow_missing=allow_missing or None,
         splits=_given(resamples=resamples, folds=folds, official=official, seed=split_seed),
-        overrides={**_overrides(override or []), **_given(**{"recipe.epochs": epochs, "recipe.batch_size": batch_size})},
+        overrides=_overrides(override or []) | _given(**{"recipe.epochs": epochs, "recipe.batch_size": batch_size}),
         cluster=_given(address=on, cpus=cpus, gpus=gpus, memory_gb=memory_gb, storage=storage),
     )  # fmt: skip
     if study_file is not None:

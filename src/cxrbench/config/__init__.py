@@ -27,7 +27,16 @@ from cxrbench.config.network import (
 )
 from cxrbench.config.profile import Profile, load_profile
 from cxrbench.config.registry import Entry, Part, Registry
-from cxrbench.config.run import RunConfig, StoredRun, WeightsRecord, norm_batch, read_run
+from cxrbench.config.run import (
+    EVERY,
+    ArchiveSeen,
+    RunConfig,
+    StoredRun,
+    WeightsRecord,
+    norm_batch,
+    read_run,
+    weights_by_approach,
+)
 from cxrbench.config.study import (
     AS_FITS_THE_MACHINE,
     LOCAL_CLUSTER,
@@ -43,6 +52,7 @@ from cxrbench.config.vocabulary import (
     Finding,
     Vocabulary,
     load_vocabulary,
+    recorded_vocabulary,
     require_findings,
     vocabulary_names,
 )
@@ -50,6 +60,7 @@ from cxrbench.config.vocabulary import (
 __all__ = [
     "AS_FITS_THE_MACHINE",
     "BACKBONES",
+    "EVERY",
     "HEADS",
     "HUB",
     "LOCAL_CLUSTER",
@@ -61,6 +72,7 @@ __all__ = [
     "Added",
     "AnySettings",
     "Approach",
+    "ArchiveSeen",
     "Augmentation",
     "ClusterSettings",
     "Code",
@@ -95,9 +107,11 @@ __all__ = [
     "parse_settings",
     "read_run",
     "read_yaml",
+    "recorded_vocabulary",
     "require_findings",
     "require_multiple",
     "study_names",
     "vocabulary_names",
+    "weights_by_approach",
     "with_changes",
 ]

@@ -85,7 +85,8 @@ class Input(Settings):
         if self.evaluation_crop is None and self.crop < LEAST_CROP:
             raise ValueError(
                 f"image_size {self.image_size} of store_size {self.store_size} looks at {self.crop**2:.0%} of the film; "
-                f"for all of it write evaluation_crop: 1.0, or if that is meant evaluation_crop: {self.crop:.4g}"
+                f"for all of it write evaluation_crop: 1.0, "
+                f"or if that is meant evaluation_crop: {self.crop:.4g}"
             )
         return self
 
@@ -247,12 +248,13 @@ def _start_at(folder: Path, raw: dict[str, Any]) -> None:
     weights = network.get("weights") if isinstance(network, dict) else None
     if not isinstance(weights, dict):
         return
-    for kind in {"file", "bundle", "run"} & set(weights):
+    for kind in {"file", "bundle", "run", "hub"} & set(weights):
         value = weights[kind]
-        chosen = dict(value) if isinstance(value, dict) else {"path": value}
-        if isinstance(chosen.get("path"), str):
-            chosen["path"] = str(folder / Path(chosen["path"]).expanduser())
-        weights[kind] = chosen
+        if isinstance(value, str) and kind != "hub":
+            value = {"path": value}
+        if isinstance(value, dict):
+            paths = {key: value[key] for key in ("path", "study", "image_list") if isinstance(value.get(key), str)}
+            weights[kind] = {**value, **{key: str(folder / Path(at).expanduser()) for key, at in paths.items()}}
 
 
 def _overridden(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -110,24 +110,48 @@ class NoWeights(Settings):
     """Random weights, drawn from the run's seed."""
 
 
-class HubWeights(Settings):
+class LeakSettings(Settings):
+    """What is said of chest X-ray archives that weights may have seen before."""
+
+    allow_overlap: tuple[str, ...] = Field(
+        (), description="archives, such as nih, that may be tested on although the weights learnt their labels"
+    )
+    image_list: Path | None = Field(
+        None,
+        description="file that lists the images the weights saw, one a line or in a CSV; null: the archive as a whole",
+    )
+
+
+class HubWeights(LeakSettings):
     """Published weights of the network, fetched once from its hub."""
 
-    id: str | None = Field(None, description="timm name with a tag, or a hub's repository; null: the network's own")
+    id: str | None = Field(
+        None, description="timm's name with a tag, or a hub's repository as owner/name; null: the network's own"
+    )
+    file: str | None = Field(None, description="a file of weights in that repository; null: it is in timm's format")
 
 
-class FileWeights(Settings):
+class FileWeights(LeakSettings):
     """A file of weights; nothing in it is executed."""
 
     path: Path
+    names: Literal["own", "order"] = Field(
+        "own", description="order: names differ, and tensors are matched by their order, shape and kind"
+    )
+    table: str | None = Field(None, description="key of the weights in a file that holds several; null: the usual one")
+    ignore: tuple[str, ...] = Field((), description="beginnings of names of tensors in the file that are not needed")
+    known: str | None = Field(
+        None, description="packaged record of what these weights are; null: the one that knows the file's name, if any"
+    )
     mean: tuple[float, ...] | None = Field(None, description="of the input the weights learnt on, per channel, 0..1")
     std: tuple[float, ...] | None = Field(None, description="likewise")
     input_range: tuple[float, float] | None = Field(
         None, description="what 0 and 1 of a film become at the network's input, instead of mean and std"
     )
-    ignore: tuple[str, ...] = Field((), description="beginnings of names of tensors in the file that are not needed")
+    interpolation: str | None = Field(None, description="by which the weights' images were shrunk")
     dataset: str = Field("unknown", description="what the weights were trained on")
     licence: str = "unknown"
+    licence_seen: str | None = Field(None, description="date on which the licence was read")
     archives: tuple[str, ...] = Field((), description="chest X-ray archives that the weights saw, such as nih")
     with_labels: bool = Field(False, description="the weights saw these archives' labels, not only their films")
 
@@ -135,6 +159,8 @@ class FileWeights(Settings):
     def _one_way(self) -> Self:
         if self.input_range is not None and (self.mean is not None or self.std is not None):
             raise ValueError("give either input_range, or mean and std")
+        if self.input_range is not None and self.input_range[0] >= self.input_range[1]:
+            raise ValueError(f"input_range goes from low to high; got {self.input_range}")
         if (self.mean is None) != (self.std is None):
             raise ValueError("mean and std go together")
         return self
@@ -148,6 +174,13 @@ class TrainedWeights(Settings):
     """The backbone of a bundle or of a finished run of ours."""
 
     path: Path = Field(description="folder of the bundle, or of the run")
+    member: int | None = Field(None, ge=1, description="of a bundle of several networks, the one to take")
+    study: Path | None = Field(
+        None, description="folder of the study that a bundle is from, whose splits say which patients it was trained on"
+    )
+    allow_overlap: tuple[str, ...] = Field(
+        (), description="archives, such as nih, whose patients may be tested on although the weights learnt from them"
+    )
 
 
 WEIGHTS = Registry(
@@ -159,7 +192,7 @@ WEIGHTS = Registry(
         ),
         Entry("file", FileWeights, "cxrbench.models.weights.sources:from_file", "a file of weights", main="path"),
         Entry(STAND_IN, StandInWeights, "cxrbench.models.weights.sources:stand_in", "a stand-in, for trying things"),
-        Entry("bundle", TrainedWeights, "cxrbench.models.weights.sources:from_bundle", "a bundle of ours", main="path"),
+        Entry("bundle", TrainedWeights, "cxrbench.bundle.starting:from_bundle", "a bundle of ours", main="path"),
         Entry("run", TrainedWeights, "cxrbench.models.weights.sources:from_run", "a finished run of ours", main="path"),
     ),
 )

@@ -1,5 +1,6 @@
 """What makes a run the run it is: equal hashes, equal runs; and the reader of what earlier versions recorded."""
 
+import re
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -24,26 +25,71 @@ class ArchiveSeen(Settings):
     archive: str
     with_labels: bool = Field(False, description="the weights learnt its labels too")
     split: str | None = Field(None, description="which part of it, where that is known")
-    images: str | None = Field(None, description="where a list of its images is, or the digest of one")
+    images: str | None = Field(None, description="where a list of its images is")
 
 
 class WeightsRecord(Settings):
     """Where a run's pre-trained weights came from; the digest alone identifies them."""
 
     source: Annotated[str, NotIdentity()] = Field(description="hub, file, stand-in, bundle or run")
-    digest: str
+    digest: str = Field(description="SHA-256 (hex) of the file that the study keeps them in")
     is_stand_in: Annotated[bool, NotIdentity()] = False
     name: Annotated[str | None, NotIdentity()] = Field(None, description="the hub's id, the file's name, or the run's")
+    origin_digest: Annotated[str | None, NotIdentity()] = Field(
+        None, description="SHA-256 (hex) of the file they were in"
+    )
     dataset: Annotated[str, NotIdentity()] = "unknown"
     licence: Annotated[str, NotIdentity()] = "unknown"
     licence_seen: Annotated[str | None, NotIdentity()] = Field(None, description="date on which the licence was read")
-    mean: Annotated[tuple[float, ...] | None, NotIdentity()] = None
+    mean: Annotated[tuple[float, ...] | None, NotIdentity()] = Field(None, description="of their input, grey 0..1")
     std: Annotated[tuple[float, ...] | None, NotIdentity()] = None
+    input_range: Annotated[tuple[float, float] | None, NotIdentity()] = Field(
+        None, description="what grey 0 and 1 become, where that is how their input is described"
+    )
     interpolation: Annotated[str | None, NotIdentity()] = None
-    saw: Annotated[tuple[ArchiveSeen, ...], NotIdentity()] = ()
+    saw: Annotated[tuple[ArchiveSeen, ...], NotIdentity()] = Field(
+        (), description="archives it learnt from; of a run or bundle, its own archive comes first"
+    )
+    split: Annotated[str | None, NotIdentity()] = Field(
+        None, description="of a run or bundle, the split it learnt from"
+    )
+    split_digest: Annotated[str | None, NotIdentity()] = None
     tensors: Annotated[int | None, NotIdentity()] = Field(None, description="tensors that matched the network")
     parameters: Annotated[int | None, NotIdentity()] = Field(None, description="numbers in these tensors")
     notes: Annotated[tuple[str, ...], NotIdentity()] = Field((), description="what had to be adapted, in words")
+
+    @property
+    def is_non_commercial(self) -> bool:
+        """Whether the licence forbids commercial use, as far as its name tells."""
+        words = set(re.split(r"[^a-z]+", self.licence.lower()))
+        return bool(words & NON_COMMERCIAL) or "non-commercial" in self.licence.lower()
+
+    @property
+    def title(self) -> str:
+        """What the weights are, in a few words: ``resnet50.tv_in1k, trained on ImageNet-1k``."""
+        if self.is_stand_in:
+            return "stand-in, trained on generated pictures"
+        trained = "unknown data" if self.dataset == "unknown" else self.dataset
+        return f"{self.name or self.source}, trained on {trained}"
+
+
+EVERY = "*"
+"""Stands for all approaches that start from weights, as in studies of version 0.1, which had one file for all."""
+
+
+def weights_by_approach(raw: Any) -> dict[str, WeightsRecord]:
+    """Return the records of pre-trained weights in ``study.json``, by approach.
+
+    Version 0.1 had one record for all approaches, or null; it comes under ``EVERY``.
+    """
+    if not raw:
+        return {}
+    records = {EVERY: raw} if isinstance(raw.get("digest"), str) else raw
+    return {name: parse_settings(each, WeightsRecord, where=f"weights of {name}") for name, each in records.items()}
+
+
+NON_COMMERCIAL = frozenset({"nc", "noncommercial", "research", "amlr", "msrla", "seer"})
+"""Words in the names of licences that forbid commercial use."""
 
 
 class RunConfig(Settings):

@@ -3,11 +3,11 @@
 Packaged vocabularies lie in ``cxrbench/vocabularies``; a study's own comes from the format of its labels or a YAML.
 """
 
-import hashlib
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -28,8 +28,8 @@ from cxrbench.errors import ConfigError
 PRIVATE_SCHEME = "99CXRBENCH"
 """Coding scheme of our own codes, for findings that no public code means."""
 
-CODE_LENGTH = 16
-"""Characters of a code value, and of a scheme's designator, at most (DICOM's SH)."""
+VALUE_LENGTH = 16
+"""Letters of a code value, and of a scheme's designator, as DICOM allows."""
 
 PRINTED = r"^[^\\\x00-\x1f]+$"
 """DICOM's short texts hold no backslash and no control character."""
@@ -58,8 +58,10 @@ RESERVED = frozenset(
 class Code(Settings):
     """What a finding is called in a coding scheme."""
 
-    value: str = Field(pattern=PRINTED, max_length=CODE_LENGTH)
-    scheme: str = Field(pattern=PRINTED, max_length=CODE_LENGTH, description="SCT (SNOMED CT), DCM, RADLEX, or our own")
+    value: str = Field(pattern=PRINTED, max_length=VALUE_LENGTH)
+    scheme: str = Field(
+        pattern=PRINTED, max_length=VALUE_LENGTH, description="SCT (SNOMED CT), DCM, RADLEX, or our own"
+    )
     meaning: str = Field(pattern=PRINTED, max_length=64, description="the scheme's own words")
     source: str = Field("", description="who lists the code; for one of our own, why there is none")
 
@@ -103,6 +105,13 @@ class Finding(Settings):
         )
 
 
+def _private_value(name: str) -> str:
+    """Return a code value made from a name; a digest keeps those apart that look alike in 16 letters."""
+    words = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name.upper())
+    is_whole = len(words) <= VALUE_LENGTH and all(letter.isascii() for letter in name)
+    return words if is_whole else f"{words[: VALUE_LENGTH - 5]}_{sha256(name.encode()).hexdigest()[:4].upper()}"
+
+
 class Vocabulary(Settings):
     """The findings that labels state or a study answers, in order."""
 
@@ -114,10 +123,7 @@ class Vocabulary(Settings):
     @classmethod
     def _names_alone_are_enough(cls, value: object) -> object:
         """Let a bare name stand for the finding as a packaged vocabulary has it."""
-        if isinstance(value, list | tuple):
-            names = [each for each in value if isinstance(each, str)]
-            return [_known_finding(each, names) if isinstance(each, str) else each for each in value]
-        return value
+        return _with_known(value) if isinstance(value, list | tuple) else value
 
     @model_validator(mode="after")
     def _each_name_once(self) -> Self:
@@ -194,14 +200,39 @@ class Vocabulary(Settings):
         return parse_settings({"name": name, "findings": list(findings)}, cls, where=f"vocabulary {name!r}")
 
 
-def _known_finding(name: str, names: Sequence[str]) -> dict[str, Any]:
-    """Return a finding as a packaged vocabulary has it, under its own name; without spellings that others have."""
-    for known in map(load_vocabulary, PREFERRED):
-        if (own := known.canonical(name)) is not None:
-            taken = {folded(each) for each in names}
-            aliases = [text for text in (own, *known[own].aliases) if folded(text) not in taken]
-            return {**known[own].model_dump(), "name": name, "aliases": aliases}
-    return {"name": name}
+def _with_known(findings: Sequence[object]) -> list[object]:
+    """Replace bare names by the findings that a packaged vocabulary has; of two names of one finding, only the first.
+
+    A finding keeps its own name, and gets no spelling that another one has.
+    """
+    taken = {folded(text) for each in findings for text in _spellings(each)}
+    used: set[str] = set()
+    result: list[object] = []
+    for each in findings:
+        known = _known(each) if isinstance(each, str) else None
+        if known is None or known.name in used:
+            result.append({"name": each} if isinstance(each, str) else each)
+            continue
+        used.add(known.name)
+        aliases = [text for text in (known.name, *known.aliases) if folded(text) not in taken]
+        result.append({**known.model_dump(), "name": each, "aliases": aliases})
+    return result
+
+
+def _known(name: str) -> Finding | None:
+    """Return the finding that a packaged vocabulary has under a name."""
+    for vocabulary in map(load_vocabulary, PREFERRED):
+        if (own := vocabulary.canonical(name)) is not None:
+            return vocabulary[own]
+    return None
+
+
+def _spellings(raw: object) -> tuple[str, ...]:
+    """Return the name and aliases of a finding that may not be validated yet."""
+    if isinstance(raw, Finding):
+        return (raw.name, *raw.aliases)
+    listed = (raw.get("name"), *(raw.get("aliases") or ())) if isinstance(raw, Mapping) else (raw,)
+    return tuple(text for text in listed if isinstance(text, str))
 
 
 NIH15 = "nih15"
@@ -218,25 +249,11 @@ def folded(text: str) -> str:
     return "".join(letter for letter in plain if letter.isalnum())
 
 
-def _private_value(name: str) -> str:
-    """Return a code made from a name: the name itself where it is short and plain, else its beginning and a digest.
-
-    So two names give the same code only where they are two spellings of one finding, which no vocabulary has.
-    """
-    letters = [each for each in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(each)]
-    is_plain = all(each.isascii() or not each.isalnum() for each in letters)
-    own = "".join(each.upper() if each.isascii() and each.isalnum() else "_" for each in letters)
-    if is_plain and len(own) <= CODE_LENGTH:
-        return own
-    return f"{own[:9]}_{hashlib.sha256(folded(name).encode()).hexdigest()[:6].upper()}"
-
-
 def vocabulary_names() -> list[str]:
     """Return the names of the packaged vocabularies."""
     return packaged_names("vocabularies")
 
 
-@cache
 def load_vocabulary(name: str = NIH15) -> Vocabulary:
     """Return a vocabulary by its packaged name, or from a YAML file when ``name`` ends in ``.yaml`` or ``.yml``.
 
@@ -245,8 +262,23 @@ def load_vocabulary(name: str = NIH15) -> Vocabulary:
     """
     if is_path(name):
         return parse_settings(read_yaml(Path(name)), Vocabulary, where=name)
+    return _packaged_vocabulary(name)
+
+
+@cache
+def _packaged_vocabulary(name: str) -> Vocabulary:
     raw = yaml.safe_load(packaged_text("vocabularies", name, kind="vocabulary"))
     return parse_settings(raw, Vocabulary, where=f"vocabulary {name}")
+
+
+def recorded_vocabulary(record: Mapping[str, Any], *, where: Path) -> Vocabulary | None:
+    """Return the vocabulary that a record holds, such as a ``study.json``; None for one of version 0.1.
+
+    Raises:
+        ConfigError: It is not valid.
+    """
+    raw = record.get("vocabulary")
+    return None if raw is None else parse_settings(raw, Vocabulary, where=f"{where}: vocabulary")
 
 
 def require_findings(names: Sequence[str], vocabulary: Vocabulary) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """A study's finished runs, read back and checked: nothing is evaluated on patients that were trained on."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from cxrbench import runs
-from cxrbench.config import Vocabulary, parse_settings
+from cxrbench.config import Vocabulary, WeightsRecord, parse_settings, recorded_vocabulary
 from cxrbench.errors import StudyError
 from cxrbench.runs import RunName
 from cxrbench.splits import Split, read_split
@@ -123,9 +123,7 @@ def study_vocabulary(study: Path, table: pl.DataFrame) -> Vocabulary:
         StudyError: The study's record is damaged or of a later version.
     """
     record = runs.read_study_record(study) if (study / runs.STUDY_FILE).exists() else {}
-    if "vocabulary" in record:
-        return parse_settings(record["vocabulary"], Vocabulary, where=f"{study / runs.STUDY_FILE}, vocabulary")
-    return Vocabulary.of(findings_of(table))
+    return recorded_vocabulary(record, where=study / runs.STUDY_FILE) or Vocabulary.of(findings_of(table))
 
 
 def _answered(study: Path, table: pl.DataFrame, run: RunName) -> Vocabulary:
@@ -161,27 +159,41 @@ SHARED = {
     "table_digest": "table",
     "store_digest": "store",
     "findings": "list of findings",
-    "weights": "pre-trained weights",
 }
-"""What all runs of a study have in common, and its name; weights only those that start from any."""
+"""What all runs of a study have in common, and its name."""
 
 
 def require_one_study(study: Path, names: Sequence[RunName]) -> None:
     """Refuse to compare runs that differ in more than their approach, split and seed.
 
     Raises:
-        StudyError: Two runs were made at another size, from other images, labels or pre-trained weights.
+        StudyError: Two runs were made at another size, from other images or labels, or two of one approach from
+            other pre-trained weights.
     """
-    first: dict[str, tuple[RunName, Any]] = {}
+    first: dict[tuple[str, str], tuple[RunName, Any]] = {}
     for run in names:
         config = read_config(study, run)
-        for key in (key for key in SHARED if config.get(key) is not None):
-            earlier, value = first.setdefault(key, (run, config[key]))
-            if value != config[key]:
+        shared = {(name, ""): config[key] for key, name in SHARED.items() if config.get(key) is not None}
+        weights = weights_of(config, where=str(run))
+        own = {("set of pre-trained weights", run.approach): weights.digest if weights else None}
+        for key, value in {**shared, **own}.items():
+            earlier, before = first.setdefault(key, (run, value))
+            if before != value:
                 raise StudyError(
-                    f"{study}: {earlier} and {run} were made with another {SHARED[key]}; "
-                    "runs of one study share it: move one of them to a study of its own"
+                    f"{study}: {earlier} and {run} were made with another {key[0]}; "
+                    f"runs of one {'approach' if key[1] else 'study'} share it: move one of them to a study of its own"
                 )
+
+
+def weights_of(config: Mapping[str, Any], *, where: str) -> WeightsRecord | None:
+    """Return the record of a run's pre-trained weights; None where it started at random.
+
+    Args:
+        config: The content of its ``config.json``.
+        where: Name of the run, for messages.
+    """
+    record = config.get("weights")
+    return None if record is None else parse_settings(record, WeightsRecord, where=f"weights of {where}")
 
 
 def read_split_runs(study: Path, table: pl.DataFrame, split: Split, names: Sequence[RunName]) -> SplitRuns:

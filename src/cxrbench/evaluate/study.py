@@ -122,6 +122,7 @@ def _told_tables(
         "ages.csv": archive.age_table(table),
         "splits.csv": archive.split_table(table, list(splits.values())),
         "runs.csv": training.run_table(study, names, histories),
+        "pretraining.csv": training.pretraining_table(study, names),
         "history.csv": histories,
         "failures.csv": training.failure_table(study),
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from cxrbench import runs
-from cxrbench.evaluate.reading import read_config, readable
+from cxrbench.evaluate.reading import read_config, readable, weights_of
 from cxrbench.runs import RunName
 
 RUN_COLUMNS = ("approach", "split", "seed")
@@ -27,7 +27,20 @@ RUN_SCHEMA = {
     "best_val_loss": pl.Float64,
     "seconds": pl.Float64,
     "hash": pl.String,
+    "weights": pl.String,
+    "weights_digest": pl.String,
 }
+PRETRAINING_SCHEMA = {
+    "approach": pl.String,
+    "split": pl.String,
+    "archive": pl.String,
+    "with_labels": pl.Boolean,
+    "basis": pl.String,
+    "test_images": pl.Int64,
+    "test_seen": pl.Int64,
+    "val_seen": pl.Int64,
+}
+"""How many held-out films the pre-trained weights of an approach saw before."""
 FAILURE_SCHEMA = {"approach": pl.String, "split": pl.String, "seed": pl.Int64, "reason": pl.String}
 
 
@@ -38,7 +51,7 @@ def history_table(study: Path, names: Sequence[RunName]) -> pl.DataFrame:
 
 
 def run_table(study: Path, names: Sequence[RunName], histories: pl.DataFrame) -> pl.DataFrame:
-    """One row per finished run: epochs, the epoch that was kept, duration, hash of the settings."""
+    """One row per finished run: epochs, the epoch that was kept, duration, settings, pre-trained weights."""
     best = pl.col("val_loss").arg_min()
     measured = histories.group_by(RUN_COLUMNS, maintain_order=True).agg(
         pl.len().cast(pl.Int64).alias("epochs"),
@@ -46,9 +59,27 @@ def run_table(study: Path, names: Sequence[RunName], histories: pl.DataFrame) ->
         pl.col("val_loss").get(best).alias("best_val_loss"),
         pl.col("seconds").sum(),
     )
-    rows = [(run.approach, run.split, run.seed, read_config(study, run)["hash"]) for run in names]
-    hashes = pl.DataFrame(rows, schema={name: RUN_SCHEMA[name] for name in (*RUN_COLUMNS, "hash")}, orient="row")
-    return hashes.join(measured, on=RUN_COLUMNS, how="left", maintain_order="left").select(list(RUN_SCHEMA))
+    rows = [(run.approach, run.split, run.seed, *_origin(study, run)) for run in names]
+    told = (*RUN_COLUMNS, "hash", "weights", "weights_digest")
+    origins = pl.DataFrame(rows, schema={name: RUN_SCHEMA[name] for name in told}, orient="row")
+    return origins.join(measured, on=RUN_COLUMNS, how="left", maintain_order="left").select(list(RUN_SCHEMA))
+
+
+def _origin(study: Path, run: RunName) -> tuple[str, str | None, str | None]:
+    """Return the hash of a run's settings, and what its pre-trained weights are and their digest."""
+    config = read_config(study, run)
+    weights = weights_of(config, where=str(run))
+    return (config["hash"], None, None) if weights is None else (config["hash"], weights.title, weights.digest)
+
+
+def pretraining_table(study: Path, names: Sequence[RunName]) -> pl.DataFrame:
+    """One row per approach, split and archive that its pre-trained weights saw, of those that have finished runs."""
+    path = study / runs.STUDY_FILE
+    with readable(path):
+        found = json.loads(path.read_text(encoding="utf-8")).get("pretraining") or []
+    done = {(run.approach, run.split) for run in names}
+    rows = [each for each in found if (each["approach"], each["split"]) in done]
+    return pl.DataFrame(rows, schema=PRETRAINING_SCHEMA, orient="row")
 
 
 def failure_table(study: Path) -> pl.DataFrame:

@@ -155,7 +155,13 @@ def _labels_of(predictions: Predictions, labels: Labels) -> pl.DataFrame | None:
     if predictions.path.suffix == ".parquet" or labels.form.labels.column not in predictions.ignored:
         return None
     sheet = read_sheet(predictions.path)
-    stated, _ = parse_labels(sheet, labels.form.labels, vocabulary=labels.vocabulary, where=predictions.path)
+    stated, _ = parse_labels(
+        sheet,
+        labels.form.labels,
+        vocabulary=labels.vocabulary,
+        whole=labels.form.findings,
+        where=predictions.path,
+    )
     return stated.with_columns(matched_images(predictions, labels))
 
 

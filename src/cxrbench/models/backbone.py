@@ -36,6 +36,7 @@ class Backbone(nn.Module):
         multiple: Of the input's side, pixels.
         layers: Where feature maps can be taken for explanations, shallow to deep.
         first_conv: Name of the first layer's weight, which weights for three channels are adapted to.
+        prefix: Beginning of its tensors' names that files of weights lack.
     """
 
     channels: int
@@ -43,6 +44,7 @@ class Backbone(nn.Module):
     multiple: int
     layers: tuple[Layer, ...]
     first_conv: str
+    prefix: str = ""
 
     def pool(self, encoded: Tensor) -> Tensor:
         """Return pooled features (B, pooled), with whatever norm the family has before its last layer."""

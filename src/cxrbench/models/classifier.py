@@ -9,7 +9,7 @@ from torch.nn import functional
 from cxrbench.config import HEADS, Approach
 from cxrbench.models.backbone import Backbone, build_backbone
 from cxrbench.models.heads import Head
-from cxrbench.models.weights.sources import load_weights
+from cxrbench.models.weights.fitting import load_weights
 
 
 class Classifier(nn.Module):

@@ -11,6 +11,8 @@ from cxrbench.models.backbone import Backbone, measure
 class OwnBackbone(Backbone):
     """Wraps a module that maps films (B, 1 or 3, H, W) to feature maps (B, C, h, w); pooled by their mean."""
 
+    prefix = "network."
+
     def __init__(self, network: nn.Module, *, channels: int, image_size: int) -> None:
         super().__init__()
         self.network = network

@@ -23,6 +23,7 @@ class TimmBackbone(Backbone):
     head on it computes what timm's own classifier does.
     """
 
+    prefix = "network."
     network: Any  # a torch module; nothing says in types which methods timm's networks have
 
     def __init__(self, network: Any, *, channels: int, image_size: int) -> None:

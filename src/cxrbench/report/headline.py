@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from cxrbench.report.differences import Difference, from_best
-from cxrbench.report.results import IS_MEAN, Results
+from cxrbench.report.results import IS_MEAN, Results, seen_before
 from cxrbench.report.words import decimal, interval, listed, plus_minus
 
 
@@ -21,6 +21,8 @@ class Headline:
     """Whether the best is really better, in words."""
     question: str
     """What the verdict holds for; empty when there is none."""
+    caution: str = ""
+    """Which of the compared approaches saw test films before; empty when none did."""
 
 
 def headline(results: Results) -> Headline | None:
@@ -34,7 +36,16 @@ def headline(results: Results) -> Headline | None:
         value=plus_minus(row["mean"], row["sd"]),
         verdict=verdict(results.ranked, from_best(results.compared, results.ranked)),
         question=results.question or "",
+        caution=_caution(results),
     )
+
+
+def _caution(results: Results) -> str:
+    seen = seen_before(results.tables)
+    names = [name for name in results.ranked if seen.height and name in set(seen["approach"])]
+    if not names:
+        return ""
+    return f"Mind that the pre-trained weights of {listed(names)} saw test films before; see Provenance."
 
 
 def verdict(ranked: Sequence[str], differences: Sequence[Difference]) -> str:

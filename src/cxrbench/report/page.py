@@ -1,6 +1,6 @@
 """The report's one HTML page, and the figures and tables that are on it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -17,7 +17,7 @@ from cxrbench.report.figures.ages import age_figure
 from cxrbench.report.figures.training import training_figure
 from cxrbench.report.palette import Look, looks
 from cxrbench.report.published import published_beside, why_not_comparable
-from cxrbench.report.results import results_of
+from cxrbench.report.results import results_of, seen_before
 from cxrbench.report.study import Study
 from cxrbench.report.tables.archive import archive_table, left_out_table
 from cxrbench.report.tables.table import Table
@@ -39,6 +39,7 @@ class Page:
     splits: Table
     runs: Table
     failures: Table
+    pretraining: Table
 
     def drawings(self) -> Iterator[Drawing]:
         """Every figure."""
@@ -48,9 +49,8 @@ class Page:
 
     def tables(self) -> Iterator[Table]:
         """Every table that has a row."""
-        yield from (
-            table for table in (self.archive, self.left_out, self.splits, self.runs, self.failures) if table.rows
-        )
+        own = (self.archive, self.left_out, self.splits, self.runs, self.failures, self.pretraining)
+        yield from (table for table in own if table.rows)
         for section in self._sections():
             yield from section.tables()
 
@@ -78,6 +78,7 @@ def make_page(study: Study) -> Page:
         splits=provenance.split_table(study),
         runs=provenance.run_table(study),
         failures=provenance.failure_table(study),
+        pretraining=provenance.pretraining_table(study),
     )
 
 
@@ -114,8 +115,10 @@ def render(template: str, **values: Any) -> str:
 def cautions(study: Study) -> list[tuple[str, str]]:
     """What must be known before any number is read: title and text."""
     record = study.record
-    weights, profile, failed = record["weights"], record["profile"], study.tables.failures.height
-    archive = record["archive"]
+    profile, failed, archive = record["profile"], study.tables.failures.height, record["archive"]
+    weights = provenance.pretraining(study)
+    stand_ins = [name for name, one in weights.items() if one.is_stand_in]
+    not_for_sale = [f"{name} ({one.licence})" for name, one in weights.items() if one.is_non_commercial]
     said = {
         "Part of the archive": (
             archive["images_missing"] > 0,
@@ -125,9 +128,14 @@ def cautions(study: Study) -> list[tuple[str, str]]:
             archive["is_phantom"],
             "The images were drawn by a program. Nothing here is about patients.",
         ),
-        "Not ImageNet": (
-            bool(weights and weights["is_stand_in"]),
-            "What should start from ImageNet starts from stand-in weights, and says nothing about ImageNet.",
+        "Stand-in weights": (
+            bool(stand_ins),
+            _stand_ins(stand_ins),
+        ),
+        "Seen before": (bool(seen := _seen(study)), seen),
+        "Not for commercial use": (
+            bool(not_for_sale),
+            f"The licence of the pre-trained weights forbids it: {words.listed(not_for_sale)}.",
         ),
         f"Profile {profile['name']}": (
             profile["name"] != "paper",
@@ -145,6 +153,28 @@ def cautions(study: Study) -> list[tuple[str, str]]:
 def _named(findings: Iterable[str]) -> str:
     """Findings as prose."""
     return words.listed([words.title_of(name) for name in findings])
+
+
+def _stand_ins(approaches: Sequence[str]) -> str:
+    return (
+        f"Stand-ins, trained on generated pictures, replace the published weights of {words.listed(list(approaches))}. "
+        "These results are not ImageNet's or any other published weights'."
+    )
+
+
+def _seen(study: Study) -> str:
+    """Return which approaches are tested on films that their pre-trained weights saw; empty where none is."""
+    told = []
+    for (name,), rows in seen_before(study.tables).group_by("approach", maintain_order=True):
+        worst = rows.sort("test_seen", descending=True).row(0, named=True)
+        most = "up to " if worst["basis"] == "archive" else ""
+        told.append(
+            f"{name} ({most}{words.count(worst['test_seen'])} of {words.count(worst['test_images'])} test films of "
+            f"{worst['split']}, {worst['archive']} {'with' if worst['with_labels'] else 'without'} labels)"
+        )
+    if not told:
+        return ""
+    return f"Pre-trained weights saw test films: {words.listed(told)}. Their results are too good by an unknown amount."
 
 
 def sentence(text: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from cxrbench import runs
-from cxrbench.evaluate.reading import read_config, readable
+from cxrbench.config import WeightsRecord
+from cxrbench.evaluate.reading import read_config, readable, weights_of
 from cxrbench.report.study import Study
 from cxrbench.report.tables.table import Row, Table, cells
 from cxrbench.report.words import NOTHING, count, decimal, duration, listed
@@ -30,7 +31,7 @@ def facts(study: Study) -> list[tuple[str, str]]:
         "Unreadable images": _unreadable(study),
         "Reader's notes": "; ".join(archive["notes"]) or "none",
         "Profile": f"{study.record['profile']['name']}: {study.record['profile']['summary']}",
-        "Pre-trained weights": _weights(study.record["weights"]),
+        "Pre-trained weights": _weights(study),
         "Frozen backbones": _frozen(study),
         "Splits": _splits(study),
         "Training seeds": listed([str(seed) for seed in settings["seeds"]]),
@@ -168,19 +169,73 @@ def _unreadable(study: Study) -> str:
     return f"{count(len(said))}: {'; '.join(said[:20])}" if said else "none"
 
 
-def _weights(record: Mapping[str, Any] | None) -> str:
-    if record is None:
-        return "none"
-    kind = "stand-in, not ImageNet" if record["is_stand_in"] else f"ImageNet, {record['source']}"
-    return f"{kind}, SHA-256 {record['digest'][:SHORT]}"
+def pretraining(study: Study) -> dict[str, WeightsRecord]:
+    """Return the records of pre-trained weights by approach, of those that start from any."""
+    found: dict[str, WeightsRecord] = {}
+    for run in _run_names(study):
+        record = weights_of(read_config(study.folder, run), where=str(run))
+        if record is not None:
+            found.setdefault(run.approach, record)
+    return found
+
+
+def _weights(study: Study) -> str:
+    """Return what each approach starts from; those that share it together."""
+    sharing: dict[str, list[str]] = {}
+    for approach, record in pretraining(study).items():
+        sharing.setdefault(_weights_line(record), []).append(approach)
+    return "; ".join(f"{listed(approaches)}: {line}" for line, approaches in sharing.items()) or "none"
+
+
+def _weights_line(record: WeightsRecord) -> str:
+    seen = f", seen {record.licence_seen}" if record.licence_seen else ""
+    licence = "" if record.is_stand_in else f", licence {record.licence}{seen}"
+    archives = [f"{each.archive} {'with' if each.with_labels else 'without'} labels" for each in record.saw]
+    matched = "" if record.tensors is None else f", {count(record.tensors)} tensors matched"
+    saw = f", saw {listed(archives)}" if archives else ""
+    return f"{record.title} ({record.source}{matched}{licence}{saw}), SHA-256 {record.digest[:SHORT]}"
+
+
+def pretraining_table(study: Study) -> Table:
+    """Test films that pre-trained weights saw before."""
+    return Table(
+        name="pretraining",
+        caption="Held-out films that the pre-trained weights of an approach saw before.",
+        columns=("Approach", "Split", "Archive", "Labels", "Known by", "Test films", "Validation films"),
+        rows=tuple(map(_pretraining_row, study.tables.pretraining.iter_rows(named=True))),
+        note="Known by the archive alone, the numbers are the most that it can be.",
+        is_text=True,
+    )
+
+
+def _pretraining_row(row: Mapping[str, Any]) -> Row:
+    most = "at most " if row["basis"] == "archive" else ""
+    return Row(
+        row["approach"],
+        cells(
+            [
+                row["split"],
+                row["archive"],
+                "learnt" if row["with_labels"] else "not learnt",
+                row["basis"],
+                f"{most}{count(row['test_seen'])} of {count(row['test_images'])}",
+                f"{most}{count(row['val_seen'])}",
+            ]
+        ),
+    )
 
 
 def _frozen(study: Study) -> str:
     """What the approaches whose backbone is frozen learnt from."""
     first = {name.approach: name for name in reversed(list(_run_names(study)))}
     approaches = [read_config(study.folder, run)["approach"] for _, run in sorted(first.items())]
-    frozen = [approach for approach in approaches if approach.get("backbone", {}).get("trained") == "head"]
+    frozen = [approach for approach in approaches if _is_frozen(approach)]
     return "; ".join(f"{each['name']}: {_seen(each.get('cached_views'))}" for each in frozen) or "none"
+
+
+def _is_frozen(approach: Mapping[str, Any]) -> bool:
+    old = approach.get("backbone", {}).get("trained")  # version 0.1
+    return "head" in {approach.get("recipe", {}).get("trained"), old}
 
 
 def _seen(cached_views: int | None) -> str:

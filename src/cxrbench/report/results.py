@@ -17,6 +17,12 @@ from cxrbench.report.words import kind_title
 IS_ALL, IS_MEAN = pl.col("group") == ALL, pl.col("finding") == MEAN
 
 
+def seen_before(tables: Tables) -> pl.DataFrame:
+    """``pretraining.csv``, of the splits with test films that an approach's pre-trained weights saw."""
+    own = tables.pretraining
+    return own.filter(pl.col("test_seen") > 0) if own.height else own
+
+
 @dataclass(frozen=True)
 class Results:
     """Result tables of one kind of split."""

@@ -50,6 +50,7 @@ class Tables:
     ages: pl.DataFrame
     splits: pl.DataFrame
     runs: pl.DataFrame
+    pretraining: pl.DataFrame
     history: pl.DataFrame
     failures: pl.DataFrame
 

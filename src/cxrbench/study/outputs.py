@@ -6,8 +6,9 @@ from typing import Any
 
 import polars as pl
 
-from cxrbench.config import Vocabulary
+from cxrbench.config import StudySettings, Vocabulary
 from cxrbench.errors import StudyError
+from cxrbench.runs import SPLITS_FOLDER
 from cxrbench.splits import Split
 
 Lacking = dict[str, dict[str, str]]
@@ -37,6 +38,32 @@ class Outputs:
             "findings": list(self.findings),
             "left_out": self.left_out,
         }
+
+
+def settle_outputs(
+    settings: StudySettings,
+    record: Mapping[str, Any],
+    vocabulary: Vocabulary,
+    table: pl.DataFrame,
+    splits: Sequence[Split],
+) -> Outputs:
+    """Fix which findings a study answers, or keep those that it began with.
+
+    Args:
+        settings: Of the study.
+        record: The ``study.json`` of an earlier call; empty where there was none.
+        vocabulary: Findings of the table.
+        table: Labels of all images.
+        splits: Of this call; those that are new have no file yet.
+
+    Raises:
+        StudyError: No pathology can be learnt, or a new split cannot train a finding that the study answers.
+    """
+    least = settings.min_patients
+    if not record:
+        return choose_outputs(vocabulary, table, splits, min_patients=least)
+    known = [path.stem for path in (settings.out / SPLITS_FOLDER).glob("*.json")]
+    return keep_outputs(record, vocabulary, table, splits, known=known, min_patients=least)
 
 
 def choose_outputs(

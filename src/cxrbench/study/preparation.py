@@ -2,7 +2,6 @@
 
 import fcntl
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from safetensors.torch import save_file
 
 from cxrbench import __version__
 from cxrbench.config import (
@@ -22,26 +20,28 @@ from cxrbench.config import (
     Profile,
     SplitPlan,
     StudySettings,
+    Vocabulary,
     WeightsRecord,
     load_approach,
     load_profile,
     load_vocabulary,
     parse_settings,
+    recorded_vocabulary,
+    weights_by_approach,
     with_changes,
 )
-from cxrbench.config.vocabulary import NIH15
 from cxrbench.data.store import Store, prepare_store
 from cxrbench.data.tables import Archive, read_archive, read_format, require_complete
 from cxrbench.environment import usable_cores
 from cxrbench.errors import DataError, StudyError
-from cxrbench.files import atomic_file, digest_file, digest_json, write_json
-from cxrbench.models.weights.sources import obtain_weights
+from cxrbench.files import atomic_file, write_json
 from cxrbench.progress import Track, silent
 from cxrbench.runs import SPLITS_FOLDER, STUDY_FILE, STUDY_SCHEMA, TABLE_FILE, read_study_record
 from cxrbench.splits import Split, fold_splits, official_split, read_split, resample_splits, write_split
-from cxrbench.study.outputs import Outputs, choose_outputs, keep_outputs
+from cxrbench.study.outputs import Outputs, settle_outputs
+from cxrbench.study.overlap import Films, Overlap, as_records, find_overlaps
+from cxrbench.study.pretraining import prepare_weights, resolve_inputs
 
-WEIGHTS_FOLDER = "weights"
 LOCK_FILE = ".lock"
 PHANTOM_TRUTH = "truth.parquet"
 SHOWN = 5
@@ -115,14 +115,18 @@ def prepare_study(settings: StudySettings, *, track: Track = silent) -> Material
     _check_continuation(settings, record)
     approaches = tuple(_resolve(name, profile, settings) for name in settings.approaches)
     archive = _read(settings, record, track)
-    weights = _prepare_weights(settings, approaches, profile)
+    weights = prepare_weights(settings.out, approaches, profile)
+    approaches = resolve_inputs(approaches, weights)
     store = _prepare_store(settings, archive, approaches, track)
     table = archive.table.filter(pl.col("image_id").is_in(store.index["image_id"].implode()))
-    table_digest = _keep_table(settings.out, table)
     splits = plan_splits(settings.splits, archive, table)
-    outputs = _choose_outputs(settings, record, archive, table, splits)
+    outputs = settle_outputs(settings, record, archive.vocabulary, table, splits)
+    table_digest = _keep_table(settings.out, table)
     _keep_splits(settings.out, splits)
-    _write_study(settings, profile, archive, outputs, weights, images=table)
+    records = {name: own for name, (_, own) in weights.items()}
+    films = Films.of(settings.out, archive, is_phantom=_is_phantom(archive), table=table, splits=splits)
+    overlaps = find_overlaps(films, approaches, records)
+    _write_study(settings, profile, archive, outputs, records, overlaps, images=table)
     return Materials(
         study=settings.out,
         approaches=approaches,
@@ -177,10 +181,9 @@ def _notes(archive: Archive, store: Store) -> tuple[str, ...]:
 
 def _read(settings: StudySettings, record: Mapping[str, Any], track: Track) -> Archive:
     form = None if settings.table_format is None else read_format(settings.table_format)
-    is_of_0_1 = record and "vocabulary" not in record  # its table has the paper's findings, whatever the format
-    chosen = settings.vocabulary or (NIH15 if is_of_0_1 else None)
-    vocabulary = None if chosen is None else load_vocabulary(chosen)
-    archive = read_archive(settings.data, form=form, labels=settings.labels, vocabulary=vocabulary, track=track)
+    archive = read_archive(
+        settings.data, form=form, labels=settings.labels, vocabulary=_vocabulary(settings, record), track=track
+    )
     require_complete(archive, allow_missing=settings.allow_missing)
     if settings.splits.official and archive.official is None:
         raise DataError(
@@ -190,41 +193,12 @@ def _read(settings: StudySettings, record: Mapping[str, Any], track: Track) -> A
     return archive
 
 
-def _prepare_weights(
-    settings: StudySettings, approaches: Sequence[Approach], profile: Profile
-) -> dict[str, tuple[Path, WeightsRecord]]:
-    """Have pre-trained weights on disk, one file per network, before anything trains."""
-    kept: dict[str, tuple[Path, WeightsRecord]] = {}
-    result = {}
-    for approach in approaches:
-        if approach.network.has_weights:
-            key = _weights_key(approach, profile)
-            if key not in kept:
-                kept[key] = _weights_file(settings.out, approach, profile, key)
-            result[approach.name] = kept[key]
-    return result
-
-
-def _weights_key(approach: Approach, profile: Profile) -> str:
-    """Name of what a file of weights depends on: the network, and where they come from."""
-    network = approach.network
-    steps, size = (profile.stand_in_steps, approach.input.image_size) if network.weights.name == STAND_IN else (0, 0)
-    chosen = [network.backbone.identity(), network.weights.model_dump(mode="json"), steps, size]
-    return f"{network.weights.name}-{digest_json(chosen)[:12]}"
-
-
-def _weights_file(study: Path, approach: Approach, profile: Profile, key: str) -> tuple[Path, WeightsRecord]:
-    """Have an approach's weights on disk, with their record beside them."""
-    path = study / WEIGHTS_FOLDER / f"{key}.safetensors"
-    about = path.with_suffix(".json")
-    # A file, a bundle or a run may have been exchanged since.
-    if not (path.exists() and about.exists()) or approach.network.weights.name not in {HUB, STAND_IN}:
-        pretrained = obtain_weights(approach, stand_in_steps=profile.stand_in_steps)
-        with atomic_file(path) as scratch:
-            save_file(pretrained.tensors, scratch)
-        write_json(about, pretrained.record.model_dump(mode="json"))
-    raw = json.loads(about.read_text(encoding="utf-8"))
-    return path, parse_settings({**raw, "digest": digest_file(path)}, WeightsRecord, where=str(about))
+def _vocabulary(settings: StudySettings, record: Mapping[str, Any]) -> Vocabulary | None:
+    """The findings that the study began with, else those that are asked for; None: those of the labels' format."""
+    if record:
+        # Version 0.1 recorded none: its tables have the paper's findings, whatever the format.
+        return recorded_vocabulary(record, where=settings.out / STUDY_FILE) or load_vocabulary()
+    return None if settings.vocabulary is None else load_vocabulary(settings.vocabulary)
 
 
 def _prepare_store(settings: StudySettings, archive: Archive, approaches: Sequence[Approach], track: Track) -> Store:
@@ -263,29 +237,10 @@ def digest_table(table: pl.DataFrame) -> str:
 
 def plan_splits(plan: SplitPlan, archive: Archive, table: pl.DataFrame) -> list[Split]:
     """The splits that the settings ask for, drawn anew."""
-    splits: list[Split] = []
-    if plan.resamples:
-        splits += resample_splits(table, count=plan.resamples, fractions=plan.fractions, seed=plan.seed)
-    if plan.folds:
-        splits += fold_splits(table, folds=plan.folds, seed=plan.seed)
-    if plan.official and archive.official is not None:
-        splits.append(official_split(table, *archive.official, seed=plan.seed))
-    return splits
-
-
-def _choose_outputs(
-    settings: StudySettings,
-    record: Mapping[str, Any],
-    archive: Archive,
-    table: pl.DataFrame,
-    splits: Sequence[Split],
-) -> Outputs:
-    """Fix which findings the study answers, or keep those that it began with."""
-    vocabulary, least = archive.vocabulary, settings.min_patients
-    if not record:
-        return choose_outputs(vocabulary, table, splits, min_patients=least)
-    known = [path.stem for path in (settings.out / SPLITS_FOLDER).glob("*.json")]
-    return keep_outputs(record, vocabulary, table, splits, known=known, min_patients=least)
+    fractions, seed, lists = plan.fractions, plan.seed, archive.official if plan.official else None
+    drawn = resample_splits(table, count=plan.resamples, fractions=fractions, seed=seed) if plan.resamples else []
+    folds = fold_splits(table, folds=plan.folds, seed=seed) if plan.folds else []
+    return [*drawn, *folds, *([official_split(table, *lists, seed=seed)] if lists else [])]
 
 
 def _keep_splits(study: Path, splits: Sequence[Split]) -> None:
@@ -299,21 +254,29 @@ def _keep_splits(study: Path, splits: Sequence[Split]) -> None:
             raise StudyError(f"{path}: drawn with other settings (seed or fractions); choose another --out")
 
 
+def _is_phantom(archive: Archive) -> bool:
+    return (archive.folder / PHANTOM_TRUTH).exists()
+
+
 def _write_study(
     settings: StudySettings,
     profile: Profile,
     archive: Archive,
     outputs: Outputs,
-    weights: dict[str, tuple[Path, WeightsRecord]],
+    records: dict[str, WeightsRecord],
+    overlaps: Sequence[Overlap],
     *,
     images: pl.DataFrame,
 ) -> None:
-    # A call that needs no pre-trained weights does not make those of earlier runs forgotten.
-    earlier = _earlier(settings.out).get("weights")
+    # A call with other approaches does not make what earlier ones started from forgotten.
+    record = _earlier(settings.out)
+    weights = weights_by_approach(record.get("weights"))
+    earlier = record.get("pretraining") or []
+    before = [one for one in earlier if one["approach"] not in settings.approaches and one["approach"] not in records]
     facts = {
         "form": archive.form.name,
         "is_sample": archive.is_sample,
-        "is_phantom": (archive.folder / PHANTOM_TRUTH).exists(),
+        "is_phantom": _is_phantom(archive),
         "images_listed": archive.table.height,
         "images_missing": len(archive.missing),
         "missing_first": list(archive.missing[:SHOWN]),
@@ -329,7 +292,8 @@ def _write_study(
             "profile": profile.model_dump(mode="json"),
             "archive": facts,
             **outputs.record(),
-            "weights": next((record.model_dump(mode="json") for _, record in weights.values()), earlier),
+            "weights": {name: one.model_dump(mode="json") for name, one in {**weights, **records}.items()},
+            "pretraining": [*before, *as_records(overlaps)],
             "version": __version__,
         },
     )

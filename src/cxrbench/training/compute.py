@@ -6,6 +6,7 @@ is done in bfloat16, weights, batch-norm statistics, losses and the optimiser st
 
 import os
 import platform
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from math import ceil
 from pathlib import Path
@@ -52,11 +53,6 @@ class Compute:
         return self.devices * self.accumulate
 
     @property
-    def lightning_precision(self) -> Literal["bf16-mixed", "32-true"]:
-        """Lightning's name of the precision."""
-        return "bf16-mixed" if self.precision == "bf16" else "32-true"
-
-    @property
     def memory_format(self) -> torch.memory_format:
         """PyTorch's name of the order in memory."""
         return torch.channels_last if self.channels_last else torch.contiguous_format
@@ -64,6 +60,13 @@ class Compute:
     def device_of(self, rank: int) -> torch.device:
         """Where process ``rank`` of those that share a batch trains."""
         return torch.device("cuda", rank) if self.device == "cuda" else torch.device("cpu")
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Return the context of a forward pass: in bfloat16, what gains by it."""
+        if self.precision == "fp32":
+            return nullcontext()
+        # A pass takes each weight once, so there is nothing to gain from a cache of converted ones.
+        return torch.autocast(self.device, dtype=torch.bfloat16, cache_enabled=False)
 
     def record(self) -> dict[str, Any]:
         """All fields as a JSON value."""

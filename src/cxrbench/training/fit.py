@@ -1,39 +1,92 @@
-"""The fit of one network as a Lightning module; its whole state is on disk after every epoch."""
+"""The state of one fit: network, optimiser, schedule and history, on disk after every epoch.
+
+``trainer`` holds the loop that moves it on.
+"""
 
 import math
-import time
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as lightning
-import numpy as np
 import torch
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from cxrbench.config import Recipe, RunConfig
 from cxrbench.data.delivery import EvaluationBatches, Sharing, TrainingBatches
 from cxrbench.errors import TrainingError
 from cxrbench.files import atomic_file
-from cxrbench.models.classifier import Classifier, masked_loss
+from cxrbench.models.classifier import Classifier
 from cxrbench.runs import WEIGHTS_FILE
 from cxrbench.training.compute import Compute
-from cxrbench.training.inference import EVALUATION_BATCH, scorer
+from cxrbench.training.inference import EVALUATION_BATCH
 from cxrbench.training.parts import RunParts
-from cxrbench.training.state import FitState
 
 STATE_FILE = "state.pt"
-EXPLODED = 1e4
-"""A mean cross-entropy above this means logits in the ten thousands: the fit is lost."""
-LOSS_CHECK_EVERY = 32
-"""Batches between looks at the training losses; looking at each would wait for the device each time."""
 
 
-class Fit(lightning.LightningModule):
-    """The paper's recipe: Adam, mean cross-entropy, the rate halved when the validation loss stops falling."""
+@dataclass(frozen=True)
+class Step:
+    """How far a run is; what a progress bar shows."""
+
+    epoch: int
+    epochs: int
+    batch: int
+    batches: int
+    val_loss: float | None
+
+
+ReportStep = Callable[[Step], None]
+
+
+def ignore_steps(step: Step) -> None:
+    """Show nothing."""
+
+
+@dataclass
+class FitState:
+    """What a fit has done so far, besides the network and the optimiser."""
+
+    epochs_done: int = 0
+    best_loss: float = math.inf
+    epochs_since_best: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    def add(self, *, train_loss: float, val_loss: float, learning_rate: float, seconds: float) -> bool:
+        """Note an epoch. Return True when its validation loss is the lowest so far."""
+        is_best = val_loss < self.best_loss
+        self.best_loss = min(val_loss, self.best_loss)
+        self.epochs_since_best = 0 if is_best else self.epochs_since_best + 1
+        self.history.append(
+            {
+                "epoch": self.epochs_done,
+                "train_loss": train_loss,
+                "val_loss": val_loss,
+                "learning_rate": learning_rate,
+                "seconds": seconds,
+            }
+        )
+        self.epochs_done += 1
+        return is_best
+
+    def is_finished(self, recipe: Recipe) -> bool:
+        """Whether the recipe asks for no further epoch."""
+        return self.epochs_done >= recipe.epochs or self.epochs_since_best >= recipe.stop_after
+
+
+class Fit:
+    """The paper's recipe: Adam, the rate halved when the validation loss stops falling.
+
+    Attributes:
+        classifier: The network, on the device that trains it.
+        optimiser: Updates the parameters that are trained.
+        plateau: Halves the rate.
+        state: Epochs done, their losses, the best of them.
+        sharing: Which share of each batch this process works on.
+        parts: Images to learn from and to choose the epoch by.
+    """
 
     def __init__(
         self,
@@ -45,40 +98,37 @@ class Fit(lightning.LightningModule):
         compute: Compute,
         rank: int = 0,
     ) -> None:
-        super().__init__()
-        self.classifier = classifier.train().to(memory_format=compute.memory_format)
         self.config = config
         self.compute = compute
         self.sharing = Sharing(devices=compute.devices, rank=rank, accumulate=compute.accumulate)
         self.parts = parts
-        self.score = scorer(classifier, config.approach)
         self.folder = folder
         self.state = FitState()
-        trained = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
-        self.adam = torch.optim.Adam(trained, lr=self.recipe.learning_rate, betas=self.recipe.betas, fused=True)
+        self.device = compute.device_of(rank)
+        # Before the optimiser is made: its state lies where the parameters are.
+        self.classifier = classifier.to(self.device, memory_format=compute.memory_format)  # type: ignore[call-overload]
+        self.optimiser = make_optimiser(self.classifier, self.recipe)
         self.plateau = ReduceLROnPlateau(
-            self.adam, factor=0.5, patience=self.recipe.halve_after - 1, threshold=0.0, eps=0.0
+            self.optimiser, factor=0.5, patience=self.recipe.halve_after - 1, threshold=0.0, eps=0.0
         )
-        self._pending: list[Tensor] = []  # losses of batches not yet looked at
-        self._train_losses: list[float] = []
-        self._val_sums = torch.zeros(2, dtype=torch.float64)  # of losses, of stated labels; on the device
-        self._started = 0.0
 
     @property
     def recipe(self) -> Recipe:
         """How the approach is optimised."""
         return self.config.approach.recipe
 
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Adam; the schedule is stepped by hand after each validation."""
-        return self.adam
+    @property
+    def is_finished(self) -> bool:
+        """Whether there is no epoch left to train."""
+        return self.state.is_finished(self.recipe)
 
-    def on_train_start(self) -> None:
-        """Have the optimiser's state where the parameters are now: Lightning leaves the count of steps behind."""
-        self.adam.load_state_dict(self.adam.state_dict())
+    @property
+    def learning_rate(self) -> float:
+        """The optimiser's current rate."""
+        return float(self.optimiser.param_groups[0]["lr"])
 
-    def train_dataloader(self) -> TrainingBatches:
-        """The batches of the epoch to come."""
+    def training_batches(self) -> TrainingBatches:
+        """Return the batches of the next epoch."""
         return TrainingBatches(
             part=self.parts.training(self.state.epochs_done),
             augmentation=self.config.approach.augmentation,
@@ -88,80 +138,32 @@ class Fit(lightning.LightningModule):
             sharing=self.sharing,
         )
 
-    def val_dataloader(self) -> EvaluationBatches:
-        """The validation part, in order."""
+    def validation_batches(self) -> EvaluationBatches:
+        """Return the validation part, in order."""
         return EvaluationBatches(part=self.parts.val, batch_size=EVALUATION_BATCH, sharing=self.sharing)
 
-    def on_train_epoch_start(self) -> None:
-        """Start the epoch's clock and sums."""
-        self._started = time.perf_counter()
-        self._train_losses = []
+    def step(self, *, batch: int, batches: int) -> Step:
+        """Return the progress after ``batch`` (from 0) of the current epoch."""
+        val_loss = self.state.history[-1]["val_loss"] if self.state.history else None
+        return Step(self.state.epochs_done, self.recipe.epochs, batch + 1, batches, val_loss)
 
-    def training_step(self, batch: tuple[Tensor, Tensor, Tensor, float], _number: int) -> Tensor:
-        """Loss of one batch, or of a share of it."""
-        film, features, targets, weight = batch
-        loss = masked_loss(self.score(film, features), targets) * weight
-        self._pending.append(loss.detach())
-        if len(self._pending) == LOSS_CHECK_EVERY * self.sharing.accumulate:
-            self._look_at_losses()
-        return loss
+    def end_epoch(self, *, train_loss: float, val_loss: float, seconds: float) -> None:
+        """Judge the epoch, halve the rate when it is time, and put everything on disk.
 
-    def _look_at_losses(self) -> None:
-        shares = self._over_devices(torch.stack(self._pending)).reshape(-1, self.sharing.accumulate)
-        losses = (shares.sum(dim=1) / self.sharing.shares).tolist()  # one per batch
-        self._pending = []
-        for batch, loss in enumerate(losses, start=len(self._train_losses)):
-            if not loss < EXPLODED:  # also true of NaN
-                raise TrainingError(
-                    f"training loss is {loss:g} in epoch {self.state.epochs_done}, batch {batch} "
-                    f"(learning rate {self.learning_rate:g}); lower the learning rate of the recipe"
-                )
-        self._train_losses += losses
-
-    def _over_devices(self, values: Tensor) -> Tensor:
-        """The sum over the devices."""
-        if self.sharing.devices > 1:
-            torch.distributed.all_reduce(values)
-        return values
-
-    @property
-    def learning_rate(self) -> float:
-        """Adam's rate at the moment."""
-        return float(self.adam.param_groups[0]["lr"])
-
-    def on_validation_epoch_start(self) -> None:
-        """See that no training loss went unlooked at, and start the sums."""
-        self._val_sums = torch.zeros(2, dtype=torch.float64, device=self.device)
-        if self._pending:
-            self._look_at_losses()
-
-    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], _number: int) -> None:
-        """Add a batch to the validation loss, weighted by its stated labels."""
-        film, features, targets = batch
-        stated = (~targets.isnan()).sum()
-        loss = masked_loss(self.score(film, features), targets)
-        self._val_sums += torch.stack([loss * stated, stated])
-
-    def on_validation_epoch_end(self) -> None:
-        """Judge the epoch, halve the rate when it is time, and put everything on disk."""
-        total, stated = self._over_devices(self._val_sums).tolist()
-        val_loss = total / max(stated, 1.0)
+        Raises:
+            TrainingError: The validation loss is not finite.
+        """
         if not math.isfinite(val_loss):
             raise TrainingError(f"validation loss is {val_loss:g} after epoch {self.state.epochs_done}")
         is_best = self.state.add(
-            train_loss=float(np.mean(self._train_losses)),
-            val_loss=val_loss,
-            learning_rate=self.learning_rate,
-            seconds=time.perf_counter() - self._started,
+            train_loss=train_loss, val_loss=val_loss, learning_rate=self.learning_rate, seconds=seconds
         )
         self.plateau.step(val_loss)
         if self.sharing.rank == 0:
             self.save(is_best=is_best)
-        if self.state.is_finished(self.recipe):
-            self.trainer.should_stop = True
 
     def save(self, *, is_best: bool) -> None:
-        """Write the weights when they are the best so far, then the state that a stopped run goes on from."""
+        """Write the weights when they are the best so far, then the state that a stopped run resumes from."""
         if is_best:
             with atomic_file(self.folder / WEIGHTS_FILE) as scratch:
                 save_file({name: value.contiguous() for name, value in self.classifier.state_dict().items()}, scratch)
@@ -169,14 +171,14 @@ class Fit(lightning.LightningModule):
             "hash": self.config.hash,
             "fit": asdict(self.state),
             "classifier": self.classifier.state_dict(),
-            "adam": self.adam.state_dict(),
+            "adam": self.optimiser.state_dict(),
             "plateau": self.plateau.state_dict(),
         }
         with atomic_file(self.folder / STATE_FILE) as scratch:
             torch.save(state, scratch)
 
     def resume(self) -> None:
-        """Take up what an earlier, stopped fit of the same settings left; anything else is ignored."""
+        """Resume what an earlier, stopped fit of the same settings left. Anything else is ignored."""
         path = self.folder / STATE_FILE
         if not path.exists():
             return
@@ -185,10 +187,16 @@ class Fit(lightning.LightningModule):
             return
         self.state = FitState(**state["fit"])
         self.classifier.load_state_dict(state["classifier"])
-        self.adam.load_state_dict(state["adam"])
+        self.optimiser.load_state_dict(state["adam"])
         self.plateau.load_state_dict(state["plateau"])
 
 
+def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return the recipe's Adam over the parameters that are trained, with fused kernels."""
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    return torch.optim.Adam(trained, lr=recipe.learning_rate, betas=recipe.betas, fused=True)
+
+
 def epochs_done(state: Path) -> int:
-    """Epochs behind the state of a fit that is on disk, read without the network's tensors."""
+    """Return how many epochs a fit's state on disk has behind it, without reading the network's tensors."""
     return int(torch.load(state, map_location="cpu", weights_only=True, mmap=True)["fit"]["epochs_done"])

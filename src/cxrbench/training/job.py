@@ -46,6 +46,6 @@ class Job:
             classifier=classifier,
             gpu_share=self.compute.gpu_share,
         )
-        fit = Fit(classifier.cpu(), config, parts=parts, folder=self.folder, compute=self.compute, rank=rank)
+        fit = Fit(classifier, config, parts=parts, folder=self.folder, compute=self.compute, rank=rank)
         fit.resume()
         return fit, scaling

@@ -16,12 +16,12 @@ from cxrbench.models.classifier import Classifier
 from cxrbench.runs import CONFIG_FILE, ENVIRONMENT_FILE, HISTORY_FILE, WEIGHTS_FILE, predictions_file
 from cxrbench.splits import Split
 from cxrbench.training.compute import Compute, resolve
-from cxrbench.training.fit import STATE_FILE, Fit
+from cxrbench.training.distributed import train_together
+from cxrbench.training.fit import STATE_FILE, FitState, ReportStep, ignore_steps
 from cxrbench.training.inference import predict, write_predictions
 from cxrbench.training.job import Job
-from cxrbench.training.state import ReportStep, ignore_steps
-from cxrbench.training.together import train_together
-from cxrbench.training.trainer import train
+from cxrbench.training.parts import RunParts
+from cxrbench.training.trainer import reproducible, train
 
 
 def fit_run(
@@ -55,18 +55,25 @@ def fit_run(
     if resolved.keeps_memory:
         keep_memory_mapped()
     job = Job(config=config, folder=folder, table=table, store=store, split=split, weights=weights, compute=resolved)
+    with reproducible():
+        state, parts, scaling = _trained(job, report)
+        kept = _kept(config, folder)
+        for name, part in (("val", parts.val), ("test", parts.test)):
+            ids = table[split.rows(table, name)].select("image_id", "patient_id")
+            logits = predict(kept, part, approach=config.approach)
+            write_predictions(folder / predictions_file(name), ids, logits, config.findings)
+    _write_records(job, state, scaling)
+
+
+def _trained(job: Job, report: ReportStep) -> tuple[FitState, RunParts, FeatureScaling]:
+    """Train to the end, and let go of network and optimiser: the device has their memory for predictions."""
     fit, scaling = job.begin()
-    if not fit.state.is_finished(fit.recipe):
-        if resolved.devices > 1:
+    if not fit.is_finished:
+        if job.compute.devices > 1:
             train_together(job, fit, report)
         else:
             train(fit, report)
-    kept = _kept(config, folder)
-    for name, part in (("val", fit.parts.val), ("test", fit.parts.test)):
-        ids = table[split.rows(table, name)].select("image_id", "patient_id")
-        logits = predict(kept, part, approach=config.approach)
-        write_predictions(folder / predictions_file(name), ids, logits, config.findings)
-    _write_records(fit, scaling, folder)
+    return fit.state, fit.parts, scaling
 
 
 def _kept(config: RunConfig, folder: Path) -> Classifier:
@@ -76,17 +83,18 @@ def _kept(config: RunConfig, folder: Path) -> Classifier:
     return classifier.to(memory_format=torch.channels_last)
 
 
-def _write_records(fit: Fit, scaling: FeatureScaling, folder: Path) -> None:
-    """Write configuration, environment and history; what only resuming needed goes."""
-    write_json(folder / CONFIG_FILE, fit.config.record() | {"feature_scaling": scaling.model_dump(mode="json")})
-    seconds = sum(epoch["seconds"] for epoch in fit.state.history)
-    environment = describe_environment(device=_device_name(fit.compute), threads=torch.get_num_threads())
+def _write_records(job: Job, state: FitState, scaling: FeatureScaling) -> None:
+    """Write configuration, environment and history, and delete what only resuming needed."""
+    folder = job.folder
+    write_json(folder / CONFIG_FILE, job.config.record() | {"feature_scaling": scaling.model_dump(mode="json")})
+    seconds = sum(epoch["seconds"] for epoch in state.history)
+    environment = describe_environment(device=_device_name(job.compute), threads=torch.get_num_threads())
     write_json(
         folder / ENVIRONMENT_FILE,
-        environment | {"compute": fit.compute.record(), "training_seconds": round(seconds, 3)},
+        environment | {"compute": job.compute.record(), "training_seconds": round(seconds, 3)},
     )
     with atomic_file(folder / HISTORY_FILE) as scratch:
-        pl.DataFrame(fit.state.history).write_csv(scratch)
+        pl.DataFrame(state.history).write_csv(scratch)
     (folder / STATE_FILE).unlink(missing_ok=True)
 
 

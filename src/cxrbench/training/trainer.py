@@ -1,72 +1,202 @@
-"""Lightning's trainer, as a fit needs it."""
+"""The training loop: batches forward and backward, a step of the optimiser, a validation after each epoch."""
 
-import logging
-import warnings
-from typing import Any, Literal
+import os
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from inspect import signature
+from itertools import islice
+from typing import Any
 
-import lightning.pytorch as lightning
+import numpy as np
 import torch
-from lightning.pytorch.strategies import Strategy
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
-from cxrbench.training.fit import Fit
-from cxrbench.training.state import ReportStep, Step
+from cxrbench.config import Approach
+from cxrbench.errors import TrainingError
+from cxrbench.models.classifier import Classifier, masked_loss
+from cxrbench.training.fit import Fit, ReportStep
+from cxrbench.training.inference import scorer
+
+EXPLODED = 1e4
+"""A mean cross-entropy above this means logits in the ten thousands: the fit is lost."""
+LOSS_CHECK_EVERY = 32
+"""Batches between looks at the training losses; looking at each would wait for the device each time."""
+CUBLAS_WORKSPACE = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+"""Without this workspace cuBLAS may add in another order each time, and PyTorch refuses to call it.
+
+Source: https://docs.nvidia.com/cuda/cublas/index.html#results-reproducibility
+"""
+_SAYS_SYNC = "forward_sync_buffers" in signature(DistributedDataParallel).parameters
+_EQUAL_BUFFERS: dict[str, Any] = {"forward_sync_buffers" if _SAYS_SYNC else "broadcast_buffers": False}
+"""Buffers are not sent around, in the words of this PyTorch: batch norm is synchronised, or frozen."""
 
 
-class _Reporter(lightning.Callback):
-    """Hands each batch's progress on."""
-
-    def __init__(self, report: ReportStep) -> None:
-        self.report = report
-
-    def on_train_batch_end(self, trainer: lightning.Trainer, fit: lightning.LightningModule, *args: Any) -> None:
-        share = args[-1]
-        if not isinstance(fit, Fit) or (share + 1) % fit.sharing.accumulate:
-            return
-        val_loss = fit.state.history[-1]["val_loss"] if fit.state.history else None
-        batch, batches = ((number // fit.sharing.accumulate) for number in (share, int(trainer.num_training_batches)))
-        self.report(Step(fit.state.epochs_done, fit.recipe.epochs, batch + 1, batches, val_loss))
-
-
-def train(fit: Fit, report: ReportStep, *, strategy: Strategy | Literal["auto"] = "auto") -> None:
+def train(fit: Fit, report: ReportStep) -> None:
     """Train from the epoch that the fit is at to its end.
 
+    Where several devices share the batches, each of their processes calls this within one process group.
+
     Args:
-        fit: What is trained; its state and its best weights are on disk after every epoch.
+        fit: Network and optimiser; its state and its best weights are on disk after every epoch.
         report: Called after every batch.
-        strategy: How several processes go about it.
+
+    Raises:
+        TrainingError: A loss is not finite or exploded.
     """
+    with reproducible():
+        network = prepare(fit)
+        while not fit.is_finished:
+            started = time.perf_counter()
+            train_loss = train_epoch(fit, network, report)
+            val_loss = validate(fit)
+            fit.end_epoch(train_loss=train_loss, val_loss=val_loss, seconds=time.perf_counter() - started)
+
+
+def train_epoch(fit: Fit, network: nn.Module, report: ReportStep) -> float:
+    """Train on each batch of the next epoch, and return the mean of their losses."""
+    accumulate, batches = fit.sharing.accumulate, fit.training_batches()
+    losses, shares = _Losses(fit), iter(batches)
+    fit.classifier.train()
+    with torch.enable_grad():
+        for batch in range(len(batches) // accumulate):
+            fit.optimiser.zero_grad()
+            for share, (film, features, targets, weight) in enumerate(islice(shares, accumulate), start=1):
+                with _gradients_shared(network, is_last=share == accumulate):
+                    with fit.compute.autocast():
+                        loss = masked_loss(network(film, features), targets) * weight
+                    losses.add(loss.detach())
+                    (loss / accumulate).backward()
+            fit.optimiser.step()
+            report(fit.step(batch=batch, batches=len(batches) // accumulate))
+    fit.optimiser.zero_grad()  # gradients take no memory during validation
+    return losses.mean()
+
+
+def validate(fit: Fit) -> float:
+    """Return the mean loss over the stated labels of the validation part."""
+    # Gloo cannot send tensors made in inference mode.
+    without_gradients = torch.inference_mode if fit.sharing.devices == 1 else torch.no_grad
+    score = scorer(fit.classifier.eval(), fit.config.approach)
+    with without_gradients():
+        sums = torch.zeros(2, dtype=torch.float64, device=fit.device)  # of losses, of stated labels
+        for film, features, targets in fit.validation_batches():
+            stated = (~targets.isnan()).sum()
+            with fit.compute.autocast():
+                loss = masked_loss(score(film, features), targets)
+            sums += torch.stack([loss * stated, stated])
+        total, stated_labels = _over_devices(sums, fit.sharing.devices).tolist()
+    return float(total / max(stated_labels, 1.0))
+
+
+def prepare(fit: Fit) -> nn.Module:
+    """Return the network as the loop calls it: compiled if asked for, its gradients averaged over the processes."""
     compute = fit.compute
     if compute.compile is not None:
         torch.compiler.reset()  # of earlier runs in this process: after some networks, it would compile no other
         fit.classifier.compile(mode=compute.compile)
-    # With deterministic kernels PyTorch fills all memory that it takes, which costs time and helps only to find errors.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # it announces hardware and products
-    with warnings.catch_warnings():
-        # Lightning advises DataLoader workers; batches come from the store without any.
-        warnings.filterwarnings("ignore", category=UserWarning, module="lightning")
-        # Lightning 2.6 uses a name that torch 2.15 is about to drop.
-        warnings.filterwarnings("ignore", category=FutureWarning, message=".*LeafSpec")
-        trainer = lightning.Trainer(
-            accelerator="gpu" if compute.device == "cuda" else "cpu",
-            devices=compute.devices,
-            strategy=strategy,
-            sync_batchnorm=compute.device == "cuda" and compute.devices > 1,
-            precision=compute.lightning_precision,
-            accumulate_grad_batches=compute.accumulate,
-            max_epochs=fit.recipe.epochs - fit.state.epochs_done,
-            deterministic=True,
-            logger=False,
-            callbacks=[_Reporter(report)],
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            reload_dataloaders_every_n_epochs=1,
-            use_distributed_sampler=False,  # the batches share themselves
-        )
-        try:
-            trainer.fit(fit)
-        except SystemExit as stop:  # what Lightning makes of Ctrl-C
-            raise KeyboardInterrupt from stop
+    network = _Scorer(fit.classifier, fit.config.approach)
+    if compute.devices == 1:
+        return network
+    if fit.device.type == "cpu":
+        return DistributedDataParallel(network, **_EQUAL_BUFFERS)
+    _synchronise_batch_norm(fit.classifier)
+    return DistributedDataParallel(network, device_ids=[fit.device.index], **_EQUAL_BUFFERS)
+
+
+def _synchronise_batch_norm(network: nn.Module) -> None:
+    """Replace batch norm, in place, by one over all processes; PyTorch's own function would lose timm's activations."""
+    from timm.layers.norm_act import convert_sync_batchnorm  # noqa: PLC0415 - importable once ``models`` has been imported
+
+    convert_sync_batchnorm(network)
+
+
+class _Scorer(nn.Module):
+    """The classifier as its approach calls it, in the form that several devices share."""
+
+    def __init__(self, classifier: Classifier, approach: Approach) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.approach = approach
+
+    def forward(self, film: Tensor, features: Tensor) -> Tensor:
+        """Map films, or their cached pooled features, and non-image features to logits (B, L)."""
+        return scorer(self.classifier, self.approach)(film, features)
+
+
+def _gradients_shared(network: nn.Module, *, is_last: bool) -> AbstractContextManager[None]:
+    """Have several devices add up their gradients only in the last part of a batch."""
+    if isinstance(network, DistributedDataParallel) and not is_last:
+        return network.no_sync()
+    return nullcontext()
+
+
+def _over_devices(values: Tensor, devices: int) -> Tensor:
+    """Return the sum over the devices."""
+    if devices > 1:
+        torch.distributed.all_reduce(values)
+    return values
+
+
+class _Losses:
+    """Losses of an epoch's batches, left on the device until there are enough to look at."""
+
+    def __init__(self, fit: Fit) -> None:
+        self._fit = fit
+        self._pending: list[Tensor] = []
+        self._seen: list[float] = []
+
+    def add(self, loss: Tensor) -> None:
+        """Take the loss of a batch, or of a share of it."""
+        self._pending.append(loss)
+        if len(self._pending) == LOSS_CHECK_EVERY * self._fit.sharing.accumulate:
+            self._look()
+
+    def mean(self) -> float:
+        """Return the mean over the batches."""
+        if self._pending:
+            self._look()
+        return float(np.mean(self._seen))
+
+    def _look(self) -> None:
+        """Fetch what is pending, and stop a fit that is lost."""
+        sharing = self._fit.sharing
+        shares = _over_devices(torch.stack(self._pending), sharing.devices).reshape(-1, sharing.accumulate)
+        losses = (shares.sum(dim=1) / sharing.shares).tolist()  # one per batch
+        self._pending = []
+        for batch, loss in enumerate(losses, start=len(self._seen)):
+            if not loss < EXPLODED:  # also true of NaN
+                raise TrainingError(
+                    f"training loss is {loss:g} in epoch {self._fit.state.epochs_done}, batch {batch} "
+                    f"(learning rate {self._fit.learning_rate:g}); lower the learning rate of the recipe"
+                )
+        self._seen += losses
+
+
+@contextmanager
+def reproducible() -> Iterator[None]:
+    """Use deterministic kernels, and leave the process's switches as they were."""
+    is_asked, is_lenient = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    is_tuned = torch.backends.cudnn.benchmark
+    is_filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    name, wanted = CUBLAS_WORKSPACE
+    workspace = os.environ.get(name)
+    try:
+        os.environ[name] = wanted
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = False
+        # PyTorch would fill all memory that it takes, which costs time and helps only to find errors.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+        yield
+    finally:
+        torch.utils.deterministic.fill_uninitialized_memory = is_filled  # type: ignore[attr-defined]
+        torch.backends.cudnn.benchmark = is_tuned
+        torch.use_deterministic_algorithms(is_asked, warn_only=is_lenient)
+        if workspace is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = workspace

@@ -8,19 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrbench.config import load_vocabulary
+from cxrbench.config import Vocabulary, load_vocabulary
 from cxrbench.data.tables.labels import parse_labels
 from cxrbench.data.tables.releases import Labels
 from cxrbench.data.tables.sheets import LINE
 from cxrbench.errors import DataError
 
 WHERE = Path("labels.csv")
+NIH15 = load_vocabulary()
 LISTS = Labels(column="labels")
 
 
-def parse(cells, labels=LISTS, **columns):
+def parse(cells, labels=LISTS, vocabulary=NIH15, **columns):
     sheet = pl.DataFrame({"labels": cells, **columns}, schema_overrides=dict.fromkeys(["labels", *columns], pl.String))
-    return parse_labels(sheet.with_row_index(LINE, offset=2), labels, vocabulary=load_vocabulary(), where=WHERE)
+    return parse_labels(sheet.with_row_index(LINE, offset=2), labels, vocabulary=vocabulary, where=WHERE)
 
 
 @given(
@@ -45,9 +46,39 @@ def test_a_blank_cell_states_nothing():
 
 
 def test_an_unknown_finding_is_refused_with_its_line_and_the_valid_names():
-    message = r"labels\.csv, line 3: unknown finding 'Fracture'; valid names: Atelectasis, .*, No Finding; 1 more is unknown; map"
+    message = r"labels\.csv, line 3: unknown finding 'Fracture'; valid names: Atelectasis, .*, No Finding; 1 more is"
     with pytest.raises(DataError, match=message):
         parse(["Mass", "Nodule|Fracture", "Scoliosis"])
+
+
+def test_a_misspelt_finding_is_answered_with_the_near_one():
+    with pytest.raises(DataError, match=r"line 2: unknown finding 'Efusion'; did you mean Effusion\? valid names: "):
+        parse(["Efusion"])
+    with pytest.raises(DataError, match=r"labels\.columns: unknown finding 'Scoliosos'; did you mean Scoliosis\? "):
+        parse([None], Labels(columns={"Scoliosos": "a"}), Vocabulary.of(["Fracture", "Scoliosis"]), a=["1"])
+
+
+def test_columns_of_another_vocabulary_may_be_skipped_and_what_has_none_is_not_stated():
+    labels = Labels(columns={"fracture": "a", "Clip": "b"}, ignore_others=True)
+    table, notes = parse([None], labels, Vocabulary.of(["Scoliosis", "Fracture"]), a=["1"], b=["1"])
+    assert table.rows(named=True) == [{"Scoliosis": None, "Fracture": 1}]
+    assert notes == ("findings that are not in the vocabulary were skipped: Clip",)
+
+
+def test_a_part_of_the_formats_findings_may_be_asked_for():
+    part = Vocabulary.of(["Nodule", "Infiltrates"])
+    sheet = pl.DataFrame({"labels": ["Mass|Infiltration", "Nodule"]}).with_row_index(LINE, offset=2)
+    table, notes = parse_labels(sheet, LISTS, vocabulary=part, whole=NIH15, where=WHERE)
+    assert table.rows(named=True) == [{"Nodule": 0, "Infiltrates": 1}, {"Nodule": 1, "Infiltrates": 0}]
+    assert notes == ("findings that the vocabulary 'own' leaves out: Atelectasis, Cardiomegaly, Effusion, ...",)
+    with pytest.raises(DataError, match="unknown finding 'Infiltration'; valid"):  # another vocabulary, not a part
+        parse_labels(sheet, LISTS, vocabulary=Vocabulary.of(["Nodule", "Nodules"]), whole=NIH15, where=WHERE)
+
+
+def test_the_label_that_says_none_is_the_vocabularys_own():
+    own = Vocabulary.of(["Fracture", {"name": "Clip", "is_pathology": False}, "normal"])
+    _, notes = parse(["normal|Clip", "normal|Fracture", "Fracture"], vocabulary=own)
+    assert notes == ('1 image with "normal" beside a finding',)
 
 
 def test_findings_of_a_release_may_be_renamed_or_skipped():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cxrbench.config import load_vocabulary
 from cxrbench.data.tables.releases import NIH, Column, read_format
 from cxrbench.errors import ConfigError
 
@@ -46,11 +47,50 @@ def test_a_column_may_have_several_names_or_a_pattern(written):
         (("patient_id: patient", "patient_id: {name: a, pattern: '(?<=x)(p)'}"), "exactly one group"),
         (("name: ours", "sexes: {x: G}\nname: ours"), "sexes.x.*'G'"),
         (("name: ours", "name: [ours"), "broken YAML"),
+        (
+            ("name: ours", "vocabulary: nih14\nname: ours"),
+            r"format\.yaml: vocabulary: unknown vocabulary 'nih14'; did",
+        ),
+        (
+            ("name: ours", "vocabulary: [Mass, mass]\nname: ours"),
+            r"vocabulary: .*two findings share the spelling 'm",
+        ),
+        (("name: ours", "vocabulary: absent.yaml\nname: ours"), r"vocabulary: .*/absent\.yaml: no such file"),
+        (
+            ("{column: findings}", "{columns: {Mass: a, mass: b}}"),
+            r"labels\.columns: .*two findings share the",
+        ),
+        (("{column: findings}", "{columns: {view: a}}"), r"labels\.columns: .*tables use this name for something else"),
     ],
 )
 def test_a_broken_format_says_what_and_where(written, change, message):
     with pytest.raises(ConfigError, match=message):
         read_format(written(MINIMAL.replace(*change)))
+
+
+COLUMNS = MINIMAL.replace("{column: findings}", "{columns: {Fracture: a, Pleural effusion: b}, names: {Fracture: Rib}}")
+
+
+def test_a_list_states_the_papers_findings_and_columns_state_their_own(written):
+    assert read_format(written(MINIMAL)).findings == load_vocabulary()
+    own = read_format(written(COLUMNS)).findings
+    assert (own.name, own.names) == ("ours", ("Rib", "Pleural effusion"))
+    assert own["Pleural effusion"].coded == load_vocabulary()["Effusion"].coded
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ("chexpert14", load_vocabulary("chexpert14").names),
+        ("own.yaml", ("Fracture", "Mass")),
+        ("[Fracture, {name: Clip, is_pathology: false}]", ("Fracture", "Clip")),
+        ("{name: theirs, findings: [Fracture]}", ("Fracture",)),
+    ],
+)
+def test_a_format_may_name_its_findings(written, tmp_path, given, names):
+    (tmp_path / "own.yaml").write_text("name: own\nfindings: [Fracture, Mass]\n")
+    for form in (MINIMAL, COLUMNS):
+        assert read_format(written(f"{form}vocabulary: {given}\n")).findings.names == names
 
 
 def test_nih_knows_both_label_files_and_both_names_of_the_sex_column():

@@ -13,9 +13,16 @@ from cxrbench.errors import DataError
 
 
 def parse_labels(
-    sheet: pl.DataFrame, labels: Labels, *, vocabulary: Vocabulary, where: Path
+    sheet: pl.DataFrame, labels: Labels, *, vocabulary: Vocabulary, whole: Vocabulary | None = None, where: Path
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Read the findings of every row.
+
+    Args:
+        sheet: Cells as text, with their lines.
+        labels: Where the findings stand.
+        vocabulary: The findings to read.
+        whole: All findings of the format; where the vocabulary is a part of these, the labels may name the others.
+        where: The file, for messages.
 
     Returns:
         One int8 column per finding of the vocabulary, in its order, and notes. A finding that has no column is null.
@@ -23,6 +30,21 @@ def parse_labels(
     Raises:
         DataError: A finding that is not in the vocabulary, or a cell with another meaning than the format gives.
     """
+    theirs = {} if whole is None else {whole.canonical(name): name for name in vocabulary.names}
+    if whole is None or whole == vocabulary or None in theirs or len(theirs) < len(vocabulary.names):
+        return _parse(sheet, labels, vocabulary, where)
+    table, notes = _parse(sheet, labels, whole, where)
+    left_out = [name for name in whole.names if name not in theirs]
+    skipped = (
+        (f"findings that the vocabulary {vocabulary.name!r} leaves out: {first_of(left_out)}",) if left_out else ()
+    )
+    return table.select(pl.col(str(name)).alias(own) for name, own in theirs.items()), (*notes, *skipped)
+
+
+def _parse(
+    sheet: pl.DataFrame, labels: Labels, vocabulary: Vocabulary, where: Path
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Read the findings of a vocabulary, which has all that the labels name."""
     read = _from_lists if labels.columns is None else _from_columns
     table, notes = read(sheet, labels, vocabulary, where)
     stated = [

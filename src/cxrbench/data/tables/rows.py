@@ -44,7 +44,7 @@ def read_rows(path: Path, form: TableFormat, *, vocabulary: Vocabulary) -> Rows:
     _require_filled(cells, form, path)
     _require_unique(cells, path)
     columns = _parse(cells, form)
-    labels, notes = parse_labels(sheet, form.labels, vocabulary=vocabulary, where=path)
+    labels, notes = parse_labels(sheet, form.labels, vocabulary=vocabulary, whole=form.findings, where=path)
     table = pl.DataFrame([columns[name].values.alias(name) for name in TABLE_COLUMNS])
     names = cells.select(pl.coalesce("path", "image_id") + form.suffix).to_series()
     said = (note for name in TABLE_COLUMNS for note in columns[name].notes)

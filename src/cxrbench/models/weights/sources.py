@@ -1,20 +1,36 @@
-"""Pre-trained weights: from the hub, from a file, or a stand-in; never silently random."""
+"""Pre-trained weights: from the hub, a file, a run of ours, or a stand-in; never silently random."""
 
-import pickle
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import safetensors
-import timm
-import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from cxrbench.config import HUB, STAND_IN, WEIGHTS, Approach, WeightsRecord
-from cxrbench.config.network import FileWeights, HubWeights, StandInWeights
-from cxrbench.errors import WeightsError
+from cxrbench.config import (
+    HUB,
+    STAND_IN,
+    WEIGHTS,
+    Approach,
+    ArchiveSeen,
+    WeightsRecord,
+    parse_settings,
+    read_run,
+)
+from cxrbench.config.network import FileWeights, HubWeights, NoWeights, StandInWeights, TrainedWeights
+from cxrbench.errors import ConfigError, StudyError, WeightsError
+from cxrbench.files import digest_file
 from cxrbench.models.backbone import Backbone, build_backbone
+from cxrbench.models.weights.fitting import Fitted, fit
+from cxrbench.models.weights.hub import fetch
+from cxrbench.models.weights.known import archive_key, as_mean_and_std, known_by_file, require_known, stated
+from cxrbench.models.weights.reading import Contents, read_weights
 from cxrbench.models.weights.stand_in import stand_in_weights
+from cxrbench.runs import CONFIG_FILE, STUDY_FILE, WEIGHTS_FILE
+
+GENERATED = "generated radiographs"
+"""Archive of a study on films that a program drew."""
 
 
 @dataclass(frozen=True)
@@ -36,25 +52,60 @@ def obtain_weights(approach: Approach, *, stand_in_steps: int) -> Pretrained:
         stand_in_steps: Steps of pre-training on generated pictures that stand-in weights get.
 
     Raises:
-        WeightsError: They cannot be had, or are for another network.
+        WeightsError: They cannot be had, or are for another network; the message begins with the approach.
     """
-    pretrained: Pretrained = WEIGHTS.build(approach.network.weights, approach=approach, stand_in_steps=stand_in_steps)
-    return pretrained
+    try:
+        made: Pretrained = WEIGHTS.build(approach.network.weights, approach=approach, stand_in_steps=stand_in_steps)
+    except WeightsError as error:
+        raise WeightsError(f"approach {approach.name}: {error}") from error
+    return made
+
+
+def no_weights(settings: NoWeights, *, approach: Approach, stand_in_steps: int) -> Pretrained:
+    """Refuse: an approach without weights has none to obtain."""
+    raise ValueError(f"approach {approach.name} starts from no weights ({settings}, {stand_in_steps})")
 
 
 def from_hub(settings: HubWeights, *, approach: Approach, stand_in_steps: int) -> Pretrained:
-    """Return published weights from timm's hub."""
-    del settings, stand_in_steps
-    tensors = fitted(hub_weights(), _network(approach), source=HUB)
-    return Pretrained(tensors, WeightsRecord(source=HUB, digest="", name=HUB_MODEL))
+    """Return published weights from a hub."""
+    del stand_in_steps
+    published = fetch(settings, approach.network.backbone)
+    fitted = fit(published.contents, three_channels(approach))
+    return pretrained(fitted, {"source": HUB, "name": published.name, **published.facts})
 
 
 def from_file(settings: FileWeights, *, approach: Approach, stand_in_steps: int) -> Pretrained:
     """Return the weights of a file."""
     del stand_in_steps
-    tensors = fitted(read_weights(settings.path), _network(approach), source=str(settings.path))
-    record = WeightsRecord(source="file", digest="", name=settings.path.name, mean=settings.mean, std=settings.std)
-    return Pretrained(tensors, record)
+    contents = read_weights(settings.path, table=settings.table)
+    fitted = fit(contents, three_channels(approach), ignore=settings.ignore, names=settings.names)
+    facts = {"source": "file", "name": settings.path.name, "origin_digest": digest_file(settings.path)}
+    return pretrained(fitted, {**facts, **_known_of_file(settings), **_stated_in(settings)})
+
+
+def _known_of_file(settings: FileWeights) -> dict[str, Any]:
+    """Return what is known of a file: by the record that the settings name, or by the file's name."""
+    if settings.known is not None:
+        return stated(require_known(settings.known))
+    found = known_by_file(settings.path.name)
+    if found is None:
+        return {}
+    facts = stated(found[1])
+    return {**facts, "notes": (f"known by the file's name as {found[0]}", *facts.get("notes", ()))}
+
+
+def _stated_in(settings: FileWeights) -> dict[str, Any]:
+    """Return what the settings say of the file, which goes before what is known."""
+    given = settings.model_dump(exclude_defaults=True)
+    fields = ("dataset", "licence", "licence_seen", "mean", "std", "interpolation")
+    facts = {key: given[key] for key in fields if key in given} | as_mean_and_std(settings.input_range)
+    if settings.mean is not None:
+        facts["input_range"] = None
+    if settings.archives:
+        facts["saw"] = tuple(
+            ArchiveSeen(archive=archive, with_labels=settings.with_labels) for archive in settings.archives
+        )
+    return facts
 
 
 def stand_in(settings: StandInWeights, *, approach: Approach, stand_in_steps: int) -> Pretrained:
@@ -62,90 +113,94 @@ def stand_in(settings: StandInWeights, *, approach: Approach, stand_in_steps: in
     del settings
     size = approach.input.image_size
     tensors = stand_in_weights(approach.network.backbone, image_size=size, steps=stand_in_steps)
-    return Pretrained(tensors, WeightsRecord(source=STAND_IN, digest="", is_stand_in=True))
+    facts = {"source": STAND_IN, "is_stand_in": True, "dataset": "generated pictures"}
+    return pretrained(Fitted(tensors, ()), facts)
 
 
-def _network(approach: Approach) -> Backbone:
+def from_run(settings: TrainedWeights, *, approach: Approach, stand_in_steps: int) -> Pretrained:
+    """Return the backbone of a finished run of ours.
+
+    Raises:
+        WeightsError: There is no finished run, or its backbone is another.
+    """
+    del stand_in_steps
+    path = settings.path / CONFIG_FILE
+    try:
+        config = read_run(json.loads(path.read_text(encoding="utf-8")), where=path).config
+        tensors = load_file(settings.path / WEIGHTS_FILE)
+    except (OSError, ValueError, StudyError, ConfigError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise WeightsError(f"{settings.path}: no finished run to take a backbone from ({reason})") from None
+    name = f"{config.approach.name} / {config.split} / seed {config.seed}"
+    archive = _archive_of_study(settings.path)
+    made = trained(tensors, config.approach, approach, where=f"run {settings.path}")
+    facts = {
+        "source": "run",
+        "name": name,
+        "origin_digest": digest_file(settings.path / WEIGHTS_FILE),
+        "split": config.split,
+        "split_digest": config.split_digest,
+    }
+    return pretrained(made, {**facts, **facts_of_training(config.approach, archive, config.weights)})
+
+
+def _archive_of_study(run: Path) -> str:
+    """Return the name of the archive that a run learnt from; ``unknown`` where its study does not say."""
+    path = run.absolute().parents[3] / STUDY_FILE
+    try:
+        archive = json.loads(path.read_text(encoding="utf-8"))["archive"]
+        return GENERATED if archive["is_phantom"] else str(archive["form"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return "unknown"
+
+
+def trained(tensors: dict[str, Tensor], theirs: Approach, approach: Approach, *, where: str) -> Fitted:
+    """Return the backbone of a network that we trained, for an approach's own.
+
+    Args:
+        tensors: All of the classifier.
+        theirs: The approach it was trained by.
+        approach: The approach that starts from it.
+        where: Where it lies, for messages.
+    """
+    if theirs.network.backbone.identity() != approach.network.backbone.identity():
+        raise WeightsError(
+            f"{where}: its backbone is {theirs.network.backbone.identity()}, "
+            f"the approach's {approach.network.backbone.identity()}"
+        )
+    network = three_channels(approach)
+    start = f"backbone.{network.prefix}"
+    own = {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
+    return fit(Contents(where, own), network)
+
+
+def facts_of_training(theirs: Approach, archive: str, weights: WeightsRecord | None) -> dict[str, Any]:
+    """Return what the record says of weights that we trained: input, archive, and what they started from."""
+    mean, std = theirs.input.normalisation
+    before = () if weights is None else weights.saw
+    started = "random weights" if weights is None else weights.title
+    return {
+        "dataset": archive,
+        "licence": "unknown" if weights is None else weights.licence,
+        "licence_seen": None if weights is None else weights.licence_seen,
+        "mean": mean,
+        "std": std,
+        "is_stand_in": False,
+        "saw": (ArchiveSeen(archive=archive_key(archive), with_labels=True), *before),
+        "notes": (f"trained from {started}",),
+    }
+
+
+def pretrained(fitted: Fitted, facts: dict[str, Any]) -> Pretrained:
+    """Return weights with their record: the facts, and how many tensors and numbers matched."""
+    notes = (*facts.get("notes", ()), *fitted.notes)
+    counts = {"tensors": len(fitted.tensors), "parameters": fitted.parameters, "notes": notes}
+    raw = {"digest": "", **facts, **counts}
+    if "saw" in raw:
+        raw["saw"] = [each.model_dump() for each in raw["saw"]]
+    return Pretrained(fitted.tensors, parse_settings(raw, WeightsRecord, where="record of the weights"))
+
+
+def three_channels(approach: Approach) -> Backbone:
     """Return the three-channel form of an approach's backbone."""
     return build_backbone(approach.network.backbone, channels=3, image_size=approach.input.image_size)
-
-
-HUB_MODEL = "resnet50.tv_in1k"
-
-
-def hub_weights() -> dict[str, Tensor]:
-    """ImageNet weights of ResNet-50 from timm's hub, under their published names.
-
-    Source: doi:10.48550/arXiv.2110.00476 (timm); trained by torchvision.
-
-    Raises:
-        WeightsError: The hub cannot be reached and the weights are not in its cache.
-    """
-    try:
-        network = timm.create_model(HUB_MODEL, pretrained=True)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:160]
-        raise WeightsError(
-            f"ImageNet weights {HUB_MODEL!r} could not be had from timm's hub ({type(error).__name__}: {reason}); "
-            "connect to the network once, or give a local file of them with --weights FILE "
-            "(torchvision's or timm's key names, .safetensors or .pth)"
-        ) from error
-    return dict(network.state_dict())
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors of a weights file by name; nothing in it is executed.
-
-    Raises:
-        WeightsError: No such file, or no weights in it.
-    """
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such weights file; give a .safetensors or .pth file, {HUB!r} or {STAND_IN!r}")
-    try:
-        found = (
-            load_file(path)
-            if path.suffix == ".safetensors"
-            else torch.load(path, map_location="cpu", weights_only=True)
-        )
-    except (safetensors.SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise WeightsError(f"{path}: not a file of weights that can be read safely ({reason})") from None
-    if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
-        found = found["state_dict"]
-    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise WeightsError(f"{path}: holds no table of named tensors")
-    return {str(name).removeprefix("module."): value for name, value in found.items()}
-
-
-def fitted(found: dict[str, Tensor], network: Backbone, *, source: str) -> dict[str, Tensor]:
-    """The tensors of ``found`` that ``network`` needs.
-
-    Raises:
-        WeightsError: One is absent or has another shape; the message names the first.
-    """
-    result = {}
-    for name, own in network.state_dict().items():
-        if name.endswith("num_batches_tracked"):  # older files lack it, and it does not change what is computed
-            continue
-        if name not in found:
-            raise WeightsError(f"weights from {source}: {name!r} is absent; they are for another network")
-        if found[name].shape != own.shape:
-            shapes = f"{tuple(found[name].shape)}, the network needs {tuple(own.shape)}"
-            raise WeightsError(
-                f"weights from {source}: {name!r} has shape {shapes}; ImageNet weights fit profile 'paper' only, "
-                f"smaller profiles need --weights {STAND_IN}"
-            )
-        result[name] = found[name].float().contiguous()
-    return result
-
-
-def load_weights(network: Backbone, weights: dict[str, Tensor]) -> None:
-    """Put weights into a network, in place; a network for one channel gets the sum over the three."""
-    weights = dict(weights)
-    first = network.first_conv
-    if first in weights and weights[first].shape[1] == 3 and network.state_dict()[first].shape[1] == 1:
-        weights[first] = weights[first].sum(dim=1, keepdim=True)
-    absent, unknown = network.load_state_dict(weights, strict=False)
-    absent = [name for name in absent if not name.endswith("num_batches_tracked")]
-    if absent or unknown:
-        raise ValueError(f"weights do not fit: absent {absent[:3]}, unknown {unknown[:3]}")

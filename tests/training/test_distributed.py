@@ -13,7 +13,7 @@ from cxrbench.errors import DataError, TrainingError
 from cxrbench.models.classifier import Classifier
 from cxrbench.models.weights.stand_in import stand_in_weights
 from cxrbench.runs import ENVIRONMENT_FILE
-from cxrbench.training import STATE_FILE, epochs_done, together
+from cxrbench.training import STATE_FILE, distributed, epochs_done
 from fitting import changed, fit, logits, losses
 
 SMALL = load_profile("small")
@@ -22,8 +22,8 @@ NEEDS_CPU = pytest.mark.skipif(
 )
 
 
-def frozen(config):
-    approach = SMALL.apply(load_approach("ots-meta"))
+def frozen(config, name="ots-meta"):
+    approach = SMALL.apply(load_approach(name))
     record = WeightsRecord(source="test", digest="0" * 64, is_stand_in=True)
     config = config.model_copy(update={"approach": approach, "weights": record})
     return changed(config, epochs=3, learning_rate=0.01, batch_size=16)
@@ -52,6 +52,16 @@ def test_two_processes_have_the_losses_of_one(config, materials, tmp_path):
         (epoch, batch + 1) for epoch in range(3) for batch in range(steps[0].batches)
     ]
     assert not torch.distributed.is_initialized()
+
+
+@NEEDS_CPU
+def test_two_processes_learn_from_cached_features_what_one_does(config, materials, tmp_path):
+    approach = frozen(config, "ots-cached")
+    weights = stand_in_weights(approach.approach.network.backbone, image_size=64, steps=0)
+    one = fit(approach, tmp_path / "one", materials, weights=weights)
+    two = fit(approach, tmp_path / "two", materials, weights=weights, compute=ComputeSettings(devices=2))
+    np.testing.assert_allclose(losses(two), losses(one), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(logits(two), logits(one), rtol=0, atol=1e-4)
 
 
 @pytest.fixture
@@ -87,8 +97,8 @@ def test_a_process_that_is_killed_before_it_takes_part_is_not_waited_for(shared_
         other.process.kill()
         return other
 
-    start = together._started
-    monkeypatch.setattr(together, "_started", start_and_kill)
+    start = distributed._started
+    monkeypatch.setattr(distributed, "_started", start_and_kill)
     with pytest.raises(TrainingError, match="was lost: it was killed"):
         shared_fit()
 
@@ -99,10 +109,10 @@ def test_a_process_that_fails_says_why():
 
     line, theirs = multiprocessing.Pipe(duplex=False)
     with pytest.raises(DataError, match="no store for 1"):
-        together._help(SimpleNamespace(begin=begin), 1, 0, theirs)
+        distributed._help(SimpleNamespace(begin=begin), 1, 0, theirs)
     with (
         pytest.raises(TrainingError, match=r"was lost: DataError: no store for 1$"),
-        together._watching([together._Other(multiprocessing.current_process(), line)]),
+        distributed._watching([distributed._Other(multiprocessing.current_process(), line)]),
     ):
         pytest.fail("began without it")
 
@@ -112,7 +122,7 @@ def test_a_failure_of_ones_own_is_not_blamed_on_a_process_that_was_done():
     theirs.send(None)
     theirs.close()
     done = SimpleNamespace(exitcode=0, join=lambda timeout: None)
-    with pytest.raises(RuntimeError, match="my own"), together._watching([together._Other(done, line)]):
+    with pytest.raises(RuntimeError, match="my own"), distributed._watching([distributed._Other(done, line)]):
         raise RuntimeError("my own")
 
 

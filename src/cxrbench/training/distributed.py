@@ -1,4 +1,4 @@
-"""One fit by several processes of this machine, a GPU each: Lightning's DDP, its processes started here.
+"""One fit by several processes of this machine, a GPU each: PyTorch's DDP, its processes started here.
 
 The calling process is the first of them, so progress, errors and files are where they are with one device. Each takes
 its share of every batch, weighted so that the gradient is that of the batch; each validates a piece of the validation
@@ -11,76 +11,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from inspect import signature
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
 
 import torch
-from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
-from lightning.pytorch.strategies import DDPStrategy
-from torch.nn.parallel import DistributedDataParallel
 
 from cxrbench.data.decoding import follow_parent
 from cxrbench.environment import LOCALHOST, free_port
 from cxrbench.errors import TrainingError
-from cxrbench.training.fit import Fit
+from cxrbench.training.fit import Fit, ReportStep, ignore_steps
 from cxrbench.training.job import Job
-from cxrbench.training.state import ReportStep, ignore_steps
 from cxrbench.training.trainer import train
 
-_SAYS_SYNC = "forward_sync_buffers" in signature(DistributedDataParallel).parameters
-_EQUAL_BUFFERS: dict[str, Any] = {"forward_sync_buffers" if _SAYS_SYNC else "broadcast_buffers": False}
-"""Buffers are not sent around, in the words of this PyTorch: batch norm is synchronised, or frozen."""
 PATIENCE = timedelta(minutes=15)
 """For what the others do: compile, predict, or read a slow disk. Then the run fails, and goes on when started again."""
 NOTICED_SECONDS = 10
 """After a connection broke, until the system has told that the process at its other end is gone."""
 KILLED = "it was killed, perhaps for want of memory"
-
-
-@dataclass(frozen=True)
-class Together(ClusterEnvironment):
-    """Which of the processes this is, in Lightning's words; whoever calls has started them."""
-
-    rank: int
-    processes: int
-    port: int
-
-    creates_processes_externally = True
-    main_address = LOCALHOST
-
-    @property
-    def main_port(self) -> int:
-        """Where the first process listens."""
-        return self.port
-
-    @staticmethod
-    def detect() -> bool:
-        """Never found by itself."""
-        return False
-
-    def world_size(self) -> int:
-        """All processes."""
-        return self.processes
-
-    def set_world_size(self, size: int) -> None:
-        """Known already."""
-
-    def global_rank(self) -> int:
-        """This process."""
-        return self.rank
-
-    def set_global_rank(self, rank: int) -> None:
-        """Known already."""
-
-    def local_rank(self) -> int:
-        """This process; all are on this machine."""
-        return self.rank
-
-    def node_rank(self) -> int:
-        """The only machine."""
-        return 0
 
 
 @dataclass(frozen=True)
@@ -97,22 +44,38 @@ def train_together(job: Job, fit: Fit, report: ReportStep) -> None:
     Raises:
         TrainingError: One of the others failed or was killed.
     """
-    place = Together(0, job.compute.devices, free_port())
-    with _others(job, place.port) as others, _taking_part(place) as strategy, _watching(others):
-        train(fit, report, strategy=strategy)
+    port = free_port()
+    with _others(job, port) as others, _taking_part(job.compute.devices), _watching(others):
+        _join_group(fit, port)
+        train(fit, report)
 
 
 @contextmanager
-def _taking_part(place: Together) -> Iterator[DDPStrategy]:
-    """A share of the cores, and what leaves no process group behind."""
+def _taking_part(processes: int) -> Iterator[None]:
+    """Take a share of the cores, and leave no process group behind."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(max(1, threads // place.processes))
+    torch.set_num_threads(max(1, threads // processes))
     try:
-        yield DDPStrategy(cluster_environment=place, timeout=PATIENCE, **_EQUAL_BUFFERS)
+        yield
     finally:
         torch.set_num_threads(threads)
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
+
+
+def _join_group(fit: Fit, port: int) -> None:
+    """Wait for the other processes, and be able to add up with them from then on."""
+    is_gpu = fit.device.type == "cuda"
+    if is_gpu:
+        torch.cuda.set_device(fit.device)
+    torch.distributed.init_process_group(
+        "nccl" if is_gpu else "gloo",
+        init_method=f"tcp://{LOCALHOST}:{port}",
+        rank=fit.sharing.rank,
+        world_size=fit.sharing.devices,
+        timeout=PATIENCE,
+        device_id=fit.device if is_gpu else None,
+    )
 
 
 @contextmanager
@@ -189,8 +152,9 @@ def _help(job: Job, rank: int, port: int, line: Connection) -> None:
     try:
         fit, _ = job.begin(rank)
         line.send(None)
-        with _taking_part(Together(rank, job.compute.devices, port)) as strategy:
-            train(fit, ignore_steps, strategy=strategy)
+        with _taking_part(job.compute.devices):
+            _join_group(fit, port)
+            train(fit, ignore_steps)
     except Exception as error:
         line.send(f"{type(error).__name__}: {error}")
         raise

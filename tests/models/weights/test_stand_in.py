@@ -1,16 +1,14 @@
 """Stand-in weights: the same each time, and they have learnt something."""
 
 import torch
-from cxrbench.models.backbones import build_backbone
-from cxrbench.models.standin import PICTURES, draw_pictures, stand_in_weights
 from torch import nn
 
-from cxrbench.config import load_approach, load_profile
-from cxrbench.models.weights import load_weights
+from cxrbench.models.backbone import build_backbone
+from cxrbench.models.weights.fitting import load_weights
+from cxrbench.models.weights.stand_in import PICTURES, draw_pictures, stand_in_weights
+from pretrained import VIT, approach_from
 
-BACKBONE = (
-    load_profile("small").apply(load_approach("ft")).backbone.model_copy(update={"width": 8, "blocks": (1, 1, 1, 1)})
-)
+BACKBONE = approach_from("stand-in", {"resnet": {"depth": 50, "blocks": [1, 1, 1, 1], "width": 8}}).network.backbone
 
 
 def test_the_same_arguments_give_the_same_weights():
@@ -35,7 +33,7 @@ def test_pictures_have_every_kind_and_a_moderate_range():
 
 def nearest_centre_accuracy(weights):
     """How well kinds of new pictures separate in the pooled features."""
-    network = build_backbone(BACKBONE, channels=3)
+    network = build_backbone(BACKBONE, channels=3, image_size=32)
     load_weights(network, weights)
     network.eval()
 
@@ -54,3 +52,9 @@ def test_pre_training_makes_the_kinds_separable():
     untrained = nearest_centre_accuracy(stand_in_weights(BACKBONE, image_size=32, steps=0))
     trained = nearest_centre_accuracy(stand_in_weights(BACKBONE, image_size=32, steps=200))
     assert trained > untrained + 0.05
+
+
+def test_networks_of_timm_have_stand_ins_too():
+    backbone = approach_from("stand-in", VIT).network.backbone
+    weights = stand_in_weights(backbone, image_size=64, steps=1)
+    load_weights(build_backbone(backbone, channels=3, image_size=64), weights)
