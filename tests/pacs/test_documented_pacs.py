@@ -12,8 +12,8 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from cxrbench.environment import free_port
 from cxrbench.config import load_vocabulary
+from cxrbench.environment import free_port
 from dicom_film import write_film
 from orthanc import PLUGIN, PROGRAM, Orthanc, wait_until
 

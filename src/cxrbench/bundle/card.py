@@ -3,7 +3,7 @@
 Source: Mitchell et al. 2019, doi:10.1145/3287560.3287596.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from cxrbench.bundle.card_members import SHORT, member_sections, table

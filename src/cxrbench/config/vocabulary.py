@@ -231,7 +231,11 @@ def _spellings(raw: object) -> tuple[str, ...]:
     """Return the name and aliases of a finding that may not be validated yet."""
     if isinstance(raw, Finding):
         return (raw.name, *raw.aliases)
-    listed = (raw.get("name"), *(raw.get("aliases") or ())) if isinstance(raw, Mapping) else (raw,)
+    aliases = raw.get("aliases") if isinstance(raw, Mapping) else ()
+    listed = (
+        raw.get("name") if isinstance(raw, Mapping) else raw,
+        *(aliases if isinstance(aliases, list | tuple) else ()),
+    )
     return tuple(text for text in listed if isinstance(text, str))
 
 
