@@ -87,9 +87,9 @@ def test_a_reference_that_was_changed(copy):
 
 
 def test_a_newer_format_is_refused(copy):
-    rewritten(copy, format_version=3)
+    rewritten(copy, format_version=4)
     with pytest.raises(
-        BundleError, match=r"has format version 3, this cxrbench reads 2; use .*make it again: cxrbench bundle"
+        BundleError, match=r"has format version 4, this cxrbench reads 2 and 3; use .*make it again: cxrbench bundle"
     ):
         load_bundle(copy)
 

@@ -94,3 +94,15 @@ def test_unknown_features_are_named_only_where_they_are_used():
     known = {"age": None, "sex": "F", "view": None}
     assert unknown_features(("age", "sex", "view"), known)[0].startswith("unknown age and view position: the mean")
     assert unknown_features(("sex",), known) == ()
+
+
+def test_what_cannot_have_been_learnt_is_named_with_the_reason():
+    labels = {"Both": [1, 0, None], "Absent": [0, 0, None], "Present": [1, 1, None], "Unstated": [None] * 3}
+    table = pl.DataFrame(
+        {"patient_id": ["a", "b", "c"], **labels}, schema_overrides=dict.fromkeys(labels, pl.Int8)
+    ).with_columns(age_years=pl.lit(None, pl.Float32), sex=pl.lit(None, pl.String), view=pl.lit("PA"))
+    assert Population.of(table, tuple(labels)).unlearnt() == {
+        "Absent": "no training image shows it",
+        "Present": "no training image is stated to be without it",
+        "Unstated": "no training image shows it",
+    }

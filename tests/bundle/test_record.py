@@ -98,7 +98,7 @@ def use(folder, film):
     table = as_table(bundle, [prediction])
     json.dumps(as_document(bundle, [prediction]), allow_nan=False)
     assert card(bundle.record)
-    assert np.isfinite(table.select(bundle.findings).to_numpy()).all()
+    assert np.isfinite(table.select(bundle.answered).to_numpy()).all()
 
 
 def test_unaltered_it_is_answered(folder, sound, film):
@@ -131,6 +131,10 @@ def test_any_altered_value_is_answered_or_refused(folder, sound, film):
         (("decisions", "Mass", "quantiles"), [1.0] * 50 + [0.5] * 51, r"decisions\.Mass: quantiles fall after 1\.0"),
         (("decisions", "Mass", "threshold"), float("nan"), r"decisions\.Mass\.threshold: .*finite number; got nan"),
         (("findings", 0), "Mass", "findings names one twice"),
+        (("vocabulary", "findings", 0, "name"), "Other", "vocabulary and findings differ"),
+        (("population", "positives", "Mass"), 0, "Mass: the networks saw one kind of film; withheld lacks it"),
+        (("withheld", "Stent"), "new", "withheld names Stent, which is no output"),
+        (("left_out",), {"Mass": "new"}, "left_out names Mass, which is an output"),
         (("members", 0, "feature_scaling", "features"), ["age"], "cannot be scaled as"),
         (("members", 0, "feature_scaling", "means", "age"), DELETED, "means lacks age"),
         (("members", 0, "calibrations", "Mass", "intercept"), 3.0, "does not fit its calibration"),
@@ -139,7 +143,7 @@ def test_any_altered_value_is_answered_or_refused(folder, sound, film):
         (("test", 0, "images"), None, r"test\.0: \d+ positives of None images"),
         (("archive", "name"), HALF_A_PAIR, "absent, truncated or damaged .*surrogates not allowed"),
         (("pixel_statistics", "mean"), [0.0], "at least 256 items"),
-        (("members", 0, "approach", "backbone", "width"), 4096, "not the weights of approach"),
+        (("members", 0, "approach", "network", "backbone", "resnet", "width"), 4096, "not the weights of approach"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_together_is_named(folder, sound, film, place, value, said):
@@ -150,5 +154,5 @@ def test_what_does_not_fit_together_is_named(folder, sound, film, place, value, 
 
 def test_a_reference_of_other_findings(folder, sound):
     write(folder, sound, place=("reference.json", "probabilities"), value=[0.5])
-    with pytest.raises(BundleError, match=r"reference\.json: its outputs are not those of 1 members and 15 findings"):
+    with pytest.raises(BundleError, match=r"reference\.json: its outputs are not those of 1 members and 12 findings"):
         load_bundle(folder)

@@ -10,7 +10,6 @@ from cxrbench.errors import DataError
 from cxrbench.findings import NO_FINDING
 from cxrbench.pacs.answering import Answerer
 from cxrbench.pacs.capture import SIDE
-from cxrbench.pacs.codes import finding_code
 from cxrbench.pacs.equipment import is_result
 from cxrbench.pacs.refusing import Unanswerable
 from cxrbench.pacs.report import read_probabilities
@@ -65,8 +64,8 @@ def test_the_report_says_what_the_prediction_says(answerer, shown_film, tmp_path
     answer = answerer.predictor.predict_films([read_film(path)])[0]
     told = read_probabilities(answerer.answer(path).report)
     expected = {
-        finding_code(name).meaning: value
-        for name, value in zip(answerer.bundle.findings, answer.probabilities, strict=True)
+        answerer.bundle.record.vocabulary[name].coded.meaning: value
+        for name, value in zip(answerer.bundle.answered, answer.probabilities, strict=True)
     }
     assert told == pytest.approx(expected, abs=0, rel=1e-15)
 
@@ -144,7 +143,7 @@ def test_boxes_lie_on_the_film(answerer, shown_film, tmp_path):
 def test_an_output_that_is_not_calibrated_says_so_wherever_it_is_read(answerer, shown_film, tmp_path):
     results = answerer.answer(write_film(tmp_path / "film.dcm", shown_film))
     texts = [one.TextObjectSequence[0].UnformattedTextValue for one in results.presentation.GraphicAnnotationSequence]
-    is_raw = {name.replace("_", " "): not answerer.bundle.is_calibrated(name) for name in answerer.bundle.findings}
+    is_raw = {name.replace("_", " "): not answerer.bundle.is_calibrated(name) for name in answerer.bundle.answered}
     shown = [next(name for name in is_raw if text.startswith(f"{name} ")) for text in texts]
     assert any(is_raw[name] for name in shown)
     assert ["(not calibrated)" in text for text in texts] == [is_raw[name] for name in shown]

@@ -12,8 +12,8 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from cxrbench.config import load_vocabulary
 from cxrbench.environment import free_port
-from cxrbench.pacs.codes import FINDING_CODES
 from dicom_film import write_film
 from orthanc import PLUGIN, PROGRAM, Orthanc, wait_until
 
@@ -31,7 +31,8 @@ def test_the_table_of_codes_is_the_one_in_use():
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in GUIDE.splitlines() if line.count("|") == 6
     ]
-    expected = [[name, code.value, code.scheme, code.meaning, code.source] for name, code in FINDING_CODES.items()]
+    codes = {finding.name: finding.coded for finding in load_vocabulary("nih15").findings}
+    expected = [[name, code.value, code.scheme, code.meaning, code.source] for name, code in codes.items()]
     assert rows[-len(expected) :] == expected
 
 

@@ -60,7 +60,7 @@ def test_the_same_as_in_one_go(bundle, films, in_one_go, tmp_path):
     assert in_one_go["error"].drop_nulls().len() == 1
     assert (manifest.films, manifest.parts, [manifest.films_of(i) for i in range(3)]) == (19, 3, [7, 7, 5])
     assert read_manifest(tmp_path / "out") == manifest
-    assert (manifest.bundle, manifest.findings) == (bundle.digest, bundle.findings)
+    assert (manifest.bundle, manifest.findings) == (bundle.digest, bundle.answered)
     warned = in_one_go["warnings"].count()
     assert count_predictions(tmp_path / "out") == Counts(parts=3, answered=18, warned=warned, failed=1)
     assert not partial_of(tmp_path / "out").exists()

@@ -48,7 +48,7 @@ def test_the_same_logits_as_the_runs_own_predictions(small_study, run, tmp_path)
     own, requests = own_predictions(small_study, run)
     answers = [one.answer for one in predictor.predict_files(requests, batch_size=5)]
     logits = np.stack([answer.logits[0] for answer in answers])
-    assert np.abs(logits - own.select(predictor.bundle.findings).to_numpy()).max() < 1e-5
+    assert np.abs(logits - own.select(predictor.bundle.answered).to_numpy()).max() < 1e-5
 
 
 def test_an_ensemble_is_the_mean_of_its_members(small_study, tmp_path):
@@ -57,7 +57,7 @@ def test_an_ensemble_is_the_mean_of_its_members(small_study, tmp_path):
     own, requests = own_predictions(small_study, runs[0])
     answers = [one.answer for one in Predictor(bundle).predict_files(requests)]
     calibrations = [member.calibrations["Effusion"] for member in bundle.members]
-    column = bundle.findings.index("Effusion")
+    column = bundle.answered.index("Effusion")
     for answer in answers:
         each = [
             expit(c.intercept + c.slope * float(z)) for c, z in zip(calibrations, answer.logits[:, column], strict=True)
@@ -133,7 +133,7 @@ def test_a_bad_file_is_one_answer_among_others(small_study, predictor, tmp_path)
         None, "truncated PNG", "No such file or directory", None,
     ]  # fmt: skip
     assert found[1].answer is None
-    assert found[3].answer.probabilities.shape == (len(predictor.bundle.findings),)
+    assert found[3].answer.probabilities.shape == (len(predictor.bundle.answered),)
 
 
 def test_another_backend_joins_by_its_name(small_bundle, monkeypatch, predictor):

@@ -30,20 +30,20 @@ def test_a_table(answered, tmp_path, suffix):
     table = pl.read_csv(path, infer_schema_length=None) if suffix == "csv" else pl.read_parquet(path)
     assert table["path"].to_list() == [one.path for one in predictions]
     assert table["error"].to_list() == [None, None, None, "No such file or directory"]
-    for i, finding in enumerate(bundle.findings):
+    for i, finding in enumerate(bundle.answered):
         answers = [one.answer for one in predictions[:3]]
         assert table[finding].to_list()[:3] == pytest.approx([answer.probabilities[i] for answer in answers])
         assert table[f"{finding} present"].to_list()[:3] == [answer.is_present[i] for answer in answers]
         assert table[finding][3] is None
         assert table[f"{finding} calibrated"].to_list() == [bundle.is_calibrated(finding)] * 3 + [None]
-    assert {bundle.is_calibrated(finding) for finding in bundle.findings} == {True, False}
+    assert {bundle.is_calibrated(finding) for finding in bundle.answered} == {True, False}
 
 
 def test_it_is_a_file_that_evaluate_reads(answered, tmp_path):
     bundle, predictions = answered
     write_predictions(tmp_path / "out.csv", bundle, predictions[:3])
     read = read_predictions(tmp_path / "out.csv")
-    assert read.findings == bundle.findings
+    assert read.findings == bundle.answered
     assert read.scores["Mass"].to_list() == pytest.approx([one.answer.probabilities[4] for one in predictions[:3]])
 
 
@@ -56,7 +56,7 @@ def test_json(answered, tmp_path):
     assert raw["predictions"][3] == {"path": predictions[3].path, "error": "No such file or directory"}
     mass = raw["predictions"][0]["findings"]["Mass"]
     assert mass["logits"] == pytest.approx([float(predictions[0].answer.logits[0, 4])])
-    for finding in bundle.findings:
+    for finding in bundle.answered:
         said = raw["predictions"][0]["findings"][finding]["is_calibrated"]
         assert said == raw["findings"][finding]["is_calibrated"] == bundle.is_calibrated(finding)
 
@@ -66,7 +66,7 @@ def test_nothing_of_the_patient_but_the_path(answered, tmp_path):
     for name in ("out.csv", "out.json"):
         write_predictions(tmp_path / name, bundle, predictions)
     columns = set(pl.read_csv(tmp_path / "out.csv").columns)
-    numbers = {f"{name}{what}" for name in bundle.findings for what in ("", " calibrated", " present", " percentile")}
+    numbers = {f"{name}{what}" for name in bundle.answered for what in ("", " calibrated", " present", " percentile")}
     assert columns == {"path", "error", "warnings", *numbers}
     first = json.loads((tmp_path / "out.json").read_text())["predictions"][0]
     assert set(first) == {"path", "warnings", "findings"}

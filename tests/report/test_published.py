@@ -1,8 +1,11 @@
 """Published figures: each with a source, and only beside what they can be compared with."""
 
+from types import SimpleNamespace
+
 import pytest
 
-from cxrbench.report.published import published_beside, read_published
+from cxrbench.config import load_vocabulary
+from cxrbench.report.published import published_beside, read_published, why_not_comparable
 
 
 @pytest.mark.parametrize("one", read_published(), ids=lambda one: one.name)
@@ -22,3 +25,21 @@ def test_splits_are_kept_apart():
 def test_the_papers_own_numbers():
     own = {one.split: one.auc for one in read_published() if one.name.startswith("Baltruschat")}
     assert own == {"random": 0.822, "official": 0.806}
+
+
+RELEASE = {"is_phantom": False, "form": "NIH ChestX-ray14", "images": 112_120, "patients": 30_805}
+
+
+def why_not(findings=None, **changes):
+    findings = findings or load_vocabulary("nih15").names
+    study = SimpleNamespace(record={"archive": {**RELEASE, **changes}}, findings=findings)
+    return why_not_comparable(study)
+
+
+def test_they_stand_beside_the_whole_release_alone():
+    assert why_not() is None
+    assert why_not(is_phantom=True) == "these are generated radiographs"
+    assert why_not(form="my-archive.yaml") == "the archive is not NIH ChestX-ray14 but my-archive.yaml"
+    assert "112,119 images" in why_not(images=112_119)
+    assert why_not(findings=("Fracture", "Stent")) == "the study's findings are not those of the release"
+    assert why_not(findings=load_vocabulary("nih15").names[:-1]) is not None

@@ -37,6 +37,8 @@ from cxrbench.report import words
         (words.number(8), "eight"),
         (words.number(16), "16"),
         (words.slug("Pleural_Thickening (AP)"), "pleural-thickening-ap"),
+        (words.slug("Línea PICC"), "linea-picc"),
+        (words.slug("骨折"), "3cf171"),
         (words.title_of("Pleural_Thickening"), "Pleural Thickening"),
         (words.group_title("age=18-39"), "18–39 years"),
         (words.group_title("view=PA"), "PA"),

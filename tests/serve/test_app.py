@@ -28,7 +28,7 @@ def predictor(small_bundle):
 def test_an_answer_is_the_predictors(client, predictor, dicom):
     answer = client.post("/v1/predict", files={"film": dicom}).json()
     own = predictor.predict_films([decode_film(dicom)])[0]
-    assert [one["finding"] for one in answer["findings"]] == list(predictor.bundle.findings)
+    assert [one["finding"] for one in answer["findings"]] == list(predictor.bundle.answered)
     assert [one["probability"] for one in answer["findings"]] == pytest.approx(own.probabilities, abs=1e-6)
     assert [one["percentile"] for one in answer["findings"]] == pytest.approx(own.percentiles, abs=0.01)
     words = {True: "present", False: "absent", None: None}
@@ -95,7 +95,7 @@ def test_another_bundle_by_its_name(client, film):
 def test_a_heat_map_is_the_explainers(client, small_bundle, film):
     bundle = load_bundle(small_bundle)
     explainer = Explainer(bundle)
-    own = {name: explainer.heat(decode_film(film), name, method="layer-cam") for name in bundle.findings}
+    own = {name: explainer.heat(decode_film(film), name, method="layer-cam") for name in bundle.answered}
     finding = max(own, key=lambda name: own[name].max())
     answer = client.post("/v1/explain", files={"film": film}, data={"finding": finding, "method": "layer-cam"})
     assert answer.headers["content-type"] == "image/png"
@@ -204,10 +204,10 @@ def test_a_server_needs_a_bundle():
 
 def test_probabilities_in_words(predictor):
     bundle = predictor.bundle
-    fitted = next(name for name in bundle.findings if bundle.is_calibrated(name))
+    fitted = next(name for name in bundle.answered if bundle.is_calibrated(name))
     for probability, said in ((0.004, "fewer than 1 show"), (0.317, "about 32 show"), (0.997, "more than 99 show")):
         assert said in meaning(bundle, fitted, probability)
-    raw = [name for name in bundle.findings if not bundle.is_calibrated(name)]
+    raw = [name for name in bundle.answered if not bundle.is_calibrated(name)]
     for name in raw[:1]:
         assert meaning(bundle, name, 0.3).startswith("Not calibrated")
     assert raw, "the small bundle has a finding without both labels"

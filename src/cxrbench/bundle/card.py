@@ -3,16 +3,13 @@
 Source: Mitchell et al. 2019, doi:10.1145/3287560.3287596.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from cxrbench.bundle.record import CARD_FILE, BundleRecord, Member, TestResult
-from cxrbench.config import WeightsRecord
+from cxrbench.bundle.card_members import SHORT, member_sections, table
+from cxrbench.bundle.record import CARD_FILE, BundleRecord, TestResult
 from cxrbench.evaluate.discrimination import MEAN
 from cxrbench.files import write_text
-
-SHORT = 12
-"""Digits of a digest that are shown."""
 
 
 def write_card(record: BundleRecord, folder: Path) -> None:
@@ -22,35 +19,43 @@ def write_card(record: BundleRecord, folder: Path) -> None:
 
 def card(record: BundleRecord) -> str:
     """The card as Markdown."""
+    about = member_sections(record)
     sections = (
         ("", _head(record)),
         ("Use", _use(record)),
+        ("Findings that it does not answer", _unanswered(record)),
         ("Training population", _population(record)),
-        ("Input", _input(record)),
+        *((title, about[title]) for title in ("Input", "Networks")),
         ("Probabilities and thresholds", _decisions(record)),
         ("Test results", _results(record)),
         ("Films unlike the training films", _look(record)),
-        ("Members", _members(record)),
-        ("Pre-trained weights", _pretraining(record)),
+        *((title, about[title]) for title in ("Members", "Pre-trained weights", "Code of other packages")),
         ("Made with", _made_with(record)),
     )
-    return "\n\n".join((f"## {title}\n\n" if title else "") + text for title, text in sections) + "\n"
+    return "\n\n".join((f"## {title}\n\n" if title else "") + text for title, text in sections if text) + "\n"
 
 
 def _head(record: BundleRecord) -> str:
     names = ", ".join(dict.fromkeys(member.run.approach for member in record.members))
-    notices = "\n".join(f"> {banner}  " for banner in record.banners)
+    notices = "\n".join(f"> {notice}  " for notice in record.notices)
     return f"# Chest X-ray classifier: {names}\n\n{notices}"
 
 
 def _use(record: BundleRecord) -> str:
     kind = "one network" if len(record.members) == 1 else f"{len(record.members)} networks, whose answers are averaged"
     return (
-        f"Says how likely each of {len(record.findings)} findings is on a frontal chest film: {kind}. For research on "
+        f"Says how likely each of {len(record.answered)} findings is on a frontal chest film: {kind}. For research on "
         "methods: it was not validated for any clinical purpose. Labels mined from reports, as those of the public "
         "archives, are wrong more often than a radiologist's.\n\n"
         "```\ncxrbench check FOLDER\ncxrbench predict FOLDER films/ --out predictions.csv\n```"
     )
+
+
+def _unanswered(record: BundleRecord) -> str:
+    """Findings of the study without an answer, and why; empty where there are none."""
+    if not record.unanswered:
+        return ""
+    return "The networks could not learn these.\n\n" + table(("Finding", "Reason"), record.unanswered.items())
 
 
 def _population(record: BundleRecord) -> str:
@@ -72,10 +77,8 @@ def _population(record: BundleRecord) -> str:
         ("Sex", _shares(own.sexes)),
         ("View position", _shares(own.views)),
     )
-    rows = [(name, f"{own.positives[name]:,}", _percent(own.prevalence(name))) for name in record.findings]
-    return (
-        "\n".join(f"- {name}: {what}" for name, what in facts) + "\n\n" + _table(("Finding", "Images", "Share"), rows)
-    )
+    rows = [(name, f"{own.positives[name]:,}", _percent(own.prevalence(name))) for name in record.answered]
+    return "\n".join(f"- {name}: {what}" for name, what in facts) + "\n\n" + table(("Finding", "Images", "Share"), rows)
 
 
 def _shares(counts: dict[str, int]) -> str:
@@ -87,36 +90,9 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{share:.1%}"
 
 
-def _input(record: BundleRecord) -> str:
-    rows = [
-        (
-            str(number),
-            f"{member.approach.input.store_size} px",
-            f"{member.approach.input.image_size} px",
-            str(member.approach.input.channels),
-            f"{_listed(member.approach.input.normalisation[0])} / {_listed(member.approach.input.normalisation[1])}",
-            _features(member),
-        )
-        for number, member in enumerate(record.members, start=1)
-    ]
-    return (
-        f"A film in grey, bones bright. Geometry: {record.geometry}. Then the centre crop.\n\n"
-        + _table(("Member", "Shrunk to", "Crop", "Channels", "Mean / SD of grey 0..1", "Non-image features"), rows)
-        + "\n\nA non-image feature that is not known takes the mean of the training part, and the answer a warning."
-    )
-
-
-def _listed(values: Iterable[float]) -> str:
-    return ", ".join(f"{value:g}" for value in values)
-
-
-def _features(member: Member) -> str:
-    return ", ".join(member.approach.network.features) or "none"
-
-
 def _decisions(record: BundleRecord) -> str:
     rows = []
-    for name in record.findings:
+    for name in record.answered:
         decision = record.decisions[name]
         reasons = [one.calibrations[name].reason for one in record.members]
         why = "; ".join(dict.fromkeys(filter(None, (*reasons, decision.reason))))
@@ -125,7 +101,7 @@ def _decisions(record: BundleRecord) -> str:
     return (
         "Fitted on the validation part, never on test images. Calibrated: Platt's method; otherwise the network's own "
         "output is given. Threshold: Youden's, the largest sum of sensitivity and specificity; choose your own for "
-        f"your purpose.{_several(record)}\n\n" + _table(("Finding", "Calibrated", "Threshold", "Reason"), rows)
+        f"your purpose.{_several(record)}\n\n" + table(("Finding", "Calibrated", "Threshold", "Reason"), rows)
     )
 
 
@@ -139,9 +115,10 @@ def _several(record: BundleRecord) -> str:
 
 
 def _results(record: BundleRecord) -> str:
-    splits = dict.fromkeys(result.split for result in record.test)
+    shown = [result for result in record.test if result.finding not in record.withheld]
+    splits = dict.fromkeys(result.split for result in shown)
     tables = [
-        f"Split `{split}`:\n\n" + _result_table([result for result in record.test if result.split == split])
+        f"Split `{split}`:\n\n" + _resulttable([result for result in shown if result.split == split])
         for split in splits
     ]
     return (
@@ -152,7 +129,7 @@ def _results(record: BundleRecord) -> str:
     )
 
 
-def _result_table(results: Sequence[TestResult]) -> str:
+def _resulttable(results: Sequence[TestResult]) -> str:
     rows = [
         (
             "Mean of the pathologies" if one.finding == MEAN else one.finding,
@@ -163,7 +140,7 @@ def _result_table(results: Sequence[TestResult]) -> str:
         )
         for one in results
     ]
-    return _table(("Finding", "Positive", "AUC", "Sensitivity", "Specificity"), rows)
+    return table(("Finding", "Positive", "AUC", "Sensitivity", "Specificity"), rows)
 
 
 def _interval(value: float | None, lower: float | None, upper: float | None) -> str:
@@ -188,45 +165,8 @@ def _range(ends: tuple[float, float]) -> str:
     return f"{ends[0]:.0f} to {ends[1]:.0f}"
 
 
-def _members(record: BundleRecord) -> str:
-    rows = [
-        (
-            str(number),
-            member.run.approach,
-            member.run.split,
-            str(member.run.seed),
-            member.run.profile,
-            member.run.hash[:SHORT],
-            member.weights.sha256[:SHORT],
-        )
-        for number, member in enumerate(record.members, start=1)
-    ]
-    return _table(("Member", "Approach", "Split", "Seed", "Profile", "Settings", "Weights"), rows)
-
-
-def _pretraining(record: BundleRecord) -> str:
-    rows = [
-        (str(number), *_origin(member.run.pretraining, is_stand_in=member.run.has_stand_in_weights))
-        for number, member in enumerate(record.members, start=1)
-    ]
-    return _table(("Member", "Started from", "Licence", "Chest X-ray archives seen", "SHA-256"), rows)
-
-
-def _origin(weights: WeightsRecord | None, *, is_stand_in: bool) -> tuple[str, str, str, str]:
-    if weights is None:
-        return ("a stand-in" if is_stand_in else "random weights", "", "", "")
-    seen = ", ".join(f"{each.archive} ({'with' if each.with_labels else 'without'} labels)" for each in weights.saw)
-    licence = weights.licence + (f", seen {weights.licence_seen}" if weights.licence_seen else "")
-    return (f"{weights.title} ({weights.source})", licence, seen or "none known", weights.digest[:SHORT])
-
-
 def _made_with(record: BundleRecord) -> str:
     facts = {name: value[:SHORT] for name, value in record.made_with.items()}
     for what in ("split_digest", "store_digest", "table_digest"):
         facts[what] = ", ".join(dict.fromkeys(getattr(member.run, what)[:SHORT] for member in record.members))
     return "\n".join(f"- {name}: {value}" for name, value in facts.items())
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)

@@ -16,6 +16,7 @@ from cxrbench.bundle.card import write_card
 from cxrbench.bundle.evidence import Evidence, joined_decisions, read_evidence
 from cxrbench.bundle.loading import Bundle, load_bundle
 from cxrbench.bundle.network import TorchNetwork, load_classifier
+from cxrbench.bundle.packages import modules_of, packages_of
 from cxrbench.bundle.pixel_statistics import PixelStatistics, miniature, spread_over
 from cxrbench.bundle.population import Population
 from cxrbench.bundle.provenance import archive_of, banners_of, made_with
@@ -36,6 +37,7 @@ from cxrbench.data.features import FeatureScaling
 from cxrbench.data.geometry import DEFINITION
 from cxrbench.data.store import open_store
 from cxrbench.errors import BundleError
+from cxrbench.evaluate.outputs import left_out_reasons, recorded_vocabulary
 from cxrbench.evaluate.reading import read_config, read_splits, read_table, readable
 from cxrbench.files import atomic_folder, digest_file, digest_json, write_json
 from cxrbench.runs import RunName
@@ -66,7 +68,8 @@ def make_bundle(study: Path, runs: Sequence[RunName], out: Path) -> Bundle:
             _member(study, run, _weights_file(i, len(runs)), evidences, scratch) for i, run in enumerate(runs)
         )
         _write(study, table, splits, members, evidences, scratch)
-    return load_bundle(out)
+    own = {module for member in members for module in modules_of(member.approach.network)}
+    return load_bundle(out, allowed_modules=own)  # the study named them, not the bundle
 
 
 def _evidences(study: Path, table: pl.DataFrame, splits: dict[str, Split], runs: Sequence[RunName]) -> list[Evidence]:
@@ -90,10 +93,12 @@ def _member(study: Path, run: RunName, file: str, evidences: Sequence[Evidence],
     with readable(source):
         shutil.copyfile(source, path)
     where = str(run.folder(study) / names.CONFIG_FILE)
+    approach = _without_paths(read_run(config, where=Path(where)).config.approach)
     return Member(
         run=_run_record(run, config, where),
         weights=FileRecord(file=file, bytes=path.stat().st_size, sha256=digest_file(path)),
-        approach=_without_paths(read_run(config, where=Path(where)).config.approach),
+        approach=approach,
+        packages=packages_of(approach.network),
         feature_scaling=parse_settings(config["feature_scaling"], FeatureScaling, where=where),
         calibrations=next(one.calibrations[run] for one in evidences if run in one.calibrations),
     )
@@ -130,14 +135,21 @@ def _write(
 ) -> None:
     """Write everything but the weights."""
     findings = _findings(study, members)
+    withheld = _withheld(table, splits, findings)
+    if set(withheld) == set(findings):
+        raise BundleError(f"{study}: no finding has training images of both kinds; there is nothing to answer")
     training = _training_part(table, splits)
     write_json(scratch / REFERENCE_FILE, _reference(members, findings, scratch).model_dump(mode="json"))
     study_record = names.read_study_record(study)
     archive = archive_of(study_record)
+    reasons = left_out_reasons(study_record)
     record = BundleRecord(
         made_with=made_with(),
         geometry=DEFINITION,
         findings=findings,
+        vocabulary=recorded_vocabulary(study_record, findings, where=str(study / names.STUDY_FILE)),
+        withheld=withheld,
+        left_out={name: reason for name, reason in reasons.items() if name not in findings},
         members=members,
         decisions=joined_decisions(evidences),
         population=Population.of(training, findings),
@@ -160,6 +172,15 @@ def _findings(study: Path, members: Sequence[Member]) -> tuple[str, ...]:
     if len(found) > 1:
         raise BundleError(f"the runs have different findings ({' / '.join(map(str, found))}); they make no ensemble")
     return found.pop()
+
+
+def _withheld(table: pl.DataFrame, splits: dict[str, Split], findings: tuple[str, ...]) -> dict[str, str]:
+    """Findings that some member saw one kind of image of, and why; studies of version 0.1 have such outputs."""
+    reasons: dict[str, str] = {}
+    for name, split in splits.items():
+        own = Population.of(table[split.rows(table, "train")], findings).unlearnt()
+        reasons |= {finding: f"{reason} ({name})" for finding, reason in own.items() if finding not in reasons}
+    return {finding: reasons[finding] for finding in findings if finding in reasons}
 
 
 def _training_part(table: pl.DataFrame, splits: dict[str, Split]) -> pl.DataFrame:

@@ -61,6 +61,18 @@ class Population(Settings):
         stated = self.stated[finding]
         return self.positives[finding] / stated if stated else None
 
+    def unlearnt(self) -> dict[str, str]:
+        """Return the findings that no network can have learnt from these images, and why."""
+        reasons = {finding: self._one_kind(finding) for finding in self.positives}
+        return {finding: reason for finding, reason in reasons.items() if reason}
+
+    def _one_kind(self, finding: str) -> str:
+        """Say which kind of image is lacking; nothing where there are images with the finding and without."""
+        positives, stated = self.positives[finding], self.stated.get(finding, 0)
+        if not positives:
+            return "no training image shows it"
+        return "" if stated > positives else "no training image is stated to be without it"
+
     def age_warnings(self, age_years: float | None) -> tuple[str, ...]:
         """What to say about a patient's age, without saying it."""
         if age_years is None or not self.age_quantiles:

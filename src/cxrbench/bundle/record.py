@@ -6,13 +6,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from cxrbench.bundle.packages import PackageRecord
 from cxrbench.bundle.pixel_statistics import PixelStatistics
 from cxrbench.bundle.population import Count, Population
-from cxrbench.config import Approach, Settings, WeightsRecord
+from cxrbench.config import Approach, Settings, Vocabulary, WeightsRecord
 from cxrbench.data.features import FeatureScaling
 
 FORMAT = "cxrbench bundle"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Raised with the field of ``BundleRecord`` when older code would misunderstand a newer bundle."""
 
 BUNDLE_FILE, REFERENCE_FILE, CARD_FILE = "bundle.json", "reference.json", "README.md"
@@ -70,6 +71,7 @@ class Member(Settings):
     weights: FileRecord
     approach: Approach
     feature_scaling: FeatureScaling
+    packages: tuple[PackageRecord, ...] = Field((), description="other packages whose code builds the network")
     calibrations: dict[str, Calibration] = Field(description="by finding, fitted on the run's validation part")
 
     @model_validator(mode="after")
@@ -146,10 +148,17 @@ class BundleRecord(Settings):
     """A bundle's description; ``digest`` in the file covers all of it."""
 
     format: Literal["cxrbench bundle"] = "cxrbench bundle"
-    format_version: Literal[2] = 2
+    format_version: Literal[3] = 3
     made_with: dict[str, str] = Field(description="versions, and the digest of the code")
     geometry: str = Field(description="how a film becomes a square; other words mean other pixels")
-    findings: tuple[str, ...] = Field(min_length=1)
+    findings: tuple[str, ...] = Field(min_length=1, description="the networks' outputs, in order")
+    vocabulary: Vocabulary = Field(description="codes and kinds of these findings, in the same order")
+    withheld: dict[str, str] = Field(
+        {}, description="finding -> why its output is not given: the networks saw no film with it, or none without"
+    )
+    left_out: dict[str, str] = Field(
+        {}, description="finding of the study that is no output -> why, with the splits that lack it"
+    )
     members: tuple[Member, ...] = Field(min_length=1)
     decisions: dict[str, Decision]
     population: Population
@@ -173,4 +182,36 @@ class BundleRecord(Settings):
         for what, names in described.items():
             if apart := set(names) ^ set(self.findings):
                 raise ValueError(f"{what} and findings differ: {', '.join(sorted(apart))} is in one of both only")
+        if self.vocabulary.names != self.findings:
+            raise ValueError("vocabulary and findings differ, or are not in the same order")
         return self
+
+    @model_validator(mode="after")
+    def _no_finding_is_answered_that_was_not_learnt(self) -> Self:
+        if unlearnt := set(self.population.unlearnt()) - set(self.withheld):
+            raise ValueError(f"{', '.join(sorted(unlearnt))}: the networks saw one kind of film; withheld lacks it")
+        if strange := set(self.withheld) - set(self.findings):
+            raise ValueError(f"withheld names {', '.join(sorted(strange))}, which is no output")
+        if both := set(self.left_out) & set(self.findings):
+            raise ValueError(f"left_out names {', '.join(sorted(both))}, which is an output")
+        if not self.answered:
+            raise ValueError("every finding is withheld; nothing is left to answer")
+        return self
+
+    @property
+    def answered(self) -> tuple[str, ...]:
+        """Findings that are answered, in the order of the outputs: all but the withheld ones."""
+        return tuple(name for name in self.findings if name not in self.withheld)
+
+    @property
+    def unanswered(self) -> dict[str, str]:
+        """Findings that are not answered, withheld ones first, and why."""
+        return {**self.withheld, **self.left_out}
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What must be said wherever the model is shown, the findings that it does not answer included."""
+        if not self.unanswered:
+            return self.banners
+        listed = " ".join(f"{name}: {reason}." for name, reason in self.unanswered.items())
+        return (*self.banners, f"Not answered. {listed}")

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from cxrbench.predict import Prediction, Predictor, Request
 
 BundleFolder = Annotated[Path, typer.Argument(help="Folder of a bundle.")]
+AllowModule = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Python module that the bundle may import to build its network; may be repeated (default: none)."
+    ),
+]
 SHOWN = 10
 
 
@@ -60,20 +66,26 @@ def _export_fastest(made: "LoadedBundle") -> None:
         print(f"note: {problem}")
 
 
-def check(folder: BundleFolder) -> None:
+def check(folder: BundleFolder, allow_module: AllowModule = None) -> None:
     """See that a bundle is unaltered and gives its reference answer on this machine."""
     from cxrbench.bundle import load_bundle
+    from cxrbench.bundle.packages import code_notes
     from cxrbench.predict.backends import AUTO
     from cxrbench.predict.opening import TORCH, open_networks
 
-    loaded = load_bundle(folder)
+    loaded = load_bundle(folder, allowed_modules=allow_module or ())
     members = len(loaded.members)
     print(f"{folder}: unaltered; {members} member{'s' if members > 1 else ''}, SHA-256 {loaded.digest[:12]}")
-    torch, fastest = open_networks(loaded, TORCH), open_networks(loaded, AUTO)
-    for opened in (torch, fastest) if fastest.backend != TORCH else (torch,):
+    obstacle, fastest = loaded.code_obstacle(), open_networks(loaded, AUTO)
+    ours = [] if obstacle or fastest.backend == TORCH else [open_networks(loaded, TORCH)]
+    if obstacle:
+        print(f"torch is not used: {obstacle}")
+    for opened in (*ours, fastest):
         print(f"reference film, {opened.backend}: largest difference of a logit {opened.largest_difference:.1e}")
     for name, reason in fastest.passed_over.items():
         print(f"{name} is not used: {reason}")
+    for note in (note for member in loaded.members for note in code_notes(member.packages)):
+        print(f"note: {note}")
     _say_notices(loaded)
 
 
@@ -106,6 +118,7 @@ def predict(
     backend: Annotated[
         str, typer.Option(help="What computes: torch, an export (onnx, openvino), or auto, the fastest at hand.")
     ] = "auto",
+    allow_module: AllowModule = None,
 ) -> None:
     """Answer about films: calibrated probability, decision and percentile of every finding, with warnings."""
     from cxrbench.bundle import load_bundle
@@ -123,7 +136,7 @@ def predict(
         "age_years": age, "sex": _sex(sex), "view": view and view.upper(), "left_out": left_out,
     }  # fmt: skip
     requests = gather(paths, **known) if out else ()
-    opened = load_bundle(folder)
+    opened = load_bundle(folder, allowed_modules=allow_module or ())
     predictor = Predictor(opened, backend=backend, has_mirror=mirror)
     workers = usable_cores() if workers is None else workers
     if out:
@@ -203,11 +216,11 @@ def _summarise(predictions: Sequence["Prediction"]) -> None:
 
 def _say_notices(opened: "LoadedBundle") -> None:
     """What must be said of a bundle, and which findings' numbers are not what they seem."""
-    for notice in opened.record.banners:
+    for notice in opened.record.notices:
         print(f"note: {notice}")
-    if raw := [finding for finding in opened.findings if not opened.is_calibrated(finding)]:
+    if raw := [finding for finding in opened.answered if not opened.is_calibrated(finding)]:
         print(f"note: not calibrated, the network's own outputs are given: {', '.join(raw)}")
-    if blind := [name for name, decision in opened.record.decisions.items() if decision.threshold is None]:
+    if blind := [name for name in opened.answered if opened.record.decisions[name].threshold is None]:
         print(f"note: without threshold: {', '.join(blind)}")
 
 

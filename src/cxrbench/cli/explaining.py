@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cxrbench.cli.bundles import AllowModule
 from cxrbench.cli.options import Study
 
 if TYPE_CHECKING:
     from polars import DataFrame
 
+    from cxrbench.bundle import Bundle
     from cxrbench.explain.explaining import Explaining
     from cxrbench.explain.films import Patient
     from cxrbench.explain.trained import OpenStudy, Trained
@@ -45,8 +47,10 @@ def explain(
     out: Annotated[
         Path | None, typer.Option(help="Folder (default: explanations in the study, or here for a bundle's).")
     ] = None,
+    allow_module: AllowModule = None,
 ) -> None:
     """Heat maps of single films, and how far age, sex and view moved the answer."""
+    from cxrbench.bundle import load_bundle
     from cxrbench.bundle.record import BUNDLE_FILE
     from cxrbench.explain.explaining import EXPLANATIONS_FOLDER, Explaining
     from cxrbench.explain.films import Patient
@@ -56,7 +60,8 @@ def explain(
     patient = Patient(age, sex, view)
     if (folder / BUNDLE_FILE).is_file():
         _of_runs_only(approach=approach, split=split, seed=seed or None, stage=stage, boxes=boxes)
-        _explain_with_bundle(folder, images, out or Path(EXPLANATIONS_FOLDER), how=how, patient=patient)
+        bundle = load_bundle(folder, allowed_modules=allow_module or ())
+        _explain_with_bundle(bundle, images, out or Path(EXPLANATIONS_FOLDER), how=how, patient=patient)
         return
     from cxrbench.explain.boxes import film_boxes
     from cxrbench.explain.trained import load_trained, one_run, open_study
@@ -100,14 +105,14 @@ def _of_runs_only(**options: object) -> None:
         raise ConfigError(f"--{given[0]} is for a study's runs; a bundle answers with all its networks")
 
 
-def _explain_with_bundle(folder: Path, images: list[str], out: Path, *, how: "Explaining", patient: "Patient") -> None:
+def _explain_with_bundle(
+    bundle: "Bundle", images: list[str], out: Path, *, how: "Explaining", patient: "Patient"
+) -> None:
     """Films, explained by a bundle: calibrated probabilities, what the headers say, and the bundle's notices."""
-    from cxrbench.bundle import load_bundle
     from cxrbench.explain.explaining_bundles import BundleExplainer
     from cxrbench.predict import Request
     from cxrbench.terminal import show_table
 
-    bundle = load_bundle(folder)
     explainer = BundleExplainer(bundle)
     for image in images:
         path = Path(image)
@@ -117,7 +122,7 @@ def _explain_with_bundle(folder: Path, images: list[str], out: Path, *, how: "Ex
         for warning in explained.warnings:
             print(f"warning: {warning}")
         show_table(explained.answers.sort("probability", descending=True).head(5))
-    for notice in bundle.record.banners:
+    for notice in bundle.record.notices:
         print(f"note: {notice}")
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cxrbench.cli.bundles import BundleFolder
+from cxrbench.cli.bundles import AllowModule, BundleFolder
 
 
 def export(
@@ -26,6 +26,7 @@ def export(
     out: Annotated[
         Path | None, typer.Option(help="Folder (default: exports in the bundle, where predict finds it).")
     ] = None,
+    allow_module: AllowModule = None,
 ) -> None:
     """Write a bundle's networks as ONNX or OpenVINO files; refused unless they give torch's logits."""
     from cxrbench.bundle import load_bundle
@@ -33,7 +34,7 @@ def export(
     from cxrbench.predict.exported import as_form
 
     how = Exporting(form=as_form(to), has_preprocessing=with_preprocessing, study=study, max_auc_loss=max_auc_loss)
-    written, record = export_bundle(load_bundle(folder), how, out)
+    written, record = export_bundle(load_bundle(folder, allowed_modules=allow_module or ()), how, out)
     for member in record.members:
         print(f"{written / member.files[0].file}: {member.films_checked} films within {member.largest_difference:.1e}")
         if member.auc:

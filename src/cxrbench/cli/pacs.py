@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cxrbench.cli.bundles import BundleFolder
+from cxrbench.cli.bundles import AllowModule, BundleFolder
 
 if TYPE_CHECKING:
     import threading
@@ -27,6 +27,7 @@ def dicom(
     out: Annotated[Path, typer.Option(help="Folder that gets a folder per film.")],
     shown: Shown = 3,
     method: Method = "cam",
+    allow_module: AllowModule = None,
 ) -> None:
     """Answer DICOM films with DICOM objects: structured report, heat maps, boxes."""
     from contextlib import closing
@@ -41,7 +42,9 @@ def dicom(
 
     (chosen,) = checked_methods([method])
     folders = folders_of(films, out)
-    answerer = Answerer(Predictor(load_bundle(folder)), most_shown=shown, method=chosen)
+    answerer = Answerer(
+        Predictor(load_bundle(folder, allowed_modules=allow_module or ())), most_shown=shown, method=chosen
+    )
     failed = 0
     with closing(answerer):
         for film, results_folder in folders.items():
@@ -81,6 +84,7 @@ def listen(
     login: Login = None,
     shown: Shown = 3,
     method: Method = "cam",
+    allow_module: AllowModule = None,
 ) -> None:
     """Answer each chest film that is sent here, or appears on a DICOMweb server, with its results as DICOM."""
     from contextlib import closing
@@ -100,7 +104,7 @@ def listen(
     (chosen,) = checked_methods([method])
     client = None if dicomweb is None else web_client(dicomweb, login=login, most_mb=max_mb)
     destination = destination_of(send_to=send_to, folder=out, client=client, own_title=aet)
-    bundle = load_bundle(folder)
+    bundle = load_bundle(folder, allowed_modules=allow_module or ())
     stop = _stop_on_signals()
     _log_to_stderr()
     spool.mkdir(parents=True, exist_ok=True)
@@ -111,7 +115,7 @@ def listen(
         receiver = Receiver(listening, intake)
         origin: Origin = receiver if client is None else Watcher(client, intake, days=days, seconds=seconds)
         with closing(Answerer(Predictor(bundle), most_shown=shown, method=chosen)) as answerer:
-            print(f"listening: {dicomweb or f'{aet} on {host}:{port}'}; {' '.join(bundle.record.banners)}", flush=True)
+            print(f"listening: {dicomweb or f'{aet} on {host}:{port}'}; {' '.join(bundle.record.notices)}", flush=True)
             Listener(answerer, waiting, destination, origin).run(stop)
 
 

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from cxrbench.cli.bundles import AllowModule
+
 TOKEN = "CXRBENCH_TOKEN"  # noqa: S105 - the variable's name
 
 
@@ -28,6 +30,7 @@ def serve(
     queue: Annotated[int, typer.Option(min=1, help="Films that may wait; more are refused for the moment.")] = 64,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that decode (default: one per core).")] = None,
     backend: Annotated[str | None, typer.Option(help="What computes (default: as predict).")] = None,
+    allow_module: AllowModule = None,
 ) -> None:
     """Answer over HTTP, with a page for a person: findings, heat maps, warnings. Stops at Ctrl-C or SIGTERM."""
     from cxrbench.bundle import load_bundle
@@ -52,7 +55,8 @@ def serve(
             "backend": backend,
         }
     )
-    app = create_app({name: load_bundle(folder) for name, folder in named.items()}, settings)
+    bundles = {name: load_bundle(folder, allowed_modules=allow_module or ()) for name, folder in named.items()}
+    app = create_app(bundles, settings)
     server = Server(app, settings)
     if not settings.is_loopback and settings.token is None:
         print(f"warning: {host} is open to others, and no token is asked for: use --token-file", file=sys.stderr)

@@ -11,7 +11,7 @@ from functools import cached_property
 from importlib import import_module, metadata
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler, ValidationError, model_serializer
+from pydantic import ConfigDict, GetCoreSchemaHandler, ValidationError, model_serializer
 from pydantic_core import CoreSchema, core_schema
 
 from cxrbench.config.base import Settings, first_problem, unknown
@@ -52,6 +52,12 @@ class Part(Settings):
     def identity(self) -> dict[str, Any]:
         """Return the entry's name and the identity of its settings."""
         return {self.name: self.settings.identity()}
+
+
+class Absent(Settings):
+    """Settings of an entry whose package is not installed here: kept as they are, never built."""
+
+    model_config = ConfigDict(extra="allow")
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,8 @@ class Registry:
         Raises:
             ValueError: No such entry, or settings that are not valid; one line.
         """
+        if isinstance(value, Part) and isinstance(value.settings, Absent):
+            return value
         if isinstance(value, Part):
             value = {value.name: value.settings}
         if isinstance(value, str):

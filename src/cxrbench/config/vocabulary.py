@@ -29,12 +29,28 @@ PRIVATE_SCHEME = "99CXRBENCH"
 """Coding scheme of our own codes, for findings that no public code means."""
 
 VALUE_LENGTH = 16
-"""Letters of a code value, as DICOM allows."""
+"""Letters of a code value, and of a scheme's designator, as DICOM allows."""
+
+PRINTED = r"^[^\\\x00-\x1f]+$"
+"""DICOM's short texts hold no backslash and no control character."""
 
 Group = Literal["head", "medium", "tail"]
 
 RESERVED = frozenset(
-    {"image_id", "path", "patient_id", "age_years", "sex", "view", "follow_up", "mean", "all", "all images"}
+    {
+        "image_id",
+        "path",
+        "patient_id",
+        "age_years",
+        "sex",
+        "view",
+        "follow_up",
+        "mean",
+        "all",
+        "all images",
+        "error",
+        "warnings",
+    }
 )
 """Names that tables give to something else than a finding."""
 
@@ -42,9 +58,11 @@ RESERVED = frozenset(
 class Code(Settings):
     """What a finding is called in a coding scheme."""
 
-    value: str = Field(min_length=1, max_length=VALUE_LENGTH)
-    scheme: str = Field(description="SCT (SNOMED CT), DCM, RADLEX, or our own")
-    meaning: str = Field(min_length=1, max_length=64, description="the scheme's own words")
+    value: str = Field(pattern=PRINTED, max_length=VALUE_LENGTH)
+    scheme: str = Field(
+        pattern=PRINTED, max_length=VALUE_LENGTH, description="SCT (SNOMED CT), DCM, RADLEX, or our own"
+    )
+    meaning: str = Field(pattern=PRINTED, max_length=64, description="the scheme's own words")
     source: str = Field("", description="who lists the code; for one of our own, why there is none")
 
     @property
@@ -82,7 +100,7 @@ class Finding(Settings):
         return Code(
             value=_private_value(self.name),
             scheme=PRIVATE_SCHEME,
-            meaning=self.name.replace("_", " "),
+            meaning=self.name.replace("_", " ").replace("\\", "/"),
             source="the vocabulary gives no code",
         )
 
@@ -121,6 +139,14 @@ class Vocabulary(Settings):
                     raise ValueError(f"two findings share the spelling {text!r}: {owner!r} and {each.name!r}")
         if len(none := [each.name for each in self.findings if each.means_none]) > 1:
             raise ValueError(f"means_none is true of {none[0]!r} and of {none[1]!r}; one label at most says it")
+        return self
+
+    @model_validator(mode="after")
+    def _each_private_code_once(self) -> Self:
+        private = Counter(each.coded.value for each in self.findings if each.coded.is_private)
+        if shared := [value for value, count in private.items() if count > 1]:
+            names = " and ".join(each.name for each in self.findings if each.coded.value == shared[0])
+            raise ValueError(f"{names} have the same code {shared[0]} of {PRIVATE_SCHEME}; give one another code")
         return self
 
     @property
@@ -205,7 +231,11 @@ def _spellings(raw: object) -> tuple[str, ...]:
     """Return the name and aliases of a finding that may not be validated yet."""
     if isinstance(raw, Finding):
         return (raw.name, *raw.aliases)
-    listed = (raw.get("name"), *(raw.get("aliases") or ())) if isinstance(raw, Mapping) else (raw,)
+    aliases = raw.get("aliases") if isinstance(raw, Mapping) else ()
+    listed = (
+        raw.get("name") if isinstance(raw, Mapping) else raw,
+        *(aliases if isinstance(aliases, list | tuple) else ()),
+    )
     return tuple(text for text in listed if isinstance(text, str))
 
 

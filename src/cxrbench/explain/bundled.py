@@ -109,7 +109,7 @@ class Explainer:
 
         Args:
             film: With what is known of the patient.
-            logits: (M, L) of the answer, from ``Answer.logits``: no pass of the networks is needed.
+            logits: (M, K) of the answer, from ``Answer.logits``: no pass of the networks is needed.
 
         Returns:
             One row per feature and finding: ``feature, value, finding, probability, probability_change``; empty where
@@ -118,15 +118,15 @@ class Explainer:
         known: Known = {"age": film.facts.age_years, "sex": film.facts.sex, "view": film.facts.view}
         features = [member.feature_scaling.encode(_table(known)) for member in self.bundle.members]  # (1, F) each
         answers = self._answers(features, logits)
-        probability = self._probabilities(answers, features)[0]  # (L,)
+        probability = self._probabilities(answers, features)[0]  # (K,)
         tables = [pl.DataFrame(schema=EFFECTS)]
         for feature, elsewhere in self._elsewhere.items():
-            varied = self._probabilities(answers, self._varied(features, feature))  # (K, L)
+            varied = self._probabilities(answers, self._varied(features, feature))  # (values, K)
             value = None if known[feature] is None else str(known[feature])
             columns = {
                 "feature": [feature] * len(probability),
                 "value": [value] * len(probability),
-                "finding": self.bundle.findings,
+                "finding": self.bundle.answered,
                 "probability": probability,
                 "probability_change": probability - elsewhere.shares @ varied,
             }
@@ -165,8 +165,8 @@ class Explainer:
         self, film: Prepared, finding: str, method: Method, chosen: list[int]
     ) -> Iterator[tuple[Member, float, Numbers]]:
         """Each chosen network with its calibration's slope and its raw map (h, w)."""
-        if finding not in self.bundle.findings:
-            raise ValueError(f"unknown finding {finding!r}; this bundle has: {', '.join(self.bundle.findings)}")
+        if finding not in self.bundle.answered:
+            raise ValueError(f"unknown finding {finding!r}; this bundle has: {', '.join(self.bundle.answered)}")
         column = self.bundle.findings.index(finding)
         for number in chosen:
             member, classifier = self.bundle.members[number], self._classifiers[number]
@@ -183,14 +183,14 @@ class Explainer:
         """Each network's answer as a function of its features, which enter the last layer alone."""
         answers = []
         for own, classifier, logit in zip(features, self._classifiers, logits, strict=True):
-            weights = _feature_weights(classifier)  # (L, F)
+            weights = _feature_weights(classifier)[self.bundle.columns]  # (K, F)
             answers.append(Answer(np.asarray(logit, np.float64) - weights @ own[0], weights))
         return answers
 
     def _probabilities(self, answers: list[Answer], features: list[Numbers]) -> NDArray[np.float64]:
-        """The bundle's probabilities (K, L) of the film with each network's features (K, F)."""
+        """The bundle's probabilities (N, K) of the film with each network's features (N, F)."""
         logits = np.stack([answer(own) for answer, own in zip(answers, features, strict=True)])
-        return mean_probability(self.bundle.members, self.bundle.findings, logits)
+        return mean_probability(self.bundle.members, self.bundle.answered, logits)
 
 
 def distribution(population: Population, feature: Feature) -> tuple[list[object], NDArray[np.float64]]:

@@ -9,8 +9,10 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from cxrbench.config import Vocabulary
 from cxrbench.data.delivery import EvaluationBatches
 from cxrbench.errors import StudyError
+from cxrbench.evaluate.outputs import recorded_vocabulary
 from cxrbench.evaluate.writing import replaced_folder
 from cxrbench.explain import maps
 from cxrbench.explain.contributions import age_response, answer_of, feature_effects
@@ -20,7 +22,7 @@ from cxrbench.explain.maps import USUAL, Asked, Method
 from cxrbench.explain.overlay import Captioned, overlay, said, write_picture
 from cxrbench.explain.trained import OpenStudy, Trained
 from cxrbench.files import atomic_file, write_text
-from cxrbench.findings import NO_FINDING, canonical
+from cxrbench.runs import STUDY_FILE, read_study_record
 
 LIKELIEST = 3
 """Pathologies that are explained where none is asked for."""
@@ -67,7 +69,7 @@ def explain_film(
     logits = answer(film.part.features)[0]  # (L,)
     answers = pl.DataFrame({"finding": run.findings, "logit": logits, "probability": expit(logits)})
     answers = answers.with_columns(is_calibrated=False)
-    asked = asked_findings(how.findings, answers)
+    asked = asked_findings(how.findings, answers, _vocabulary(study, run))
     with replaced_folder(out) as scratch:
         answers.write_csv(scratch / ANSWERS_FILE)
         for row in answers.filter(pl.col("finding").is_in(asked)).iter_rows(named=True):
@@ -85,22 +87,29 @@ def explain_film(
     return answers
 
 
-def asked_findings(findings: Sequence[str], answers: pl.DataFrame) -> list[str]:
+def _vocabulary(study: OpenStudy, run: Trained) -> Vocabulary:
+    """The run's findings as the study has them."""
+    record = read_study_record(study.folder)
+    return recorded_vocabulary(record, run.findings, where=str(study.folder / STUDY_FILE))
+
+
+def asked_findings(findings: Sequence[str], answers: pl.DataFrame, vocabulary: Vocabulary) -> list[str]:
     """The findings in the vocabulary's spelling; where none is asked for, the likeliest pathologies.
 
     Args:
         findings: As they were asked for.
         answers: One row per ``finding``, with its ``probability``.
+        vocabulary: The findings' vocabulary, with those that have no answer.
 
     Raises:
         StudyError: An unknown finding.
     """
     known = tuple(answers["finding"])
     if not findings:
-        pathologies = answers.filter(pl.col("finding") != NO_FINDING)
+        pathologies = answers.filter(pl.col("finding").is_in(vocabulary.pathologies))
         return list(pathologies.sort("probability", descending=True)["finding"].head(LIKELIEST))
-    asked = {name: canonical(name, known) for name in findings}
-    if unknown := [name for name, own in asked.items() if own is None]:
+    asked = {name: vocabulary.canonical(name) for name in findings}
+    if unknown := [name for name, own in asked.items() if own not in known]:
         raise StudyError(f"unknown finding {unknown[0]!r}; valid names: {', '.join(known)}")
     return [own for own in asked.values() if own]
 

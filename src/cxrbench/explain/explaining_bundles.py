@@ -58,7 +58,7 @@ class BundleExplainer:
         prepared = prepare_film(film, self._explainer.bundle.store_sizes)
         answer = self._predictor.predict_prepared([prepared])[0]
         answers = _table(self._explainer.bundle, answer)
-        asked = asked_findings(how.findings, answers)
+        asked = asked_findings(how.findings, answers, self._explainer.bundle.record.vocabulary)
         with replaced_folder(out) as scratch:
             answers.write_csv(scratch / ANSWERS_FILE)
             for finding in asked:
@@ -81,9 +81,9 @@ class BundleExplainer:
 def _table(bundle: Bundle, answer: Answer) -> pl.DataFrame:
     """An answer, one row per finding."""
     columns = {
-        "finding": bundle.findings,
+        "finding": bundle.answered,
         "probability": answer.probabilities,
-        "is_calibrated": [bundle.is_calibrated(finding) for finding in bundle.findings],
+        "is_calibrated": [bundle.is_calibrated(finding) for finding in bundle.answered],
         "is_present": answer.is_present,
         "percentile": answer.percentiles.round(2),
     }

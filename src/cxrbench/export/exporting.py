@@ -169,7 +169,7 @@ def _about(bundle: Bundle, inputs: Sequence[TensorRecord], outputs: Sequence[Ten
         "findings": bundle.findings,
         "inputs": [each.model_dump(mode="json") for each in inputs],
         "outputs": [each.model_dump(mode="json") for each in outputs],
-        "notices": bundle.record.banners,
+        "notices": bundle.record.notices,
     }
 
 
@@ -185,7 +185,7 @@ def _record(bundle: Bundle, how: Exporting, members: tuple[ExportedMember, ...])
         opset=OPSET,
         bundle=bundle.digest,
         made_with={name: metadata.version(name) for name in ("cxrbench", "torch", *PACKAGES[how.form])},
-        notices=bundle.record.banners,
+        notices=bundle.record.notices,
         findings=bundle.findings,
         members=members,
     )

@@ -65,7 +65,7 @@ def author_of(bundle: Bundle) -> Author:
     """The author that a bundle is."""
     runs = (member.run for member in bundle.members)
     names = tuple(f"{run.approach} / {run.split} / seed {run.seed}" for run in runs)
-    return Author(digest=bundle.digest, runs=names, notices=(f"{RESEARCH_ONLY}.", *bundle.record.banners))
+    return Author(digest=bundle.digest, runs=names, notices=(f"{RESEARCH_ONLY}.", *bundle.record.notices))
 
 
 def is_result(dataset: pydicom.Dataset) -> bool:

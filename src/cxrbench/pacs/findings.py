@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cxrbench.bundle import Bundle
+from cxrbench.config import Finding
 from cxrbench.explain.overlay import said
-from cxrbench.findings import NO_FINDING
 from cxrbench.predict import Answer
 
 
@@ -14,7 +14,7 @@ class Told:
     """What is told of one finding.
 
     Attributes:
-        finding: Its name.
+        of: The finding, as the vocabulary has it.
         probability: 0..1, calibrated if ``is_calibrated``.
         threshold: From which on it counts as present; None where there is none.
         is_present: Whether the probability reaches the threshold; None where there is none.
@@ -22,12 +22,17 @@ class Told:
         is_calibrated: Whether the probability is more than the network's own output.
     """
 
-    finding: str
+    of: Finding
     probability: float
     threshold: float | None
     is_present: bool | None
     percentile: float
     is_calibrated: bool
+
+    @property
+    def finding(self) -> str:
+        """Name of the finding."""
+        return self.of.name
 
     @property
     def words(self) -> str:
@@ -41,14 +46,14 @@ class Told:
 
 
 def told(bundle: Bundle, answer: Answer) -> tuple[Told, ...]:
-    """All findings, in the bundle's order."""
+    """All findings that the bundle answers, in its order."""
     return tuple(_told(bundle, answer))
 
 
 def _told(bundle: Bundle, answer: Answer) -> Iterator[Told]:
-    for i, finding in enumerate(bundle.findings):
+    for i, finding in enumerate(bundle.answered):
         yield Told(
-            finding=finding,
+            of=bundle.record.vocabulary[finding],
             probability=float(answer.probabilities[i]),
             threshold=bundle.record.decisions[finding].threshold,
             is_present=answer.is_present[i],
@@ -58,6 +63,9 @@ def _told(bundle: Bundle, answer: Answer) -> Iterator[Told]:
 
 
 def to_show(findings: tuple[Told, ...]) -> tuple[Told, ...]:
-    """Findings that a heat map and a box are for: pathologies over their threshold, unusual ones first."""
-    present = [one for one in findings if one.is_present and one.finding != NO_FINDING]
+    """Findings that a heat map and a box are for: those over their threshold, unusual ones first.
+
+    What says that nothing was found has no place on the film.
+    """
+    present = [one for one in findings if one.is_present and not one.of.means_none]
     return tuple(sorted(present, key=lambda one: -one.percentile))

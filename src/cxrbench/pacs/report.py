@@ -35,13 +35,12 @@ from cxrbench.pacs.codes import (
     CHEST_FILM,
     MODEL_OUTPUT,
     NOTICE,
-    PRIVATE_SCHEME,
-    PRIVATE_SCHEME_NAME,
     QUALITATIVE_EVALUATIONS,
     REACHES_THRESHOLD,
     THRESHOLD,
     WARNING,
-    finding_code,
+    concept_of,
+    private_schemes,
 )
 from cxrbench.pacs.equipment import MANUFACTURER, MODEL, RESEARCH_ONLY, Author
 from cxrbench.pacs.findings import Told
@@ -65,7 +64,10 @@ def make_report(source: Source, author: Author, findings: tuple[Told, ...], warn
         sop_instance_uid=derived_uid("report", source.uid, author.digest),
         instance_number=1,
         is_complete=True,
-        coding_schemes=[CodingSchemeIdentificationItem(PRIVATE_SCHEME, name=PRIVATE_SCHEME_NAME)],
+        coding_schemes=[
+            CodingSchemeIdentificationItem(scheme, name=name)
+            for scheme, name in private_schemes(one.of.coded for one in findings).items()
+        ],
         specific_character_set=UTF_8,
         **author.attributes,
     )
@@ -101,7 +103,7 @@ def _group(source: Source, author: Author, told: Told) -> MeasurementsAndQualita
         tracking_identifier=TrackingIdentifier(
             uid=derived_uid("finding", source.uid, author.digest, told.finding), identifier=told.finding
         ),
-        finding_type=finding_code(told.finding).concept,
+        finding_type=concept_of(told.of.coded),
         algorithm_id=author.algorithm,
         measurements=list(_measurements(told)),
         qualitative_evaluations=[QualitativeEvaluation(REACHES_THRESHOLD, DECISIONS[told.is_present])],

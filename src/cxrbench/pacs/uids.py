@@ -8,7 +8,7 @@ import uuid
 
 from pydicom.uid import UID
 
-FORM = 1
+FORM = 2
 """Raised when results say other things of the same answer: what says something else needs another UID."""
 
 

@@ -63,7 +63,8 @@ def _named(bundle: Bundle, backend: str, *, is_checked: bool) -> Opened:
 def _fastest(bundle: Bundle, *, is_checked: bool) -> Opened:
     """What ``auto`` takes: an export must agree as closely as torch itself, so its answers are the evaluation's."""
     passed_over: dict[str, str] = {}
-    for form in () if _has_gpu() else RUNTIMES:
+    is_torch_first = bundle.code_obstacle() is None and _has_gpu()
+    for form in () if is_torch_first else RUNTIMES:
         if reason := _obstacle(bundle, form):
             passed_over[form] = reason
             continue

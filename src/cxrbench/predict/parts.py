@@ -39,10 +39,12 @@ class Work:
     Attributes:
         bundle: Folder of the bundle.
         folder: Where the list is and the parts go.
+        allowed_modules: Python modules that the bundle may import to build its networks.
     """
 
     bundle: Path
     folder: Path
+    allowed_modules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +90,7 @@ class PartMaker:
         """
         self._folder, self._workers = work.folder, workers
         self._manifest = read_manifest(work.folder)
-        bundle = load_bundle(work.bundle)
+        bundle = load_bundle(work.bundle, allowed_modules=work.allowed_modules)
         if bundle.digest != self._manifest.bundle:
             raise DataError(
                 f"{work.bundle} is bundle {bundle.digest[:12]}, {work.folder} was begun with "
@@ -151,7 +153,8 @@ def predict_parts(
         manifest = _begun(bundle, requests, scratch, options)
         todo = missing_parts(scratch, manifest)
         films = sum(map(manifest.films_of, todo))
-        made = make(Work(bundle=bundle.folder.absolute(), folder=scratch.absolute()), todo) if todo else iter(())
+        work = Work(bundle=bundle.folder.absolute(), folder=scratch.absolute(), allowed_modules=bundle.allowed_modules)
+        made = make(work, todo) if todo else iter(())
         each = (film for number in made for film in range(manifest.films_of(number)))
         for _ in track(each, total=films, label="predicting"):
             pass
@@ -211,8 +214,8 @@ def _fixed(bundle: Bundle, requests: Iterable[Request], folder: Path, options: O
             part_size=options.part_size,
             films=films.films,
             films_sha256=films.sha256,
-            findings=bundle.findings,
-            notices=bundle.record.banners,
+            findings=bundle.answered,
+            notices=bundle.record.notices,
         )
         if (folder / MANIFEST_FILE).exists():
             check_same(folder, manifest)

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A bundle's answer about one film, finding by finding, in the bundle's order.
+    """A bundle's answer about one film: a number for each of the K findings of ``Bundle.answered``, in its order.
 
     Attributes:
-        logits: (M, L) of the members.
-        probabilities: (L,) calibrated where the bundle could be; mean over the members.
-        is_present: (L,) whether the probability reaches the threshold; None where there is none.
-        percentiles: (L,) place among the validation part's probabilities, 0..100.
+        logits: (M, K) of the members.
+        probabilities: (K,) calibrated where the bundle could be; mean over the members.
+        is_present: (K,) whether the probability reaches the threshold; None where there is none.
+        percentiles: (K,) place among the validation part's probabilities, 0..100.
         warnings: Why the answer may be worth less than the bundle's card says.
     """
 

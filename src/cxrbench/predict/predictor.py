@@ -83,9 +83,9 @@ class Predictor:
         """Answers about one batch of films that were shrunk before."""
         if not films:
             return []
-        logits = self.logits(films)  # (M, B, L)
-        findings, decisions = self.bundle.findings, self.bundle.record.decisions
-        probabilities = mean_probability(self.bundle.members, findings, logits)  # (B, L)
+        logits = self.logits(films)[..., self.bundle.columns]  # (M, B, K)
+        findings, decisions = self.bundle.answered, self.bundle.record.decisions
+        probabilities = mean_probability(self.bundle.members, findings, logits)  # (B, K)
         present = is_present(probabilities, findings, decisions)
         places = percentiles(probabilities, findings, decisions)
         return [
@@ -100,7 +100,7 @@ class Predictor:
         ]
 
     def logits(self, films: Sequence[Prepared]) -> NDArray[np.float32]:
-        """Logits (M, B, L) of one batch."""
+        """Logits (M, B, L) of one batch, those of withheld findings included."""
         members = zip(self.bundle.members, self._backends, strict=True)
         return np.stack([self._member_logits(member, backend, films) for member, backend in members])
 

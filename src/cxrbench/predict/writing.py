@@ -66,7 +66,7 @@ def as_table(bundle: Bundle, predictions: Iterable[Prediction]) -> pl.DataFrame:
     These are its probability, whether that is calibrated or the network's own output, its presence and percentile.
     """
     schema: dict[str, Any] = {"path": pl.String, "error": pl.String, "warnings": pl.String}
-    for finding in bundle.findings:
+    for finding in bundle.answered:
         schema |= {
             finding: pl.Float64,
             finding + CALIBRATED: pl.Boolean,
@@ -82,7 +82,7 @@ def _row(bundle: Bundle, prediction: Prediction) -> dict[str, Any]:
     if answer is None:
         return row
     row["warnings"] = SEPARATOR.join(answer.warnings) or None
-    for i, finding in enumerate(bundle.findings):
+    for i, finding in enumerate(bundle.answered):
         row[finding] = float(answer.probabilities[i])
         row[finding + CALIBRATED] = bundle.is_calibrated(finding)
         row[finding + PRESENT] = answer.is_present[i]
@@ -94,8 +94,9 @@ def as_document(bundle: Bundle, predictions: Iterable[Prediction]) -> dict[str, 
     """The predictions as a JSON value, with what is needed to read them."""
     return {
         "bundle": bundle.digest,
-        "notices": list(bundle.record.banners),
-        "findings": {finding: _reading(bundle, finding) for finding in bundle.findings},
+        "notices": list(bundle.record.notices),
+        "not_answered": bundle.record.unanswered,
+        "findings": {finding: _reading(bundle, finding) for finding in bundle.answered},
         "predictions": [_entry(bundle, one) for one in predictions],
     }
 
@@ -113,7 +114,7 @@ def _entry(bundle: Bundle, prediction: Prediction) -> dict[str, Any]:
     return {
         "path": prediction.path,
         "warnings": list(answer.warnings),
-        "findings": {finding: _numbers(bundle, answer, i) for i, finding in enumerate(bundle.findings)},
+        "findings": {finding: _numbers(bundle, answer, i) for i, finding in enumerate(bundle.answered)},
     }
 
 
@@ -121,7 +122,7 @@ def _numbers(bundle: Bundle, answer: Answer, column: int) -> dict[str, Any]:
     """One finding of one film; logits are those of the members."""
     return {
         "probability": float(answer.probabilities[column]),
-        "is_calibrated": bundle.is_calibrated(bundle.findings[column]),
+        "is_calibrated": bundle.is_calibrated(bundle.answered[column]),
         "is_present": answer.is_present[column],
         "percentile": round(float(answer.percentiles[column]), 2),
         "logits": [float(value) for value in answer.logits[:, column]],

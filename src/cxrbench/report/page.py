@@ -1,6 +1,6 @@
 """The report's one HTML page, and the figures and tables that are on it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -19,7 +19,7 @@ from cxrbench.report.palette import Look, looks
 from cxrbench.report.published import published_beside, why_not_comparable
 from cxrbench.report.results import results_of, seen_before
 from cxrbench.report.study import Study
-from cxrbench.report.tables.archive import archive_table
+from cxrbench.report.tables.archive import archive_table, left_out_table
 from cxrbench.report.tables.table import Table
 
 
@@ -31,7 +31,9 @@ class Page:
     looks: dict[str, Look]
     chapters: tuple[Chapter, ...]
     archive: Table
-    ages: Drawing
+    left_out: Table
+    ages: Drawing | None
+    """None where no age is known."""
     training: Drawing
     beyond: tuple[Beyond, ...]
     splits: Table
@@ -41,13 +43,13 @@ class Page:
 
     def drawings(self) -> Iterator[Drawing]:
         """Every figure."""
-        yield from (self.ages, self.training)
+        yield from (drawing for drawing in (self.ages, self.training) if drawing is not None)
         for section in self._sections():
             yield from section.drawings()
 
     def tables(self) -> Iterator[Table]:
         """Every table that has a row."""
-        own = (self.archive, self.splits, self.runs, self.failures, self.pretraining)
+        own = (self.archive, self.left_out, self.splits, self.runs, self.failures, self.pretraining)
         yield from (table for table in own if table.rows)
         for section in self._sections():
             yield from section.tables()
@@ -69,6 +71,7 @@ def make_page(study: Study) -> Page:
         looks=own_looks,
         chapters=tuple(map(make_chapter, results)),
         archive=archive_table(study.tables.archive),
+        left_out=left_out_table(study.left_out),
         ages=age_figure(study.tables.ages),
         training=training_figure(study.tables.history, study.tables.runs, own_looks),
         beyond=make_beyond(study, results),
@@ -138,9 +141,18 @@ def cautions(study: Study) -> list[tuple[str, str]]:
             profile["name"] != "paper",
             f"{sentence(profile['summary'])} The numbers are not those of full-size networks.",
         ),
+        "Left out": (
+            bool(study.left_out),
+            f"No network answers {_named(study.left_out)}, which the labels name; the reasons stand under The archive.",
+        ),
         "Incomplete": (failed > 0, f"Failed runs: {failed}; they are listed under Provenance."),
     }
     return [(title, text) for title, (applies, text) in said.items() if applies]
+
+
+def _named(findings: Iterable[str]) -> str:
+    """Findings as prose."""
+    return words.listed([words.title_of(name) for name in findings])
 
 
 def _stand_ins(approaches: Sequence[str]) -> str:

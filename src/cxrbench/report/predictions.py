@@ -55,7 +55,7 @@ def _results(result: Evaluation) -> Results:
         kind=result.tables["auc"]["kind"][0],
         tables=Tables(**{**absent, **nothing_compared, **known}),
         approaches=names,
-        findings=result.findings,
+        vocabulary=result.vocabulary,
         looks=looks(names),
         calibration=AS_THEY_ARE,
     )

@@ -6,10 +6,10 @@ from functools import cached_property
 
 import polars as pl
 
+from cxrbench.config import Vocabulary
 from cxrbench.evaluate.calibrations import PLATT
 from cxrbench.evaluate.discrimination import MEAN
 from cxrbench.evaluate.groups import ALL
-from cxrbench.findings import NO_FINDING
 from cxrbench.report.palette import Look
 from cxrbench.report.study import Study, Tables
 from cxrbench.report.words import kind_title
@@ -30,10 +30,15 @@ class Results:
     kind: str
     tables: Tables
     approaches: tuple[str, ...]
-    findings: tuple[str, ...]
+    vocabulary: Vocabulary
     looks: Mapping[str, Look]
     calibration: str = PLATT
     """Way of calibration whose probabilities are drawn."""
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Names of the findings that were measured."""
+        return self.vocabulary.names
 
     @property
     def title(self) -> str:
@@ -76,7 +81,7 @@ class Results:
     @cached_property
     def enough(self) -> int:
         """Half of the pathologies: a mean over fewer tells of those, not of a group of images."""
-        return -(-sum(name != NO_FINDING for name in self.findings) // 2)
+        return -(-len(self.vocabulary.pathologies) // 2)
 
     @cached_property
     def question(self) -> str | None:
@@ -114,6 +119,6 @@ def results_of(study: Study, kind: str, looks: Mapping[str, Look]) -> Results:
         kind=kind,
         tables=Tables(**own),
         approaches=tuple(name for name in study.approaches if name in there),
-        findings=study.findings,
+        vocabulary=study.vocabulary,
         looks={name: look for name, look in looks.items() if name in there},
     )

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from cxrbench import runs
-from cxrbench.config import PAPER_APPROACHES
+from cxrbench.config import PAPER_APPROACHES, Vocabulary
 from cxrbench.errors import StudyError
 from cxrbench.evaluate.asked import (
     LOCALISATION_FILE,
@@ -18,6 +18,7 @@ from cxrbench.evaluate.asked import (
     PROBES_FILE,
     SANITY_FILE,
 )
+from cxrbench.evaluate.outputs import left_out_reasons, recorded_vocabulary
 from cxrbench.report.asked import Asked, read_asked
 
 KINDS = ("resample", "fold", "official")
@@ -66,9 +67,17 @@ class Study:
     """With a finished run, in the order of the study's settings."""
     kinds: tuple[str, ...]
     """Of the evaluated splits."""
-    findings: tuple[str, ...]
+    vocabulary: Vocabulary
+    """The findings that were measured."""
+    left_out: dict[str, str]
+    """Findings that no network answers, and why."""
     localisation: Asked
     nonimage: Asked
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Names of the findings."""
+        return self.vocabulary.names
 
 
 def read_study(folder: Path) -> Study:
@@ -88,7 +97,8 @@ def read_study(folder: Path) -> Study:
         tables=tables,
         approaches=tuple(dict.fromkeys(name for name in wanted if name in done)),
         kinds=tuple(kind for kind in KINDS if kind in present),
-        findings=tuple(_findings(tables.auc["finding"])),
+        vocabulary=recorded_vocabulary(record, _findings(tables.auc["finding"]), where=str(folder / runs.STUDY_FILE)),
+        left_out=left_out_reasons(record),
         localisation=read_asked(folder, LOCALISATION_FOLDER, (LOCALISATION_FILE, SANITY_FILE)),
         nonimage=read_asked(folder, NONIMAGE_FOLDER, (NONIMAGE_FILE, PROBES_FILE)),
     )
@@ -108,5 +118,16 @@ def _read_result(folder: Path, name: str) -> pl.DataFrame:
     raise StudyError(f"{results} has no table {name}; {REMEDY}")
 
 
+TEXT = frozenset(
+    {"approach", "approach_a", "approach_b", "calibration", "ensemble", "finding", "group", "group_a", "group_b"}
+    | {"hash", "kind", "mean_of", "measure", "method", "note", "part", "question", "reason", "rule", "sex", "split"}
+    | {"view"}
+)
+"""Columns that hold words; all others hold numbers, even where a study has none of them."""
+
+
 def _read_csv(path: Path) -> pl.DataFrame:
-    return pl.read_csv(path, infer_schema_length=None)
+    """A table whose columns of numbers are numbers: an empty one would be read as words."""
+    table = pl.read_csv(path, infer_schema_length=None)
+    empty = [name for name in table.columns if name not in TEXT and table[name].null_count() == table.height]
+    return table.cast(dict.fromkeys(empty, pl.Float64))

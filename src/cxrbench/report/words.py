@@ -1,6 +1,8 @@
 """Numbers and names as a reader meets them."""
 
+import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 MINUS = "−"
@@ -8,8 +10,15 @@ NOTHING = "–"
 
 
 def slug(text: str) -> str:
-    """Lower-case letters, digits and hyphens; fit for ids and file names."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    """Lower-case letters, digits and hyphens; fit for ids and file names.
+
+    Accents are dropped. A digest stands for letters of other alphabets, so that two names do not get one slug.
+    """
+    letters = unicodedata.normalize("NFKD", text.lower())
+    own = re.sub(r"[^a-z0-9]+", "-", "".join(each for each in letters if not unicodedata.combining(each))).strip("-")
+    if any(each.isalnum() and not each.isascii() for each in letters):
+        return f"{own}-{hashlib.sha256(letters.encode()).hexdigest()[:6]}".strip("-")
+    return own
 
 
 def title_of(finding: str) -> str:

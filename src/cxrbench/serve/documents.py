@@ -17,6 +17,10 @@ class BundleDocument(BaseModel):
     approaches: list[str] = Field(examples=[["large-meta"]])
     members: int = Field(examples=[1], description="networks whose probabilities are averaged")
     findings: list[str] = Field(examples=[["Atelectasis", "Cardiomegaly"]])
+    not_answered: dict[str, str] = Field(
+        examples=[{"Hernia": "no training image shows it"}],
+        description="findings of its study that it does not answer, and why",
+    )
     features: list[str] = Field(examples=[["age", "sex", "view"]], description="non-image features that it uses")
     notices: list[str] = Field(
         examples=[["Research use only; not a medical device."]], description="what must be said wherever it is shown"
@@ -44,6 +48,7 @@ class FindingDocument(BaseModel):
     """One finding of one film."""
 
     finding: str = Field(examples=["Effusion"])
+    means_none: bool = Field(examples=[False], description="whether it says that no other finding is present")
     probability: float = Field(
         examples=[0.31], ge=0, le=1, description="where `is_calibrated` is false: the network's own output"
     )

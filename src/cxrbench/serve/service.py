@@ -140,7 +140,7 @@ class Service:
             Refusal: As ``predict``.
         """
         served, given = self._asked(upload), given_in(upload.fields)
-        finding = chosen(upload.fields, "finding", served.bundle.findings)
+        finding = chosen(upload.fields, "finding", served.bundle.answered)
         method = next(
             one for one in HEAT_METHODS if one == chosen(upload.fields, "method", HEAT_METHODS, default="cam")
         )

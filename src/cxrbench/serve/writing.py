@@ -32,9 +32,10 @@ def bundle_document(name: str, bundle: Bundle) -> BundleDocument:
         digest=bundle.digest,
         approaches=list(dict.fromkeys(member.run.approach for member in bundle.members)),
         members=len(bundle.members),
-        findings=list(bundle.findings),
+        findings=list(bundle.answered),
+        not_answered=bundle.record.unanswered,
         features=list(bundle.features),
-        notices=list(bundle.record.banners),
+        notices=list(bundle.record.notices),
     )
 
 
@@ -56,7 +57,7 @@ def prediction_document(
         width=film.width,
         facts=facts,
         warnings=list(answer.warnings),
-        findings=[_finding(bundle, answer, column, moved.get(name, {})) for column, name in enumerate(bundle.findings)],
+        findings=[_finding(bundle, answer, column, moved.get(name, {})) for column, name in enumerate(bundle.answered)],
     )
 
 
@@ -94,11 +95,12 @@ def _fact(name: str, header: Facts, given: Given) -> FactDocument:
 
 
 def _finding(bundle: Bundle, answer: Answer, column: int, moved_by: dict[str, float]) -> FindingDocument:
-    name = bundle.findings[column]
+    name = bundle.answered[column]
     probability = float(answer.probabilities[column])
     return FindingDocument.model_validate(
         {
             "finding": name,
+            "means_none": bundle.record.vocabulary[name].means_none,
             "probability": probability,
             "is_calibrated": bundle.is_calibrated(name),
             "meaning": meaning(bundle, name, probability),

@@ -11,9 +11,11 @@ BIN_YEARS, WIDTH, HEIGHT = 5, 620.0, 270.0
 SEXES = {"F": ("Women and girls", "#a8327e"), "M": ("Men and boys", "#0072b2"), None: ("Sex unknown", FAINT)}
 
 
-def age_figure(ages: pl.DataFrame) -> Drawing:
-    """Images per five years of age, a stepped line per sex."""
+def age_figure(ages: pl.DataFrame) -> Drawing | None:
+    """Images per five years of age, a stepped line per sex; None where no age is known."""
     known = ages.drop_nulls("age_years")
+    if known.is_empty():
+        return None
     oldest = int(known["age_years"].to_numpy().max(initial=0))
     edges = np.arange(0, oldest + 2 * BIN_YEARS, BIN_YEARS)
     with sheet(WIDTH, HEIGHT, Margins(left=64)) as figure:
@@ -32,5 +34,4 @@ def age_figure(ages: pl.DataFrame) -> Drawing:
 def _alt(known: pl.DataFrame) -> str:
     images = int(known["images"].sum())
     years = np.repeat(known["age_years"].to_numpy(), known["images"].to_numpy())
-    middle = f"median {np.median(years):.0f} years" if images else "no age is known"
-    return f"Histogram of ages of {count(images)} images, {middle}."
+    return f"Histogram of ages of {count(images)} images, median {np.median(years):.0f} years."

@@ -2,7 +2,6 @@
 
 import polars as pl
 
-from cxrbench.findings import NO_FINDING
 from cxrbench.report.blocks import Block, Choice, Choices, Legend, Note, Section, Shown
 from cxrbench.report.figures.calibration import calibration_panel
 from cxrbench.report.figures.decision import decision_panel
@@ -58,5 +57,6 @@ def _findings(results: Results) -> list[str]:
     """Findings that are common enough for curves, the commonest pathology first."""
     positives = results.auc.unique(["split", "finding"]).group_by("finding").agg(pl.col("positives").mean())
     enough = positives.filter(pl.col("positives") >= ENOUGH).sort("positives", "finding", descending=[True, False])
+    none = results.vocabulary.none_present
     drawn = set(results.tables.reliability["finding"])
-    return sorted((name for name in enough["finding"] if name in drawn), key=lambda name: name == NO_FINDING)
+    return sorted((name for name in enough["finding"] if name in drawn), key=lambda name: name == none)

@@ -1,5 +1,7 @@
 """What the archive holds: images per finding, by sex and view."""
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from cxrbench.evaluate.archive import ANY
@@ -40,6 +42,18 @@ def archive_table(archive: pl.DataFrame) -> Table:
         caption="Images per finding, by sex and view position; below each count, its share of that column's images.",
         columns=("Finding", "Patients", "Images", *(SEXES[sex] for sex in sexes), *map(_view_title, views)),
         rows=tuple(map(row, ordered)),
+    )
+
+
+def left_out_table(reasons: Mapping[str, str]) -> Table:
+    """Findings of the labels that no network answers, and what the training parts lack."""
+    return Table(
+        name="left-out",
+        caption="Findings that the labels name and no network answers: a training part lacks patients with them, or "
+        "without.",
+        columns=("Finding", "Reason"),
+        rows=tuple(Row(title_of(name), (Cell(reason),)) for name, reason in reasons.items()),
+        is_text=True,
     )
 
 

@@ -6,16 +6,15 @@ from typing import Any
 import polars as pl
 
 from cxrbench.evaluate.discrimination import MEAN
-from cxrbench.findings import NO_FINDING
 from cxrbench.report.results import Results
 from cxrbench.report.tables.table import Cell, Row, Table
 from cxrbench.report.words import NOTHING, decimal, mean_count, title_of
 
 
 def auc_table(results: Results) -> Table:
-    """Findings by approaches, the best of each row marked; then the mean, then "No Finding" apart."""
-    pathologies = [name for name in results.findings if name != NO_FINDING]
-    apart = [MEAN, *(name for name in results.findings if name == NO_FINDING)]
+    """Findings by approaches, the best of each row marked; then the mean, then what does not count in it apart."""
+    pathologies = results.vocabulary.pathologies
+    apart = [MEAN, *(name for name in results.findings if name not in pathologies)]
     if results.has_intervals:
         described = "with 95 % intervals for new patients"
     else:
@@ -24,12 +23,12 @@ def auc_table(results: Results) -> Table:
         name=f"auc-{results.kind}",
         caption=f"AUC per finding and approach. {results.title}, {described}; the best of each row in bold.",
         columns=("Finding", "Positives", *results.approaches),
-        rows=tuple(_row(results, finding) for finding in (*pathologies, *apart)),
+        rows=tuple(_row(results, name, is_apart=name in apart) for name in (*pathologies, *apart)),
         note=_note(results.auc, len(pathologies)),
     )
 
 
-def _row(results: Results, finding: str) -> Row:
+def _row(results: Results, finding: str, *, is_apart: bool) -> Row:
     is_own = pl.col("finding") == finding
     own = {row["approach"]: row for row in results.summary.filter(is_own).iter_rows(named=True)}
     best = max((row["mean"] for row in own.values() if row["mean"] is not None), default=None)
@@ -38,7 +37,7 @@ def _row(results: Results, finding: str) -> Row:
         _cell(own[name], best, runs.filter(pl.col("approach") == name), has_interval=results.has_intervals)
         for name in results.approaches
     ]
-    return Row(title_of(finding), (Cell(_positives(runs)), *cells), is_summary=finding in {MEAN, NO_FINDING})
+    return Row(title_of(finding), (Cell(_positives(runs)), *cells), is_summary=is_apart)
 
 
 def _cell(row: Mapping[str, Any], best: float | None, runs: pl.DataFrame, *, has_interval: bool) -> Cell:

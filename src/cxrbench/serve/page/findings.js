@@ -3,7 +3,6 @@
 
 const LOW = 0.001;
 const AXIS = [0.001, 0.01, 0.1, 0.5, 0.9, 0.999];
-const NO_FINDING = "No Finding";
 
 const odds = (p) => Math.log(p / (1 - p));
 const place = (p) => (odds(Math.min(1 - LOW, Math.max(LOW, p))) - odds(LOW)) / (-2 * odds(LOW));
@@ -35,7 +34,7 @@ export function element(name, properties = {}, ...children) {
 // Present ones first, then probabilities before what is none, then the likelier first; what says that there is nothing
 // stands last.
 export function ordered(findings) {
-  const rank = (one) => (one.finding === NO_FINDING ? 4 : (one.decision === "present" ? 0 : 2) + !one.is_calibrated);
+  const rank = (one) => (one.means_none ? 4 : (one.decision === "present" ? 0 : 2) + !one.is_calibrated);
   return [...findings].sort((a, b) => rank(a) - rank(b) || b.probability - a.probability).map((one) => one.finding);
 }
 
@@ -52,7 +51,16 @@ export function column({ answer, first, order, chosen, head, choose }) {
   const isProbability = answer.findings.some((one) => one.is_calibrated);
   for (const p of AXIS) axis.append(element("span", { textContent: isProbability ? `${100 * p} %` : p, style: { left: `${100 * place(p)}%` } }));
   return element("section", { className: "column", ariaLabel: `Findings of ${answer.bundle.name}` },
-    head, axis, list, ...legends(answer.findings));
+    head, axis, list, ...legends(answer.findings), unanswered(answer.bundle.not_answered));
+}
+
+// Findings that the bundle gives no number for, each with the reason; nothing where it answers all.
+function unanswered(reasons) {
+  const names = Object.keys(reasons);
+  if (!names.length) return null;
+  const items = names.map((name) => element("li", { textContent: `${shown(name)}: ${reasons[name]}` }));
+  return element("details", { className: "unanswered" },
+    element("summary", { textContent: `Not answered: ${names.map(shown).join(", ")}` }), element("ul", {}, ...items));
 }
 
 function legends(findings) {

@@ -1,0 +1,298 @@
+"""Bundles whose networks need code of other packages: what is recorded, what is refused, and what runs without."""
+
+import importlib
+import json
+import os
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from cxrbench import cli
+from cxrbench.bundle import choose_runs, load_bundle
+from cxrbench.bundle.making import make_bundle
+from cxrbench.bundle.packages import code_notes, modules_of, obstacle_of, packages_of
+from cxrbench.config import BACKBONES, SplitPlan, StudySettings
+from cxrbench.errors import BundleError
+from cxrbench.files import digest_json
+from cxrbench.predict import Predictor
+from cxrbench.study import carry_out, make_plan, prepare_study
+
+NETS = '''
+"""A network of two layers; leaves a mark when it is imported."""
+
+from pathlib import Path
+
+from torch import nn
+
+from cxrbench.config import Settings
+from cxrbench.config.registry import Entry
+
+(Path(__file__).parent / "imported").touch()
+
+
+class Small(Settings):
+    width: int = 4
+
+
+def build(settings=None, *, channels, image_size):
+    width = settings.width if settings else 4
+    return nn.Sequential(nn.Conv2d(channels, width, 8, stride=8), nn.ReLU())
+
+
+def build_part(settings, *, channels, image_size):
+    from cxrbench.models.own_module import OwnBackbone
+
+    size = {"channels": channels, "image_size": image_size}
+    return OwnBackbone(build(settings, **size), **size)
+
+
+entry = Entry("throwaway", Small, "throwaway_nets.nets:build_part", "for a test", main="width")
+'''
+APPROACH = """
+name: {name}
+summary: a network of another package
+network: {{backbone: {backbone}, weights: none}}
+input: {{image_size: 64, store_size: 64, channels: 1, mean: [0.5], std: [0.25]}}
+recipe: {{learning_rate: 0.01, epochs: 1, batch_size: 16}}
+"""
+BY_MODULE, BY_ENTRY = "{module: throwaway_nets.nets:build}", "{throwaway: 4}"
+
+
+class Package:
+    """A throwaway package on ``sys.path``, which can be taken away."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.mark = folder / "throwaway_nets" / "imported"
+        (folder / "throwaway_nets").mkdir(parents=True)
+        (folder / "throwaway_nets/__init__.py").write_text("")
+        (folder / "throwaway_nets/nets.py").write_text(NETS)
+        described = folder / "throwaway_nets-1.5.dist-info"
+        described.mkdir()
+        (described / "METADATA").write_text("Metadata-Version: 2.1\nName: throwaway-nets\nVersion: 1.5\n")
+        (described / "top_level.txt").write_text("throwaway_nets\n")
+        (described / "entry_points.txt").write_text("[cxrbench.backbones]\nthrowaway = throwaway_nets.nets:entry\n")
+
+    def put(self) -> None:
+        sys.path.insert(0, str(self.folder))
+        self.forget()
+
+    def take(self) -> None:
+        sys.path.remove(str(self.folder))
+        self.forget()
+
+    def forget(self) -> None:
+        """Let Python look anew, as a process that has just started would."""
+        for name in [name for name in sys.modules if name.partition(".")[0] == "throwaway_nets"]:
+            del sys.modules[name]
+        self.mark.unlink(missing_ok=True)
+        importlib.invalidate_caches()
+        vars(BACKBONES).pop("_foreign", None)
+        BACKBONES._cache.clear()
+
+    @property
+    def is_imported(self) -> bool:
+        return self.mark.exists()
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    made = Package(tmp_path_factory.mktemp("site"))
+    made.put()
+    yield made
+    if str(made.folder) in sys.path:
+        made.take()
+
+
+@pytest.fixture(scope="module")
+def study(package, make_archive, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("packages")
+    approaches = {"by-module": BY_MODULE, "by-entry": BY_ENTRY}
+    for name, backbone in approaches.items():
+        (folder / f"{name}.yaml").write_text(APPROACH.format(name=name, backbone=backbone))
+    settings = StudySettings(
+        data=make_archive(folder / "archive", side=64),
+        out=folder / "study",
+        approaches=tuple(str(folder / f"{name}.yaml") for name in approaches),
+        splits=SplitPlan(resamples=1),
+    )
+    outcomes = list(carry_out(make_plan(prepare_study(settings))))
+    assert not [outcome.failure for outcome in outcomes if outcome.failure]
+    return folder / "study"
+
+
+@pytest.fixture(scope="module")
+def bundles(study):
+    return {
+        name: make_bundle(study, choose_runs(study, approaches=[name]), study.parent / name).folder
+        for name in ("by-module", "by-entry")
+    }
+
+
+@pytest.fixture
+def film(study):
+    return str(min((study.parent / "archive/images").iterdir()))
+
+
+@pytest.fixture
+def absent(package, bundles):
+    """The package is not installed."""
+    package.take()
+    yield package
+    package.put()
+
+
+@pytest.fixture
+def unseen(package, bundles):
+    """The package is installed, and nothing of it was imported yet."""
+    package.forget()
+    return package
+
+
+def main(arguments) -> int:
+    """Run the command line in this process; gives its exit code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["cxrbench", *arguments])
+        patch.setattr(os, "environ", dict(os.environ))
+        try:
+            cli.main()
+        except SystemExit as ended:
+            return int(ended.code or 0)
+    return 0
+
+
+def answer(folder, film, out, *options):
+    """Exit code of ``cxrbench predict``."""
+    return main(["predict", str(folder), film, "--out", str(out), "--workers", "0", "--backend", "torch", *options])
+
+
+@pytest.mark.parametrize("name", ["by-module", "by-entry"])
+def test_package_version_and_sources_are_recorded(bundles, name):
+    (member,) = load_bundle(bundles[name]).members
+    (record,) = member.packages
+    assert (record.kind, record.module) == ("backbone", "throwaway_nets.nets")
+    assert (record.package, record.version) == ("throwaway-nets", "1.5")
+    assert len(record.sha256) == 64
+    assert "| throwaway_nets.nets | throwaway-nets | 1.5 |" in load_bundle(bundles[name]).card
+
+
+def test_networks_of_our_own_need_no_record(small_bundle):
+    (member,) = load_bundle(small_bundle).members
+    assert packages_of(member.approach.network) == member.packages == ()
+    assert obstacle_of(member.approach.network, (), allowed=()) is None
+
+
+def test_an_installed_entry_point_needs_no_permission(bundles, unseen, film, tmp_path):
+    assert answer(bundles["by-entry"], film, tmp_path / "p.csv") == 0
+    assert unseen.is_imported
+
+
+@pytest.mark.parametrize("command", ["predict", "check", "explain", "dicom", "serve", "export"])
+def test_a_module_that_only_a_bundle_names_is_not_imported(bundles, unseen, film, tmp_path, capsys, command):
+    bundle, out = str(bundles["by-module"]), str(tmp_path / "out.csv")
+    said = {
+        "predict": ["predict", bundle, film, "--out", out],
+        "check": ["check", bundle],
+        "explain": ["explain", bundle, film, "--out", str(tmp_path / "maps")],
+        "dicom": ["dicom", bundle, film, "--out", str(tmp_path / "results")],
+        "serve": ["serve", bundle, "--port", "0"],
+        "export": ["export", bundle, "--to", "onnx"],
+    }[command]
+    assert main(said) == 2
+    error = capsys.readouterr().err
+    assert "its network is built by module throwaway_nets.nets, which only the bundle names" in error
+    assert "--allow-module throwaway_nets.nets" in error
+    assert error.count("\n") == 1
+    assert not unseen.is_imported
+
+
+@pytest.mark.parametrize("allowed", ["throwaway_nets.nets", "throwaway_nets"])
+def test_it_is_imported_where_it_is_allowed(bundles, unseen, film, tmp_path, allowed):
+    assert answer(bundles["by-module"], film, tmp_path / "p.csv", "--allow-module", allowed) == 0
+    assert pl.read_csv(tmp_path / "p.csv")["Effusion"].is_between(0, 1).all()
+    assert unseen.is_imported
+
+
+@pytest.mark.parametrize("allowed", ["throwaway", "nets", "throwaway_nets.ne"])
+def test_a_part_of_a_name_allows_nothing(bundles, unseen, film, tmp_path, allowed):
+    assert answer(bundles["by-module"], film, tmp_path / "p.csv", "--allow-module", allowed) == 2
+    assert not unseen.is_imported
+
+
+def test_parts_are_made_by_processes_that_may_import_it_too(bundles, film, tmp_path):
+    code = main(["predict", str(bundles["by-module"]), film, "--parts", str(tmp_path / "parts"), "--workers", "0",
+                 "--backend", "torch", "--allow-module", "throwaway_nets"])  # fmt: skip
+    assert code == 0
+
+
+@pytest.mark.parametrize("name", ["by-module", "by-entry"])
+def test_without_the_package_it_is_one_line(bundles, absent, film, tmp_path, capsys, name):
+    assert answer(bundles[name], film, tmp_path / "p.csv", "--allow-module", "throwaway_nets") == 2
+    error = capsys.readouterr().err
+    assert "is not installed here; install it, or use an export" in error
+    assert "throwaway" in error
+    assert error.count("\n") == 1
+
+
+def test_the_line_names_package_and_version(bundles, absent):
+    bundle = load_bundle(bundles["by-entry"])
+    assert bundle.code_obstacle() == (
+        "backbone throwaway is built by throwaway_nets.nets of package throwaway-nets 1.5, which is not installed "
+        "here; install it, or use an export of the bundle"
+    )
+
+
+def test_an_entry_that_nobody_recorded_is_unknown(bundles, absent, tmp_path):
+    folder = shutil.copytree(bundles["by-entry"], tmp_path / "bundle")
+    raw = json.loads((folder / "bundle.json").read_text())
+    raw.pop("digest")
+    raw["members"][0]["packages"] = []
+    (folder / "bundle.json").write_text(json.dumps(raw | {"digest": digest_json(raw)}))
+    with pytest.raises(BundleError, match=r"unknown backbone 'throwaway'"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", ["by-module", "by-entry"])
+def test_an_export_runs_without_the_package(bundles, package, film, tmp_path, capsys, name):
+    for needed in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(needed, reason="needs the extra `export`")
+    folder = shutil.copytree(bundles[name], tmp_path / "bundle", ignore=shutil.ignore_patterns("exports"))
+    assert main(["export", str(folder), "--to", "onnx", "--allow-module", "throwaway_nets"]) == 0
+    expected = answered(load_bundle(folder, allowed_modules=["throwaway_nets"]), "torch", film)
+    package.take()
+    try:
+        assert np.abs(answered(load_bundle(folder), "onnx", film) - expected).max() < 1e-4
+        assert main(["check", str(folder)]) == 0
+        assert "torch is not used: " in capsys.readouterr().out
+    finally:
+        package.put()
+
+
+def answered(bundle, backend, film):
+    """Probabilities of one film."""
+    from cxrbench.predict import gather  # noqa: PLC0415
+
+    (prediction,) = Predictor(bundle, backend=backend).predict_files(gather([film]))
+    return prediction.answer.probabilities
+
+
+def test_other_code_than_the_bundle_was_made_with_is_noted(bundles, package):
+    (member,) = load_bundle(bundles["by-module"]).members
+    assert code_notes(member.packages) == ()
+    assert modules_of(member.approach.network) == ("throwaway_nets.nets",)
+    source = package.folder / "throwaway_nets/nets.py"
+    source.write_text(NETS + "\n# changed\n")
+    try:
+        (note,) = code_notes(member.packages)
+        assert note.endswith("of package throwaway-nets 1.5, whose sources have changed since")
+    finally:
+        source.write_text(NETS)
+
+
+def test_the_package_is_what_python_says_it_is(package):
+    assert metadata.version("throwaway-nets") == "1.5"
