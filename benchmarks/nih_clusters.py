@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from cxrbench.findings import NIH
+from cxrbench.config import load_vocabulary
+
+NIH = load_vocabulary().names
 
 OUT = Path(__file__).parent / "nih_clusters.csv"
 

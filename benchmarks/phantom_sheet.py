@@ -15,7 +15,6 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from cxrbench.data.phantom import Film, PhantomSettings, Picture, Sign, draw_film
-from cxrbench.findings import NO_FINDING
 
 SETTINGS = PhantomSettings(size_px=1024, detail_px=448, seed=4)
 VISIBILITY = 0.95
@@ -84,7 +83,7 @@ def draw_sheet(out: Path) -> None:
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
     for axes, (finding, each) in zip(panels.flat, films, strict=True):
         picture = draw_film(each, SETTINGS)
-        name = (finding or NO_FINDING).replace("_", " ")
+        name = (finding or "No Finding").replace("_", " ")
         show(axes, picture, f"{name} ({each.view}, {each.sex})")
         if finding == ZOOMED:
             zoom_in(axes, picture)

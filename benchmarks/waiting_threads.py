@@ -32,18 +32,21 @@ def time_steps() -> None:
     """Milliseconds a step, on stdout."""
     import torch  # noqa: PLC0415 - OpenMP's settings are those of the process
 
-    from cxrbench.config import load_approach, load_profile  # noqa: PLC0415
-    from cxrbench.findings import NIH  # noqa: PLC0415
+    from cxrbench.config import (  # noqa: PLC0415
+        load_approach,
+        load_profile,
+        load_vocabulary,
+    )
     from cxrbench.models.classifier import build_classifier, masked_loss  # noqa: PLC0415
 
     torch.set_num_threads(usable_cores())
     approach = load_profile("small").apply(load_approach("1channel"))
-    network = build_classifier(approach, findings=len(NIH), seed=0, weights=None).train()
+    network = build_classifier(approach, findings=len(load_vocabulary().names), seed=0, weights=None).train()
     network.to(memory_format=torch.channels_last)
     adam = torch.optim.Adam(network.parameters(), fused=True)
     batch, size = approach.recipe.batch_size, approach.input.image_size
     films, features = torch.rand(batch, 1, size, size), torch.zeros(batch, 0)
-    targets = (torch.rand(batch, len(NIH)) < 0.2).float()
+    targets = (torch.rand(batch, len(load_vocabulary().names)) < 0.2).float()
     for step in range(WARM_UP + STEPS):
         if step == WARM_UP:
             started = time.perf_counter()

@@ -7,7 +7,6 @@ import pytest
 
 from cxrbench.data.images import read_film
 from cxrbench.errors import DataError
-from cxrbench.findings import NO_FINDING
 from cxrbench.pacs.answering import Answerer
 from cxrbench.pacs.capture import SIDE
 from cxrbench.pacs.equipment import is_result
@@ -124,7 +123,7 @@ def test_a_heat_map_is_a_picture_with_the_notice(answerer, shown_film, tmp_path)
         assert "Research use only" in capture.ImageComments
         assert capture.Columns == SIDE
         assert (capture.pixel_array[:30].max(axis=(0, 1)) == 255).all()  # white letters
-        assert NO_FINDING not in capture.DerivationDescription
+        assert "No Finding" not in capture.DerivationDescription
 
 
 def test_boxes_lie_on_the_film(answerer, shown_film, tmp_path):

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from cxrbench.config import load_vocabulary
 from cxrbench.evaluate.predictions import compare_files, evaluate_files
-from cxrbench.findings import NIH
 from cxrbench.report.predictions import write_predictions_report
 from fake_study import fake_table
 
@@ -18,10 +18,10 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("predictions")
     table = fake_table(np.random.default_rng(0), patients=120)
     table.write_parquet(folder / "table.parquet")
-    present, rng = table.select(NIH).to_numpy(), np.random.default_rng(1)
+    present, rng = table.select(load_vocabulary().names).to_numpy(), np.random.default_rng(1)
     for name, strength in (("plain", 0.4), ("better", 1.2), ("best", 2.5)):
         chance = 1 / (1 + np.exp(2 - strength * present - rng.normal(size=present.shape)))
-        columns = {finding: chance[:, k] for k, finding in enumerate(NIH)}
+        columns = {finding: chance[:, k] for k, finding in enumerate(load_vocabulary().names)}
         pl.DataFrame({"image_id": table["image_id"], **columns}).write_csv(folder / f"{name}.csv")
     return folder
 

@@ -386,4 +386,6 @@ def test_what_a_bundle_does_not_answer_is_named(page, two_films, small_bundle):
     said = page.locator(".unanswered").first
     playwright.expect(said.locator("summary")).to_contain_text("Hernia")
     said.locator("summary").click()
-    playwright.expect(said.locator("li", has_text="Hernia")).to_contain_text("0 positive patients in the training part of resample-1")
+    playwright.expect(said.locator("li", has_text="Hernia")).to_contain_text(
+        "0 positive patients in the training part of resample-1"
+    )
