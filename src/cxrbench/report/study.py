@@ -23,6 +23,9 @@ from cxrbench.report.asked import Asked, read_asked
 KINDS = ("resample", "fold", "official")
 """Kinds of splits, in the order in which a report shows them."""
 
+TEXT = ("hash", "weights", "weights_digest")
+"""Columns that are no numbers, even where all their digits are."""
+
 REMEDY = "evaluate the study again with `cxrbench report`"
 
 
@@ -109,4 +112,4 @@ def _read_result(folder: Path, name: str) -> pl.DataFrame:
 
 
 def _read_csv(path: Path) -> pl.DataFrame:
-    return pl.read_csv(path, infer_schema_length=None)
+    return pl.read_csv(path, infer_schema_length=None, schema_overrides=dict.fromkeys(TEXT, pl.String))
