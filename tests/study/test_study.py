@@ -5,6 +5,7 @@ import fcntl
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -264,6 +265,8 @@ def test_the_papers_approaches_start_from_a_file(films, tmp_path):
     chosen = {"approaches": ("ots", "1channel"), "weights": str(tmp_path / "w.pth")}
     materials = prepare_study(settings(films, tmp_path / "study", **chosen))
     assert materials.approaches[0].input.mean == (0.485, 0.456, 0.406)
+    [told] = [note for note in materials.notes if "starts from" in note]
+    assert re.match(r"ots starts from w\.pth, trained on unknown data: \d+ tensors with [\d,]+ numbers matched", told)
     record = json.loads((tmp_path / "study" / "study.json").read_text())["weights"]
     assert set(record) == {"ots"}
     assert (record["ots"]["source"], record["ots"]["name"]) == ("file", "w.pth")
@@ -283,6 +286,7 @@ def test_weights_that_learnt_the_archives_labels_are_refused_unless_allowed(film
         prepare()
     materials = prepare(allow_overlap=["nih"])
     assert materials.approaches[0].input.mean == (0.5, 0.5, 0.5)
+    assert any("saw at most" in note and "resample-2" in note for note in materials.notes)
     seen = json.loads((tmp_path / "study" / "study.json").read_text())["pretraining"]
     assert [(one["split"], one["basis"]) for one in seen] == [("resample-1", "archive"), ("resample-2", "archive")]
     assert all(one["test_seen"] == one["test_images"] > 0 for one in seen)
