@@ -334,6 +334,37 @@ def test_a_run_without_pretrained_weights_stands_beside_one_with(tmp_path):
     assert evaluate_study(study).exists()
 
 
+def test_weights_are_shared_by_the_runs_of_an_approach_not_of_a_study(tmp_path):
+    study = write_fake_study(tmp_path / "study", patients=40, resamples=2, approaches=["ft", "ots"])
+    for split in ("resample-1", "resample-2"):
+        exchange_weights(RunName("ots", split, 0).folder(study), "34" * 32)
+    evaluate_study(study)
+    rows = result(study, "runs.csv").select("approach", "weights", "weights_digest").unique().sort("approach").rows()
+    title = "stand-in, trained on generated pictures"
+    assert rows == [("ft", title, "ab" * 32), ("ots", title, "34" * 32)]
+    exchange_weights(RunName("ots", "resample-2", 0).folder(study), "56" * 32)
+    with pytest.raises(
+        StudyError, match=r"ots / resample-1 .* made with another set of pre-trained weights; .*one approach"
+    ):
+        evaluate_study(study)
+
+
+def exchange_weights(folder, digest):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"weights": config["weights"] | {"digest": digest}}))
+
+
+def test_films_that_weights_saw_are_told_of_finished_runs_alone(tmp_path):
+    study = write_fake_study(tmp_path / "study", patients=40, resamples=1, approaches=["ft"])
+    seen = {"split": "resample-1", "archive": "nih", "with_labels": True, "basis": "image list",
+            "test_images": 9, "test_seen": 4, "val_seen": 0}  # fmt: skip
+    record = json.loads((study / "study.json").read_text())
+    pretraining = [{"approach": approach, **seen} for approach in ("ft", "unfinished")]
+    (study / "study.json").write_text(json.dumps(record | {"pretraining": pretraining}))
+    evaluate_study(study)
+    assert result(study, "pretraining.csv").rows(named=True) == [{"approach": "ft", **seen}]
+
+
 def test_seeds_on_one_test_set_are_averaged_with_an_interval(tmp_path):
     """The mean over seeds, against the average of their AUCs and a hand-made covariance of all columns."""
     study = write_fake_study(tmp_path / "study", patients=120, resamples=0, official=True, seeds=(0, 1))

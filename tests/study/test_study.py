@@ -5,6 +5,7 @@ import fcntl
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,14 +17,16 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import torch
 
-from cxrbench.config import RunConfig, StudySettings, load_profile
+from cxrbench.config import RunConfig, StudySettings, load_approach, load_profile
 from cxrbench.errors import DataError, StudyError, TrainingError, WeightsError
 from cxrbench.files import partial_of
 from cxrbench.runs import FAILURE_FILE, RunName, finished_runs, predictions_file
 from cxrbench.study import carry_out, describe_plan, make_plan, prepare_study
 from cxrbench.study import performing as performing_module
 from cxrbench.study.preparation import locked
+from pretrained import TINY, approach_from, state_of
 
 
 @pytest.fixture(scope="module")
@@ -254,6 +257,39 @@ def test_stand_in_weights_are_made_once_and_say_what_they_are(films, tmp_path, m
     assert path.stat().st_mtime_ns == written
     assert [task.config.hash for task in again] == [task.config.hash for task in first]
     assert json.loads((study.out / "study.json").read_text())["weights"]["ots"]["is_stand_in"]
+
+
+def test_the_papers_approaches_start_from_a_file(films, tmp_path):
+    approach = load_profile("small").apply(load_approach("ots"))
+    torch.save(state_of(approach.network.backbone), tmp_path / "w.pth")
+    chosen = {"approaches": ("ots", "1channel"), "weights": str(tmp_path / "w.pth")}
+    materials = prepare_study(settings(films, tmp_path / "study", **chosen))
+    assert materials.approaches[0].input.mean == (0.485, 0.456, 0.406)
+    [told] = [note for note in materials.notes if "starts from" in note]
+    assert re.match(r"ots starts from w\.pth, trained on unknown data: \d+ tensors with [\d,]+ numbers matched", told)
+    record = json.loads((tmp_path / "study" / "study.json").read_text())["weights"]
+    assert set(record) == {"ots"}
+    assert (record["ots"]["source"], record["ots"]["name"]) == ("file", "w.pth")
+
+
+def test_weights_that_learnt_the_archives_labels_are_refused_unless_allowed(films, tmp_path):
+    torch.save(state_of(TINY), tmp_path / "w.pth")
+    weights = {"path": str(tmp_path / "w.pth"), "archives": ["nih"], "with_labels": True, "mean": [0.5], "std": [0.2]}
+    own = tmp_path / "own.yaml"
+
+    def prepare(**more):
+        raw = approach_from({"file": {**weights, **more}}).model_dump(mode="json")
+        own.write_text(json.dumps(raw))
+        return prepare_study(settings(films, tmp_path / "study", approaches=(str(own),), profile="paper"))
+
+    with pytest.raises(WeightsError, match=r"approach own: .*learnt labels of nih.*allow_overlap: \[nih\]"):
+        prepare()
+    materials = prepare(allow_overlap=["nih"])
+    assert materials.approaches[0].input.mean == (0.5, 0.5, 0.5)
+    assert any("saw at most" in note and "resample-2" in note for note in materials.notes)
+    seen = json.loads((tmp_path / "study" / "study.json").read_text())["pretraining"]
+    assert [(one["split"], one["basis"]) for one in seen] == [("resample-1", "archive"), ("resample-2", "archive")]
+    assert all(one["test_seen"] == one["test_images"] > 0 for one in seen)
 
 
 def _without_pre_training(name):

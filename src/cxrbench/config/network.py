@@ -3,10 +3,11 @@
 The builders live in ``cxrbench.models``; nothing here imports torch.
 """
 
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from cxrbench.config.base import NotIdentity, Settings
 from cxrbench.config.registry import Entry, Part, Registry
@@ -110,6 +111,11 @@ class NoWeights(Settings):
     """Random weights, drawn from the run's seed."""
 
 
+def _as_text(value: Any) -> Any:
+    """Let YAML's dates be text."""
+    return value.isoformat() if isinstance(value, date) else value
+
+
 class LeakSettings(Settings):
     """What is said of chest X-ray archives that weights may have seen before."""
 
@@ -151,7 +157,9 @@ class FileWeights(LeakSettings):
     interpolation: str | None = Field(None, description="by which the weights' images were shrunk")
     dataset: str = Field("unknown", description="what the weights were trained on")
     licence: str = "unknown"
-    licence_seen: str | None = Field(None, description="date on which the licence was read")
+    licence_seen: Annotated[str | None, BeforeValidator(_as_text)] = Field(
+        None, description="date on which the licence was read"
+    )
     archives: tuple[str, ...] = Field((), description="chest X-ray archives that the weights saw, such as nih")
     with_labels: bool = Field(False, description="the weights saw these archives' labels, not only their films")
 

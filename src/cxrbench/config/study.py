@@ -112,9 +112,7 @@ class StudySettings(Settings):
     splits: SplitPlan = SplitPlan()
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((0,), min_length=1)
     profile: str = "paper"
-    weights: str = Field(
-        HUB, description=f"in place of {HUB!r} in the approaches: {STAND_IN!r}, or a file of ImageNet weights"
-    )
+    weights: str = Field(HUB, description=f"in place of {HUB!r} in the approaches: {STAND_IN!r}, or a file of weights")
     vocabulary: str | None = Field(
         None, description="findings to read: a packaged vocabulary or a YAML file; null: those of the labels' format"
     )

@@ -24,6 +24,7 @@ from cxrbench.report.asked import Asked, read_asked
 KINDS = ("resample", "fold", "official")
 """Kinds of splits, in the order in which a report shows them."""
 
+
 REMEDY = "evaluate the study again with `cxrbench report`"
 
 
@@ -121,13 +122,13 @@ def _read_result(folder: Path, name: str) -> pl.DataFrame:
 TEXT = frozenset(
     {"approach", "approach_a", "approach_b", "calibration", "ensemble", "finding", "group", "group_a", "group_b"}
     | {"hash", "kind", "mean_of", "measure", "method", "note", "part", "question", "reason", "rule", "sex", "split"}
-    | {"view"}
+    | {"view", "weights", "weights_digest"}
 )
 """Columns that hold words; all others hold numbers, even where a study has none of them."""
 
 
 def _read_csv(path: Path) -> pl.DataFrame:
-    """A table whose columns of numbers are numbers: an empty one would be read as words."""
-    table = pl.read_csv(path, infer_schema_length=None)
+    """A table whose columns of words are words and whose columns of numbers are numbers, even where all are empty."""
+    table = pl.read_csv(path, infer_schema_length=None, schema_overrides=dict.fromkeys(TEXT, pl.String))
     empty = [name for name in table.columns if name not in TEXT and table[name].null_count() == table.height]
     return table.cast(dict.fromkeys(empty, pl.Float64))

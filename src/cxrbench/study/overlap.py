@@ -218,3 +218,14 @@ def read_image_list(path: Path, known: Iterable[str]) -> frozenset[str]:
 def as_records(overlaps: Sequence[Overlap]) -> list[dict[str, Any]]:
     """Return what ``study.json`` holds of them."""
     return [asdict(overlap) for overlap in overlaps]
+
+
+def describe_overlaps(overlaps: Sequence[Overlap]) -> list[str]:
+    """Return the overlaps with test films in words."""
+    return [
+        f"{one.approach}: its weights saw {'at most ' if one.basis == 'archive' else ''}{one.test_seen:,} of "
+        f"{one.test_images:,} test films of {one.split} before ({one.archive}, {'with' if one.with_labels else 'without'} "
+        "labels)"
+        for one in overlaps
+        if one.test_seen
+    ]

@@ -39,8 +39,8 @@ from cxrbench.progress import Track, silent
 from cxrbench.runs import SPLITS_FOLDER, STUDY_FILE, STUDY_SCHEMA, TABLE_FILE, read_study_record
 from cxrbench.splits import Split, fold_splits, official_split, read_split, resample_splits, write_split
 from cxrbench.study.outputs import Outputs, settle_outputs
-from cxrbench.study.overlap import Films, Overlap, as_records, find_overlaps
-from cxrbench.study.pretraining import prepare_weights, resolve_inputs
+from cxrbench.study.overlap import Films, Overlap, as_records, describe_overlaps, find_overlaps
+from cxrbench.study.pretraining import describe_weights, prepare_weights, resolve_inputs
 
 LOCK_FILE = ".lock"
 PHANTOM_TRUTH = "truth.parquet"
@@ -137,7 +137,12 @@ def prepare_study(settings: StudySettings, *, track: Track = silent) -> Material
         outputs=outputs,
         store=store,
         splits=tuple(splits),
-        notes=(*_notes(archive, store), *outputs.notes),
+        notes=(
+            *_notes(archive, store),
+            *outputs.notes,
+            *describe_weights(records),
+            *describe_overlaps(overlaps),
+        ),
         weights=weights,
         compute=settings.compute,
     )

@@ -84,6 +84,21 @@ def _kept(study: Path, approach: Approach, profile: Profile, key: str) -> Kept:
     return path, parse_settings({**raw, "digest": digest_file(path)}, WeightsRecord, where=str(about))
 
 
+def describe_weights(records: Mapping[str, WeightsRecord]) -> list[str]:
+    """Return what each approach starts from, in words, and a warning of licences that forbid commercial use."""
+    notes = []
+    for name, record in records.items():
+        if record.tensors is not None and record.parameters is not None and not record.is_stand_in:
+            adapted = "".join(f"; {note}" for note in record.notes)
+            notes.append(
+                f"{name} starts from {record.title}: {record.tensors:,} tensors with {record.parameters:,} numbers "
+                f"matched{adapted}"
+            )
+        if record.is_non_commercial:
+            notes.append(f"{name}: the licence of its weights, {record.licence}, forbids commercial use")
+    return notes
+
+
 def resolve_inputs(approaches: Sequence[Approach], weights: Mapping[str, Kept]) -> tuple[Approach, ...]:
     """Return the approaches with the mean and spread of their input, which the weights state where they do not.
 
