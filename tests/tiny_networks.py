@@ -42,10 +42,11 @@ def tiny_approach(backbone, head="linear", *, size=64, channels=1, features=("ag
     """An approach around a backbone as YAML spells it, or a family's name; from random weights."""
     if isinstance(backbone, str):
         backbone, size = FAMILIES[backbone]
+    head = HEADS[head] if isinstance(head, str) else head
     raw = {
         "name": "tiny",
         "summary": "a network for tests",
-        "network": {"backbone": backbone, "weights": "none", "head": HEADS.get(head, head), "features": features},
+        "network": {"backbone": backbone, "weights": "none", "head": head, "features": features},
         "input": {
             "image_size": size,
             "store_size": size,

@@ -96,16 +96,24 @@ def test_mlp_drops_hidden_values_in_training_only():
 
 
 @pytest.mark.parametrize("heads", [1, 4])
-def test_attention_is_one_query_at_a_time(heads):
+def test_attention_is_torchs_one_query_and_film_at_a_time(heads):
     head = build({"attention": {"heads": heads}}).eval()
+    theirs, same = nn.MultiheadAttention(C, heads), torch.eye(C)
+    none = torch.zeros(C)
+    theirs.load_state_dict(
+        {
+            "in_proj_weight": torch.cat([same, head.keys.weight, head.values.weight]),
+            "in_proj_bias": torch.cat([none, head.keys.bias, head.values.bias]),
+            "out_proj.weight": same,
+            "out_proj.bias": none,
+        }
+    )
     maps, features = drawn(head)
     logits = head(maps, features)
-    for finding in range(L):
-        for film in range(B):
-            places = head.norm(
-                torch.stack([maps[film, :, row, column] for row in range(SIDE) for column in range(SIDE)])
-            )
-            attended, _ = head.attention(head.queries[finding][None], places, places)  # (1, C) of (16, C)
+    for film in range(B):
+        places = head.norm(torch.stack([maps[film, :, row, column] for row in range(SIDE) for column in range(SIDE)]))
+        for finding in range(L):
+            attended, _ = theirs(head.queries[finding][None], places, places)  # (1, C) of (16, C)
             expected = attended[0] @ head.weight[finding] + head.bias[finding]
             expected = expected + head.from_features.weight[finding] @ features[film]
             torch.testing.assert_close(logits[film, finding], expected)

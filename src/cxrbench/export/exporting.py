@@ -86,7 +86,7 @@ def export_bundle(bundle: Bundle, how: Exporting, out: Path | None = None) -> tu
 
     Raises:
         BundleError: The folder exists, or an exported network answers otherwise than torch.
-        ConfigError: A package is not installed, or the preprocessing cannot be exported.
+        ConfigError: A package is not installed.
     """
     folder = out or export_folder(bundle, how.form, has_preprocessing=how.has_preprocessing)
     if folder.exists():

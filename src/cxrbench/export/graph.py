@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cxrbench.bundle import Bundle, Member
+from cxrbench.config import Input
+from cxrbench.data.augment import centre_affine
 from cxrbench.data.features import CODES, FeatureScaling
-from cxrbench.errors import ConfigError
 from cxrbench.predict.exported import FEATURES, FILM, LOGITS, TensorRecord
 
 MEANINGS = {"age": "age in years", "sex": "sex, F 0 and M 1", "view": "view position, PA 0 and AP 1"}
@@ -32,28 +33,37 @@ class Exported(nn.Module):
 
 
 class CentreCrop(nn.Module):
-    """Squares (B, S, S) uint8 -> their centres (B, 1, H, W), grey values in 0..1."""
+    """Squares (B, S, S) uint8 -> their centres (B, 1, H, W), grey values in 0..1, as ``network_input`` makes them."""
 
-    def __init__(self, member: Member) -> None:
-        """Measure the margin.
+    below: Tensor
+    above: Tensor
+    share: Tensor
 
-        Raises:
-            ConfigError: The centre lies between pixels.
-        """
+    def __init__(self, seen: Input) -> None:
         super().__init__()
-        seen = member.approach.input
-        self.margin, rest = divmod(seen.store_size - seen.image_size, 2)
-        self.end = self.margin + seen.image_size
-        if rest:
-            raise ConfigError(
-                f"the {seen.image_size} pixels in the centre of {seen.store_size} lie between pixels: preprocessing "
-                "cannot be exported; export without --with-preprocessing"
-            )
+        affine = centre_affine(source=seen.store_size, size=seen.image_size, crop=seen.evaluation_crop)
+        scale, offset = affine[0, 0, [0, 2]].astype(np.float32)  # the same across and down
+        places = scale * np.arange(seen.image_size, dtype=np.float32) + offset
+        whole = np.floor(places)
+        self.register_buffer("below", torch.from_numpy(whole.astype(np.int64)))
+        self.register_buffer("above", (self.below + 1).clamp(max=seen.store_size - 1))
+        self.register_buffer("share", torch.from_numpy(places - whole))
+        self.is_between_pixels = bool((places != whole).any())
 
     def forward(self, squares: Tensor) -> Tensor:
-        """Crop and scale."""
-        centre = squares[:, self.margin : self.end, self.margin : self.end]
-        return centre.unsqueeze(1).to(torch.float32) * (1 / 255)
+        """Sample bilinearly, round to whole grey values and scale."""
+        grey = squares.to(torch.float32)
+        if self.is_between_pixels:
+            across = self._between(grey, 2, self.share)  # (B, S, W)
+            centre = self._between(across, 1, self.share[:, None]).round()
+        else:
+            centre = grey.index_select(1, self.below).index_select(2, self.below)
+        return centre.unsqueeze(1) * (1 / 255)
+
+    def _between(self, grey: Tensor, axis: int, share: Tensor) -> Tensor:
+        """Values between neighbouring pixels along an axis."""
+        below, above = grey.index_select(axis, self.below), grey.index_select(axis, self.above)
+        return below + share * (above - below)
 
 
 class FeatureCoding(nn.Module):
@@ -77,14 +87,15 @@ class FeatureCoding(nn.Module):
 
 
 def exported_module(bundle: Bundle, member: Member, *, has_preprocessing: bool) -> Exported:
-    """What is exported of a member, on the CPU, in evaluation mode.
-
-    Raises:
-        ConfigError: Its preprocessing cannot be exported.
-    """
-    film = CentreCrop(member) if has_preprocessing else nn.Identity()
+    """Return what is exported of a member, on the CPU, in evaluation mode."""
+    classifier = bundle.classifier(member)
+    for module in classifier.modules():
+        if hasattr(module, "fused_attn"):
+            # timm's switch: spelt out, the layout of what attention gives is what the exporter takes it to be.
+            module.fused_attn = False
+    film = CentreCrop(member.approach.input) if has_preprocessing else nn.Identity()
     features = FeatureCoding(member.feature_scaling) if has_preprocessing else nn.Identity()
-    return Exported(bundle.classifier(member), film=film, features=features).eval()
+    return Exported(classifier, film=film, features=features).eval()
 
 
 def facts_as_numbers(scaling: FeatureScaling, table: pl.DataFrame) -> NDArray[np.float32]:
@@ -99,7 +110,7 @@ def facts_as_numbers(scaling: FeatureScaling, table: pl.DataFrame) -> NDArray[np
 
 def input_records(member: Member, *, has_preprocessing: bool) -> tuple[TensorRecord, ...]:
     """What an exported network takes, in words that suffice without this package."""
-    film = _square(member.approach.input.store_size) if has_preprocessing else _crop(member.approach.input.image_size)
+    film = _square(member.approach.input.store_size) if has_preprocessing else _crop(member.approach.input)
     names = member.feature_scaling.features
     if not names:
         return (film,)
@@ -122,6 +133,12 @@ def _square(size: int) -> TensorRecord:
     return TensorRecord(name=FILM, type="uint8", shape=(BATCH, size, size), meaning=meaning)
 
 
-def _crop(size: int) -> TensorRecord:
+def _crop(seen: Input) -> TensorRecord:
+    size = seen.image_size
     meaning = f"centre {size} x {size} of the film's square as the store keeps it, grey values / 255"
+    if seen.evaluation_crop is not None:
+        meaning = (
+            f"centre {seen.evaluation_crop:.4g} of each side of the film's square as the store keeps it, sampled "
+            f"bilinearly to {size} x {size}, whole grey values / 255"
+        )
     return TensorRecord(name=FILM, type="float32", shape=(BATCH, 1, size, size), meaning=meaning)

@@ -122,18 +122,25 @@ class Attention(_WithFeatures):
             raise ConfigError(
                 f"head attention: {settings.heads} heads do not divide the backbone's {channels} channels"
             )
+        self.heads = settings.heads
         self.norm = nn.LayerNorm(channels)
         self.queries = nn.Parameter(torch.randn(findings, channels) * channels**-0.5)
-        self.attention = nn.MultiheadAttention(channels, settings.heads, batch_first=True)
+        self.keys, self.values = nn.Linear(channels, channels), nn.Linear(channels, channels)
         self.weight = nn.Parameter(torch.randn(findings, channels) * channels**-0.5)
         self.bias = nn.Parameter(torch.zeros(findings))
 
     def forward(self, image: Tensor, features: Tensor) -> Tensor:
         """Return logits (B, L) of maps (B, C, h, w) and non-image features (B, F)."""
         places = self.norm(image.flatten(2).transpose(1, 2))  # (B, h*w, C)
-        queries = self.queries.expand(len(places), -1, -1)  # (B, L, C)
-        attended, _ = self.attention(queries, places, places, need_weights=False)  # (B, L, C)
-        return self.joined((attended * self.weight).sum(dim=2) + self.bias, features)
+        queries = self._by_head(self.queries[None])  # (1, heads, L, C / heads)
+        keys, values = self._by_head(self.keys(places)), self._by_head(self.values(places))
+        scores = queries @ keys.transpose(2, 3) * (queries.shape[3] ** -0.5)  # (B, heads, L, h*w)
+        attended = (scores.softmax(dim=3) @ values).transpose(1, 2).flatten(2)  # (B, L, C)
+        return self.joined(_inner(attended, self.weight) + self.bias, features)
+
+    def _by_head(self, values: Tensor) -> Tensor:
+        """Vectors (B, N, C) as (B, heads, N, C / heads)."""
+        return values.reshape(values.shape[0], values.shape[1], self.heads, -1).transpose(1, 2)
 
 
 class Csra(_WithFeatures):
@@ -173,12 +180,17 @@ class Csra(_WithFeatures):
         if temperature >= LARGEST:
             attended = scores.amax(dim=2)
         else:
-            attended = (scores * (scores * temperature).softmax(dim=2)).sum(dim=2)
+            attended = _inner(scores, (scores * temperature).softmax(dim=2))
         return scores.mean(dim=2) + self.attention_weight * attended
 
     def score_maps(self, maps: Tensor) -> Tensor | None:
         """Return the scores of each place, added over the heads."""
         return torch.stack(self._scores(maps)).sum(dim=0)
+
+
+def _inner(one: Tensor, other: Tensor) -> Tensor:
+    """Inner products of vectors along the last axis; as matrices, since OpenVINO 2026.4 adds up products wrongly."""
+    return (one.unsqueeze(-2) @ other.unsqueeze(-1)).flatten(-3)
 
 
 def _temperatures(settings: CsraHead) -> tuple[float, ...]:
