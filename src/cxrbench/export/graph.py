@@ -1,5 +1,7 @@
 """What is exported of a member: its network, and before it, where asked for, everything from a film's square on."""
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 import torch
@@ -89,6 +91,7 @@ class FeatureCoding(nn.Module):
 def exported_module(bundle: Bundle, member: Member, *, has_preprocessing: bool) -> Exported:
     """Return what is exported of a member, on the CPU, in evaluation mode."""
     classifier = bundle.classifier(member)
+    module: Any
     for module in classifier.modules():
         if hasattr(module, "fused_attn"):
             # timm's switch: spelt out, the layout of what attention gives is what the exporter takes it to be.

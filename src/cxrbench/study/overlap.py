@@ -224,8 +224,8 @@ def describe_overlaps(overlaps: Sequence[Overlap]) -> list[str]:
     """Return the overlaps with test films in words."""
     return [
         f"{one.approach}: its weights saw {'at most ' if one.basis == 'archive' else ''}{one.test_seen:,} of "
-        f"{one.test_images:,} test films of {one.split} before ({one.archive}, {'with' if one.with_labels else 'without'} "
-        "labels)"
+        f"{one.test_images:,} test films of {one.split} before "
+        f"({one.archive}, {'with' if one.with_labels else 'without'} labels)"
         for one in overlaps
         if one.test_seen
     ]
