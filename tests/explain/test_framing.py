@@ -12,16 +12,16 @@ from cxrbench.explain.framing import Frame
 
 def seen_by_network(film, frame):
     square = frame.shrink(film)
-    return warp(square[None], centre_affine(source=frame.store_size, size=frame.image_size), size=frame.image_size)[
-        0, 0
-    ]
+    affine = centre_affine(source=frame.store_size, size=frame.image_size, crop=frame.evaluation_crop)
+    return warp(square[None], affine, size=frame.image_size)[0, 0]
 
 
+@pytest.mark.parametrize("crop", [None, 1.0, 0.7], ids=["as many pixels", "all of it", "the middle"])
 @pytest.mark.parametrize("shape", [(400, 400), (500, 380), (301, 440)], ids=["square", "tall", "wide and odd"])
-def test_what_the_network_sees_comes_back_to_its_place(shape):
+def test_what_the_network_sees_comes_back_to_its_place(shape, crop):
     film = np.random.default_rng(0).integers(0, 255, (9, 9)).astype(np.uint8)
     film = cv2.resize(film, shape[::-1], interpolation=cv2.INTER_CUBIC)
-    frame = Frame(*shape, store_size=256, image_size=224)
+    frame = Frame(*shape, store_size=256, image_size=224, evaluation_crop=crop)
     back = frame.to_film(seen_by_network(film, frame) * 255)
     known = ~np.isnan(back)
     assert np.abs(back[known] - film[known]).mean() < 1.5  # grey values; bilinear shrinking and enlarging
@@ -65,6 +65,17 @@ def test_the_stores_square_stands_in_for_the_film():
     restored = frame.restore(frame.shrink(film))
     assert restored.shape == film.shape
     assert np.abs(restored[10:90, 5:-5].astype(int) - 200).max() < 3
+
+
+@given(height=st.integers(60, 400), width=st.integers(60, 400), crop=st.floats(0.3, 1))
+def test_a_written_crop_is_a_share_of_the_square(height, width, crop):
+    frame = Frame(height, width, store_size=256, image_size=224, evaluation_crop=crop)
+    x, y, across, down = frame.seen
+    side = max(height, width)
+    assert (across, down) == pytest.approx((min(width, crop * side), min(height, crop * side)), abs=0.5)
+    assert (x + across / 2, y + down / 2) == pytest.approx((width / 2, height / 2), abs=0.5)
+    as_pixels = Frame(height, width, store_size=256, image_size=224)
+    assert as_pixels.seen == pytest.approx(Frame(height, width, 256, 224, evaluation_crop=224 / 256).seen)
 
 
 @given(height=st.integers(60, 400), width=st.integers(60, 400))

@@ -4,13 +4,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from cxrbench.errors import DataError
+from cxrbench.config import load_approach, with_changes
+from cxrbench.errors import ConfigError, DataError
 from cxrbench.explain.boxes import film_boxes
 from cxrbench.explain.localisations import localisation_table
 from cxrbench.explain.localising import SCORES_SCHEMA, boxed_findings, centre_map, mapped, score_rows
 from cxrbench.explain.maps import Asked, heat_maps
-from cxrbench.explain.sanity import CASCADE, randomised, rank_correlation, sanity_rows
+from cxrbench.explain.sanity import cascade, randomised, rank_correlation, sanity_rows
 from cxrbench.explain.scoring import Localising, localise_study
+from cxrbench.models.classifier import Classifier
+
+CASCADE = ("head", *(f"backbone.layer{stage}" for stage in (4, 3, 2, 1)), "backbone.bn1", "backbone.conv1")
+"""Of a ResNet."""
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +133,29 @@ def test_the_cascade_ends_in_a_network_that_learnt_nothing(image_run):
     assert all(value.equal(learnt[name]) for name, value in image_run.classifier.state_dict().items())
 
 
+@pytest.mark.parametrize(
+    ("model", "first", "last"),
+    [
+        ("test_vit", ["head", "norm", "blocks.5", "blocks.4"], ["patch_embed", "pos_embed", "cls_token"]),
+        ("test_efficientnet", ["head", "bn2", "conv_head", "blocks.4"], ["blocks.0", "bn1", "conv_stem"]),
+    ],
+)
+def test_other_networks_are_made_random_block_by_block(model, first, last):
+    backbone = {"timm": {"model": model}}
+    changes = {"network.backbone": backbone, "input.image_size": 64, "input.store_size": 72}
+    approach = with_changes(load_approach("1channel"), changes)
+    classifier = Classifier(approach, findings=2)
+    parts = cascade(classifier)
+    names = [part.removeprefix("backbone.network.") for part in parts]
+    assert names[: len(first)] == first
+    assert names[-len(last) :] == last
+    for _, network in randomised(classifier, approach, seed=1):
+        ended = network.state_dict()
+    fresh = {name for name, value in classifier.state_dict().items() if not value.equal(ended[name])}
+    drawn = {name for name, value in classifier.named_parameters() if value.std() > 0}
+    assert drawn <= fresh  # nothing that is drawn keeps its value
+
+
 def test_rank_correlation_of_a_flat_map_is_none():
     ramp = np.arange(9.0).reshape(3, 3)
     assert rank_correlation(ramp, ramp**3) == pytest.approx(1)
@@ -154,6 +182,12 @@ def test_a_whole_study_leaves_tables_and_pictures(opened, image_run, box_list, t
     }
     again = localise_study(opened.folder, box_list, tmp_path / "out", names=[image_run.name], how=how)
     assert again.table.equals(result.table)
+
+
+def test_a_stage_that_a_run_has_not_is_named_with_the_run(opened, image_run, box_list, tmp_path):
+    how = Localising(stage=7)
+    with pytest.raises(ConfigError, match="no stage 7: the network has stages 1 to 4"):
+        localise_study(opened.folder, box_list, tmp_path / "out", names=[image_run.name], how=how)
 
 
 def test_boxes_on_training_films_alone_are_refused(opened, image_run, tmp_path):

@@ -4,9 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from cxrbench.config import load_approach, load_profile
+from cxrbench.config import load_approach, load_profile, with_changes
 from cxrbench.errors import ConfigError
-from cxrbench.explain.maps import METHODS, OCCLUSION_CELLS, Asked, checked_methods, fine_stage, heat_maps
+from cxrbench.explain.activations import Asked
+from cxrbench.explain.maps import (
+    METHODS,
+    OCCLUSION_CELLS,
+    answered_methods,
+    cam_problem,
+    checked_methods,
+    heat_maps,
+)
 from cxrbench.models.classifier import Classifier
 
 
@@ -15,6 +23,22 @@ def network(name, findings=3):
     classifier = Classifier(load_profile("small").apply(load_approach(name)), findings=findings)
     for module in classifier.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+    return classifier.eval()
+
+
+def timm_network(model, head="linear", **options):
+    changes = {
+        "network.backbone": {"timm": {"model": model, "options": options}},
+        "network.head": {head: {}},
+        "network.features": ["age", "sex", "view"],
+        "input.image_size": 64,
+        "input.store_size": 72,
+    }
+    torch.manual_seed(0)
+    classifier = Classifier(with_changes(load_approach("1channel"), changes), findings=3)
+    for module in classifier.modules():  # norms as they are after training, not as they are drawn
+        if isinstance(module, torch.nn.BatchNorm2d | torch.nn.LayerNorm):
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
     return classifier.eval()
 
@@ -33,7 +57,7 @@ def asked():
 def test_the_mean_of_a_cam_is_what_the_image_adds_to_the_logit(meta, asked):
     with torch.inference_mode():
         logits = meta(asked.film, asked.features)[:, 1]
-        features = asked.features @ meta.head.weight[1, meta.backbone.features :]
+        features = asked.features @ meta.head.weight[1, meta.backbone.pooled :]
         adds = (logits - features - meta.head.bias[1]).numpy()
     assert heat_maps(meta, asked, "cam").mean(axis=(1, 2)) == pytest.approx(adds, abs=1e-5)
 
@@ -89,9 +113,57 @@ def test_occlusion_falls_where_the_answer_comes_from():
     assert not cells[:, 5:].any()
 
 
-def test_the_fine_stage_has_eight_cells_along_a_side(meta):
-    assert [fine_stage(meta, side) for side in (32, 64, 224, 448)] == [1, 2, 3, 4]
-    assert [fine_stage(network("large"), side) for side in (128, 448)] == [2, 3]
+@pytest.mark.parametrize("model", ["test_efficientnet", "test_resnet"])
+def test_cam_is_given_where_pooling_is_the_plain_mean(asked, model):
+    classifier = timm_network(model)
+    assert cam_problem(classifier, image_size=64) is None
+    with torch.inference_mode():
+        logits = classifier(asked.film, asked.features)[:, 1]
+        features = asked.features @ classifier.head.feature_weights[1]
+        adds = (logits - features - classifier.head.bias[1]).numpy()
+    assert heat_maps(classifier, asked, "cam").mean(axis=(1, 2)) == pytest.approx(adds, rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("model", "head", "why"),
+    [
+        ("test_convnext", "linear", "its pooling is not the plain mean"),  # a norm after the mean
+        ("test_vit", "linear", "its pooling is not the plain mean"),  # a class token
+        ("test_efficientnet", "mlp", "its head gives no score at each place"),
+        ("test_efficientnet", "attention", "its head gives no score at each place"),
+    ],
+)
+def test_cam_is_refused_elsewhere_in_one_line_with_what_works(asked, model, head, why):
+    classifier = timm_network(model, head)
+    line = rf"no class activation maps \(cam\): {why}.*; methods that work: grad-cam, layer-cam, hires-cam, occlusion$"
+    with pytest.raises(ConfigError, match=line):
+        heat_maps(classifier, asked, "cam")
+    problem = cam_problem(classifier, image_size=64)
+    with pytest.raises(ConfigError, match=line):
+        answered_methods(["cam", "occlusion"], problem)
+    for method in answered_methods([], problem):
+        assert heat_maps(classifier, asked, method).any()
+
+
+@pytest.mark.parametrize("model", ["test_efficientnet", "test_convnext", "test_vit"])
+def test_the_score_map_of_csra_is_its_cam(asked, model):
+    classifier = timm_network(model, "csra")
+    assert cam_problem(classifier, image_size=64) is None
+    with torch.inference_mode():
+        weight = classifier.head.weight[0, asked.finding]  # of length one for the score
+        expected = torch.einsum("bchw,c->bhw", classifier.maps(asked.film), weight / weight.norm())
+    assert heat_maps(classifier, asked, "cam") == pytest.approx(expected.numpy(), abs=1e-5)
+
+
+def test_a_mean_that_misses_the_logit_is_refused_on_the_film_itself(asked):
+    class Biased(torch.nn.Module):  # its pooling became another since it was looked at
+        def forward(self, maps):
+            return maps.amax(dim=(2, 3), keepdim=True)
+
+    classifier = timm_network("test_resnet")
+    classifier.backbone.network.global_pool = torch.nn.Sequential(Biased(), torch.nn.Flatten())
+    with pytest.raises(ConfigError, match="not the plain mean"):
+        heat_maps(classifier, asked, "cam")
 
 
 def test_batch_statistics_are_refused(meta, asked):
@@ -102,6 +174,7 @@ def test_batch_statistics_are_refused(meta, asked):
 def test_names_and_stages_that_do_not_exist_are_named(meta, asked):
     with pytest.raises(ConfigError, match="unknown method 'gradcam'; valid names: cam, grad-cam"):
         checked_methods(["cam", "gradcam"])
-    with pytest.raises(ValueError, match="stages 1 to 4, not 5"):
+    assert checked_methods(["layer-cam", "cam", "cam"]) == ("cam", "layer-cam")
+    assert answered_methods(checked_methods(None), None) == ("cam", "layer-cam")
+    with pytest.raises(ConfigError, match="no stage 5: the network has stages 1 to 4"):
         heat_maps(meta, asked, "layer-cam", stage=5)
-    assert checked_methods(None) == ("cam", "layer-cam")

@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from cxrbench.errors import DataError, StudyError
+from cxrbench.config import changed, read_run
+from cxrbench.errors import CxrbenchError, DataError, StudyError
 from cxrbench.explain.boxes import film_boxes
 from cxrbench.explain.trained import chosen_runs, load_trained, one_run, open_study
 from cxrbench.runs import CONFIG_FILE, WEIGHTS_FILE, RunName, predictions_file
@@ -56,13 +57,22 @@ def test_an_image_that_the_study_lacks_is_named(opened):
     [
         ("split_digest", "0" * 64, "made with another split"),
         ("store_digest", "0" * 64, "made with another store"),
-        ("seed", "first", "is no run's configuration"),
     ],
 )
 def test_a_run_of_something_else_is_refused(copied, key, value, said):
     path = META.folder(copied) / CONFIG_FILE
-    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    raw = json.loads(path.read_text())
+    config = changed(read_run(raw, where=path).config, {key: value}, where="test")
+    path.write_text(json.dumps(raw | config.record()))
     with pytest.raises(StudyError, match=said):
+        load_trained(open_study(copied), META)
+
+
+@pytest.mark.parametrize(("key", "value", "said"), [("seed", 9, "do not give its hash"), ("seed", "first", "'first'")])
+def test_a_configuration_that_was_changed_is_refused(copied, key, value, said):
+    path = META.folder(copied) / CONFIG_FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(CxrbenchError, match=said):
         load_trained(open_study(copied), META)
 
 

@@ -15,12 +15,13 @@ from cxrbench.evaluate.asked import sheet_file, write_origin
 from cxrbench.explain.localisations import localisation_table
 from cxrbench.explain.localising import SCORES_SCHEMA
 from cxrbench.explain.nonimage import Asking, nonimage_study
-from cxrbench.explain.sanity import CASCADE, SANITY_SCHEMA
+from cxrbench.explain.sanity import SANITY_SCHEMA
 from cxrbench.report import write_report
 from cxrbench.report.estimates import Estimate, estimate_of
 from cxrbench.runs import finished_runs
 from fake_study import write_fake_study
 
+STEPS = ("head", *(f"backbone.layer{stage}" for stage in (4, 3, 2, 1)), "backbone.bn1", "backbone.conv1")
 FEW = ("Effusion", "Infiltration", "Mass", "No Finding")
 LOOK, WORTH = "What the networks look at", "What age, sex and view contribute"
 
@@ -39,7 +40,7 @@ def write_localisation(study, names):
     alike = [
         {**run, "method": "cam", "randomised": step, "cells": 4, "correlation": 0.25, "images": 8, "patients": 8,
          "std_error": 0.1, "lower": 0.05, "upper": 0.45}
-        for run in runs for step in CASCADE
+        for run in runs for step in STEPS
     ]  # fmt: skip
     folder = study / "localisation"
     (folder / "figures").mkdir(parents=True)

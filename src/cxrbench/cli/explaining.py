@@ -22,12 +22,16 @@ Seeds = Annotated[list[int] | None, typer.Option("--seed", help="Only runs from 
 Methods = Annotated[
     list[str] | None,
     typer.Option(
-        "--method", help="cam, grad-cam, layer-cam, hires-cam or occlusion; may be repeated (cam, layer-cam)."
+        "--method",
+        help="cam, grad-cam, layer-cam, hires-cam or occlusion; may be repeated (default: cam, or grad-cam where the "
+        "network has no cam, and layer-cam).",
     ),
 ]
 Stage = Annotated[
     int | None,
-    typer.Option(min=1, max=4, help="Stage that grad-cam, layer-cam and hires-cam read (default: each own)."),
+    typer.Option(
+        min=1, help="Stage that grad-cam, layer-cam and hires-cam read; 1 is the shallowest (default: each its own)."
+    ),
 ]
 
 

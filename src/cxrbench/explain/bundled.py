@@ -1,6 +1,6 @@
 """What a bundle looks at, and what age, sex and view moved: one film, no study at hand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,9 +15,10 @@ from cxrbench.bundle.inputs import network_input
 from cxrbench.bundle.population import UNKNOWN, Population
 from cxrbench.config import Feature
 from cxrbench.data.images import Film
+from cxrbench.explain.activations import Asked
 from cxrbench.explain.contributions import COLUMNS, Answer
-from cxrbench.explain.framing import Frame
-from cxrbench.explain.maps import Asked, Method, heat_maps
+from cxrbench.explain.framing import Frame, input_frame
+from cxrbench.explain.maps import Method, answered_methods, cam_problem, heat_maps
 from cxrbench.explain.overlay import Rectangle, normalised
 from cxrbench.models.classifier import Classifier
 from cxrbench.predict import Prepared, prepare_film
@@ -62,7 +63,23 @@ class Explainer:
         self.bundle = bundle
         self._classifiers = tuple(bundle.classifier(member) for member in bundle.members)
 
-    def heat(self, film: Film, finding: str, *, method: Method = "cam", member: int | None = None) -> Numbers:
+    def methods(self, asked: Sequence[Method] = ()) -> tuple[Method, ...]:
+        """The methods of heat maps that are asked for; for none the usual ones that all networks answer.
+
+        Raises:
+            ConfigError: A network refuses one.
+        """
+        return answered_methods(asked, self._cam_problem)
+
+    @cached_property
+    def _cam_problem(self) -> str | None:
+        """Why a network has no class activation maps; None where all have."""
+        members = zip(self.bundle.members, self._classifiers, strict=True)
+        sized = ((classifier, member.approach.input.image_size) for member, classifier in members)
+        problems = (cam_problem(classifier, image_size=size) for classifier, size in sized)
+        return next((problem for problem in problems if problem is not None), None)
+
+    def heat(self, film: Film, finding: str, *, method: Method | None = None, member: int | None = None) -> Numbers:
         """Heat map of one finding in the coordinates of the film (H, W), float32 in 0..1.
 
         The map's own maximum is 1, what is negative or was not seen is 0; all is 0 where nothing speaks for the
@@ -71,11 +88,12 @@ class Explainer:
         Args:
             film: With what is known of the patient.
             finding: One of the bundle's.
-            method: Of ``maps.METHODS``.
+            method: Of ``maps.METHODS``; None: the first of ``methods``.
             member: Number of one network, from 0; None: the mean over all, each weighted with the slope of its
                 calibration, so that all count in the same unit.
 
         Raises:
+            ConfigError: A network refuses the method.
             ValueError: No such finding or member.
         """
         return self.heat_prepared(prepare_film(film, self.bundle.store_sizes), finding, method=method, member=member)
@@ -85,11 +103,12 @@ class Explainer:
         film: Prepared,
         finding: str,
         *,
-        method: Method = "cam",
+        method: Method | None = None,
         member: int | None = None,
         longest_side: int | None = None,
     ) -> Numbers:
         """As ``heat``, of a film that was shrunk before; ``longest_side`` bounds the map's size, pixels."""
+        method = method or self.methods()[0]
         maps = [
             slope * np.nan_to_num(self._frame(film, one, longest_side).to_film(cells))
             for one, slope, cells in self._cells(film, finding, method, self._chosen(member))
@@ -175,8 +194,7 @@ class Explainer:
 
     def _frame(self, film: Prepared, member: Member, longest_side: int | None) -> Frame:
         """How the film became the network's input."""
-        seen = member.approach.input
-        frame = Frame(film.height, film.width, store_size=seen.store_size, image_size=seen.image_size)
+        frame = input_frame(member.approach.input, film.height, film.width)
         return frame if longest_side is None else frame.shrunk(longest_side)
 
     def _answers(self, features: list[Numbers], logits: NDArray[np.floating]) -> list[Answer]:

@@ -15,10 +15,11 @@ from cxrbench.errors import StudyError
 from cxrbench.evaluate.outputs import recorded_vocabulary
 from cxrbench.evaluate.writing import replaced_folder
 from cxrbench.explain import maps
+from cxrbench.explain.activations import Asked
 from cxrbench.explain.contributions import age_response, answer_of, feature_effects
 from cxrbench.explain.curves import age_figure
 from cxrbench.explain.films import Film
-from cxrbench.explain.maps import USUAL, Asked, Method
+from cxrbench.explain.maps import Method
 from cxrbench.explain.overlay import Captioned, overlay, said, write_picture
 from cxrbench.explain.trained import OpenStudy, Trained
 from cxrbench.files import atomic_file, write_text
@@ -36,12 +37,12 @@ class Explaining:
 
     Attributes:
         findings: To explain; empty: the likeliest pathologies.
-        methods: Of heat maps.
+        methods: Of heat maps; empty: the usual ones that the network answers.
         stage: Of the backbone, for methods that read one; None: each method's own.
     """
 
     findings: tuple[str, ...] = ()
-    methods: tuple[Method, ...] = USUAL
+    methods: tuple[Method, ...] = ()
     stage: int | None = None
 
 
@@ -64,7 +65,9 @@ def explain_film(
 
     Raises:
         StudyError: An unknown finding.
+        ConfigError: A method or stage that the network has not.
     """
+    how = replace(how, methods=run.methods(how.methods))
     answer = answer_of(run, film.part)
     logits = answer(film.part.features)[0]  # (L,)
     answers = pl.DataFrame({"finding": run.findings, "logit": logits, "probability": expit(logits)})

@@ -52,7 +52,9 @@ class BundleExplainer:
         Raises:
             DataError: The file cannot be read.
             StudyError: An unknown finding.
+            ConfigError: A method that one of the networks has not.
         """
+        how = replace(how, methods=self._explainer.methods(how.methods))
         film = read_film(request.path)
         film = replace(film, facts=request.over(film.facts))
         prepared = prepare_film(film, self._explainer.bundle.store_sizes)

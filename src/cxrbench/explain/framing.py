@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from cxrbench.config import Input
 from cxrbench.data.geometry import pad_to_square, resize_square
 
 Numbers = NDArray[np.float32]
@@ -24,13 +25,21 @@ class Frame:
         height: Of the film.
         width: Of the film.
         store_size: Side of the shrunk square.
-        image_size: Side of its centre that the network sees.
+        image_size: Side of the network's input.
+        evaluation_crop: Side of the square's centre that becomes the input, as a share of the square's; None: as many
+            pixels of the store's as the input has.
     """
 
     height: int
     width: int
     store_size: int
     image_size: int
+    evaluation_crop: float | None = None
+
+    @property
+    def shown(self) -> float:
+        """Side of the centre that the network sees, in the store's pixels."""
+        return self.image_size if self.evaluation_crop is None else self.evaluation_crop * self.store_size
 
     @property
     def side(self) -> int:
@@ -76,15 +85,22 @@ class Frame:
 
     def _span(self, pixels: int, padding: int) -> tuple[float, float]:
         """Where what the network sees begins along one side of the film, and how long it is."""
-        unseen = self.side * (1 - self.image_size / self.store_size) / 2
+        unseen = self.side * (1 - self.shown / self.store_size) / 2
         start, end = max(0.0, unseen - padding), min(float(pixels), self.side - unseen - padding)
         return start, end - start
 
     def _weights(self, cells: int, *, pixels: int, padding: int) -> NDArray[np.float64]:
         """What each cell adds to each pixel (pixels, cells); NaN outside what the network sees."""
         square = np.arange(pixels) + padding + 0.5
-        seen = square * self.store_size / self.side - (self.store_size - self.image_size) / 2
-        place = seen * cells / self.image_size - 0.5  # centres of cells at whole numbers
+        seen = square * self.store_size / self.side - (self.store_size - self.shown) / 2
+        place = seen * cells / self.shown - 0.5  # centres of cells at whole numbers
         weights = np.maximum(0, 1 - np.abs(place.clip(0, cells - 1)[:, None] - np.arange(cells)))
-        weights[(seen < 0) | (seen > self.image_size)] = np.nan
+        weights[(seen < 0) | (seen > self.shown)] = np.nan
         return np.asarray(weights)
+
+
+def input_frame(seen: Input, height: int, width: int) -> Frame:
+    """How a film of this size becomes the input of an approach's network."""
+    return Frame(
+        height, width, store_size=seen.store_size, image_size=seen.image_size, evaluation_crop=seen.evaluation_crop
+    )

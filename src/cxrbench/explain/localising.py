@@ -11,8 +11,9 @@ import torch
 from cxrbench.data.delivery import EvaluationBatches
 from cxrbench.evaluate.asked import CENTRE, RANDOM
 from cxrbench.explain import maps
+from cxrbench.explain.activations import Asked
 from cxrbench.explain.framing import Frame
-from cxrbench.explain.maps import Asked, Method
+from cxrbench.explain.maps import Method
 from cxrbench.explain.trained import OpenStudy, Trained
 from cxrbench.stats.localisation import PEAK_LEVELS, MapScores, score_map
 

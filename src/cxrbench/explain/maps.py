@@ -3,51 +3,38 @@
 Signs: a positive cell raises the finding's logit. ``cam`` and ``hires-cam`` and ``occlusion`` also have negative cells,
 which lower it; ``grad-cam`` and ``layer-cam`` are never negative. Maps are not normalised.
 
-The networks end in global average pooling and one linear layer. So at the last stage ``cam`` is exact: its mean is what
-the image adds to the logit (a -meta approach's logit also has what the non-image features add, and every logit its
-bias); ``hires-cam`` is ``cam`` and ``grad-cam`` its positive part of the channel-wise sum, up to a factor. What differs
-is found at earlier stages, whose cells are finer.
+``cam`` is given only where it is what it says: for networks that end in the plain mean of their maps and one linear
+layer its mean is what the image adds to the logit (a -meta approach's logit also has what the non-image features add,
+and every logit its bias); ``csra`` heads define it as the score of each place. For the former ``hires-cam`` at the last
+maps is ``cam`` and ``grad-cam`` its positive part of the channel-wise sum, up to a factor. What differs is found at
+earlier stages, whose cells are finer.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cxrbench.errors import ConfigError
+from cxrbench.explain.activations import Asked, activations, fine_stage, stage_layers
 from cxrbench.models.classifier import Classifier
 
 Method = Literal["cam", "grad-cam", "layer-cam", "hires-cam", "occlusion"]
 METHODS: tuple[Method, ...] = get_args(Method)
 USUAL: tuple[Method, ...] = ("cam", "layer-cam")
+USUAL_WITHOUT_CAM: tuple[Method, ...] = ("grad-cam", "layer-cam")
 
-STAGES = (1, 2, 3, 4)
-"""Of the backbone; each has half the resolution of the one before it."""
-FINE_CELLS = 8
-"""Unless told otherwise, ``layer-cam`` and ``hires-cam`` read the last stage with as many cells along a side."""
+NO_SCORES = "its head gives no score at each place"
+NO_MEAN = "its pooling is not the plain mean of its maps"
+CAM_TOLERANCE = 1e-4
+"""Share of a map's mean size by which its mean may miss the image's part of the logit."""
 
 OCCLUSION_CELLS = 14
 """Cells of occlusion's grid along a side; the patch that covers one is two cells wide and has it in its middle."""
 OCCLUDED_AT_ONCE = 64
 """Occluded films per pass; bounds memory."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is explained.
-
-    Attributes:
-        film: (B, 1, H, W) grey values in 0..1.
-        features: (B, F) scaled.
-        finding: Which output.
-    """
-
-    film: Tensor
-    features: Tensor
-    finding: int
 
 
 def heat_maps(classifier: Classifier, asked: Asked, method: Method, *, stage: int | None = None) -> np.ndarray:
@@ -57,70 +44,114 @@ def heat_maps(classifier: Classifier, asked: Asked, method: Method, *, stage: in
         classifier: In evaluation mode.
         asked: Films, features and the finding.
         method: One of ``METHODS``.
-        stage: Of the backbone, 1 to 4, for the methods that read a gradient; the others take no notice.
+        stage: Of the backbone, 1 the shallowest, for the methods that read a gradient; None: each method's own.
 
     Raises:
-        ValueError: No such stage, or a network in training mode.
+        ConfigError: No such stage, or a method that the network has not; the message lists those that work.
+        ValueError: A network in training mode.
     """
     if classifier.training:
         raise ValueError("heat maps need a network in evaluation mode: batch statistics would mix the films")
-    if stage is not None and stage not in STAGES:
-        raise ValueError(f"the backbone has stages 1 to 4, not {stage}")
     if method == "occlusion":
         maps = occlusion(classifier, asked)
     elif method == "cam":
         maps = cam(classifier, asked)
     else:
-        own = STAGES[-1] if method == "grad-cam" else fine_stage(classifier, asked.film.shape[-1])
-        maps = POOLINGS[method](*activations(classifier, asked, stage=stage or own))
+        maps = POOLINGS[method](*_activations(classifier, asked, method, stage))
     return np.asarray(maps.float().cpu().numpy(), np.float32)
 
 
+def _activations(classifier: Classifier, asked: Asked, method: Method, stage: int | None) -> tuple[Tensor, Tensor]:
+    """Maps and gradients at the stage asked for, or at the method's own: the last, or the last fine one."""
+    backbone = classifier.backbone
+    if stage is None:
+        is_last = method == "grad-cam"
+        stage = len(stage_layers(backbone)) if is_last else fine_stage(backbone, asked.film.shape[-1])
+    # The mean gradient of Grad-CAM is none of a place's own, so a norm does not hide what it says.
+    return activations(classifier, asked, stage=stage, is_behind_norm=method != "grad-cam")
+
+
 def checked_methods(names: Sequence[str] | None) -> tuple[Method, ...]:
-    """Methods by name, each once; the usual ones for none.
+    """Return methods by name, each once; for none an empty tuple, which stands for a network's usual ones.
 
     Raises:
         ConfigError: Unknown; the message lists the names.
     """
-    chosen = dict.fromkeys(names or USUAL)
+    chosen = dict.fromkeys(names or ())
     if unknown := [name for name in chosen if name not in METHODS]:
         raise ConfigError(f"unknown method {unknown[0]!r}; valid names: {', '.join(METHODS)}")
     return tuple(method for method in METHODS if method in chosen)
 
 
-def fine_stage(classifier: Classifier, image_size: int) -> int:
-    """The last stage with ``FINE_CELLS`` cells or more along a side; the first where none has."""
-    has_extra_pool = not isinstance(classifier.backbone.extra_pool, nn.Identity)
-    cells = image_size // (64 if has_extra_pool else 32)  # of the last stage
-    return next((stage for stage in STAGES[::-1] if cells << (STAGES[-1] - stage) >= FINE_CELLS), STAGES[0])
+def answered_methods(asked: Sequence[Method], cam_problem: str | None) -> tuple[Method, ...]:
+    """Return the methods asked for; for none the usual ones that the network answers.
+
+    Args:
+        asked: As ``checked_methods`` gives them.
+        cam_problem: Of the network, as ``cam_problem`` gives it.
+
+    Raises:
+        ConfigError: The network refuses one of them; the message lists those that work.
+    """
+    if cam_problem is None:
+        return tuple(asked) or USUAL
+    if "cam" in asked:
+        raise _refused(cam_problem)
+    return tuple(asked) or USUAL_WITHOUT_CAM
+
+
+@torch.inference_mode()
+def cam_problem(classifier: Classifier, *, image_size: int) -> str | None:
+    """Return why a network has no class activation maps, in a few words; None where it has.
+
+    Args:
+        classifier: In evaluation mode.
+        image_size: Side of its input, pixels.
+    """
+    backbone, head = classifier.backbone, classifier.head
+    if head.score_map(classifier.mean.new_zeros(1, backbone.channels, 1, 1), 0) is None:
+        return NO_SCORES
+    if head.takes == "maps" or backbone.has_mean_pooling:
+        return None
+    film = torch.rand(1, 1, image_size, image_size, generator=torch.Generator().manual_seed(0))
+    encoded = classifier.encode(film.to(classifier.mean.device))
+    pooled, mean = backbone.pool(encoded), backbone.maps(encoded).mean(dim=(2, 3))
+    is_mean = pooled.shape == mean.shape and torch.allclose(pooled, mean, rtol=CAM_TOLERANCE, atol=1e-6)
+    return None if is_mean else NO_MEAN
+
+
+def _refused(problem: str) -> ConfigError:
+    others = ", ".join(method for method in METHODS if method != "cam")
+    return ConfigError(f"the network has no class activation maps (cam): {problem}; methods that work: {others}")
 
 
 @torch.inference_mode()
 def cam(classifier: Classifier, asked: Asked) -> Tensor:
     """Class activation maps (B, h, w), signed: their mean is what the image adds to the logit.
 
+    Of a head over maps, such as ``csra``, they are its score of each place instead.
+
     Source: Zhou et al. 2016, doi:10.1109/CVPR.2016.319.
+
+    Raises:
+        ConfigError: The network has none, or on these films the mean is not what the image adds.
     """
-    scores = classifier.head.score_maps(classifier.maps(asked.film))  # (B, L, h, w)
-    if scores is None:
-        raise ValueError("the network's head has no class activation maps")
-    return scores[:, asked.finding]
+    encoded = classifier.encode(asked.film)
+    maps = classifier.head.score_map(classifier.backbone.maps(encoded), asked.finding)  # (B, h, w)
+    if maps is None:
+        raise _refused(NO_SCORES)
+    if classifier.head.takes == "pooled" and not _has_mean(maps, classifier, encoded, asked):
+        raise _refused(NO_MEAN)
+    return maps
 
 
-def activations(classifier: Classifier, asked: Asked, *, stage: int) -> tuple[Tensor, Tensor]:
-    """Output of a stage and the logit's gradient in it, each (B, C, h, w)."""
-    kept: list[Tensor] = []
-    hook = classifier.backbone.get_submodule(f"layer{stage}").register_forward_hook(
-        lambda _module, _inputs, output: kept.append(output)
-    )
-    try:
-        with torch.enable_grad():
-            # The film asks for a gradient too: where the backbone is frozen nothing else would.
-            logits = classifier(asked.film.detach().requires_grad_(), asked.features)
-            (gradient,) = torch.autograd.grad(logits[:, asked.finding].sum(), kept[0])
-    finally:
-        hook.remove()
-    return kept[0].detach(), gradient
+def _has_mean(maps: Tensor, classifier: Classifier, encoded: Tensor, asked: Asked) -> bool:
+    """Return whether the means (B,) of the maps are what the image adds to the logits: without it the rest remains."""
+    pooled = classifier.backbone.pool(encoded)
+    logits, rest = (classifier.head(image, asked.features)[:, asked.finding] for image in (pooled, 0 * pooled))
+    miss = (maps.mean(dim=(1, 2)) + rest - logits).abs()
+    rounding = 1e-6 * (logits.abs() + rest.abs())
+    return not (miss > CAM_TOLERANCE * maps.abs().mean(dim=(1, 2)) + rounding).any()
 
 
 def grad_cam(maps: Tensor, gradient: Tensor) -> Tensor:

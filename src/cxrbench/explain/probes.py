@@ -77,7 +77,7 @@ def pooled_features(study: OpenStudy, run: Trained, images: pl.DataFrame) -> Poo
     """What the network makes of films before its last layer."""
     part = run.part(study, images)
     batches = [
-        run.classifier.maps(film).mean(dim=(2, 3)).numpy()
+        run.classifier.backbone.pool(run.classifier.encode(film)).numpy()
         for film, _, _ in EvaluationBatches(part=part, batch_size=BATCH)
     ]
     return Pooled(np.concatenate(batches), images)

@@ -17,6 +17,7 @@ from cxrbench.explain.localisations import estimate_columns
 from cxrbench.explain.localising import Boxed, mapped
 from cxrbench.explain.maps import Method
 from cxrbench.explain.trained import OpenStudy, Trained
+from cxrbench.models.backbone import Backbone
 from cxrbench.models.classifier import Classifier
 from cxrbench.stats.means import clustered_mean
 
@@ -35,16 +36,36 @@ SANITY_SCHEMA = {
     "upper": pl.Float64,
     "reason": pl.String,
 }
-CASCADE = (
-    "head",
-    "backbone.layer4",
-    "backbone.layer3",
-    "backbone.layer2",
-    "backbone.layer1",
-    "backbone.bn1",
-    "backbone.conv1",
-)
-"""Parts of the network in the order in which they are made random; each stays random after."""
+HEAD = "head"
+
+
+def cascade(classifier: Classifier) -> tuple[str, ...]:
+    """Return the parts of a network in the order in which they are made random: the head, then from deep to shallow.
+
+    A part is a module of the backbone, or a tensor of its own (a class token), that holds one of its layers or none;
+    what holds several is taken apart.
+    """
+    names = classifier.backbone.state_dict()
+    parts = dict.fromkeys(_part(classifier.backbone, name) for name in names)  # in the network's own order
+    return (HEAD, *(f"backbone.{part}" for part in reversed(parts)))
+
+
+def _part(backbone: Backbone, tensor: str) -> str:
+    """The part of the backbone that a tensor belongs to."""
+    layers = [layer.module for layer in backbone.layers]
+    *modules, _ = tensor.split(".")
+    for depth in range(1, len(modules) + 1):
+        part = ".".join(modules[:depth])
+        if not _is_taken_apart(backbone, part, layers):
+            return part
+    return tensor
+
+
+def _is_taken_apart(backbone: Backbone, part: str, layers: Sequence[str]) -> bool:
+    """Whether a module holds several layers, or is all there is of a backbone that names none."""
+    if layers:
+        return sum(f"{layer}.".startswith(f"{part}.") for layer in layers) > 1
+    return all(name.startswith(f"{part}.") for name in backbone.state_dict())
 
 
 def randomised(classifier: Classifier, approach: Approach, *, seed: int) -> Iterator[tuple[str, Classifier]]:
@@ -57,9 +78,11 @@ def randomised(classifier: Classifier, approach: Approach, *, seed: int) -> Iter
     """
     random, mixed = (_drawn(approach, findings=classifier.findings, seed=seed) for _ in range(2))
     mixed.load_state_dict(classifier.state_dict())
-    for name in CASCADE:
-        mixed.get_submodule(name).load_state_dict(random.get_submodule(name).state_dict())
-        yield name, mixed
+    drawn = random.state_dict()
+    for part in cascade(classifier):
+        own = {name: value for name, value in drawn.items() if f"{name}.".startswith(f"{part}.")}
+        mixed.load_state_dict(own, strict=False)
+        yield part, mixed
 
 
 def _drawn(approach: Approach, *, findings: int, seed: int) -> Classifier:
@@ -83,7 +106,7 @@ def sanity_rows(
 
     Yields:
         One row per method and step, as in ``SANITY_SCHEMA``: ``randomised`` is the part drawn last (all before it in
-        ``CASCADE`` are random too), ``cells`` those of one map, ``correlation`` the mean rank correlation of maps.
+        ``cascade`` are random too), ``cells`` those of one map, ``correlation`` the mean rank correlation of maps.
     """
     learnt = list(mapped(study, run, asked, methods, stage=stage))
     patients = [answer.boxed.patient_id for answer in learnt]

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from cxrbench.errors import DataError
+from cxrbench.errors import ConfigError, DataError
 from cxrbench.evaluate.asked import FIGURES_FOLDER, LOCALISATION_FILE, SANITY_FILE, sheet_file, write_origin
 from cxrbench.evaluate.writing import replaced_folder
 from cxrbench.explain.boxes import film_boxes
 from cxrbench.explain.localisations import localisation_table
 from cxrbench.explain.localising import SCORES_SCHEMA, Boxed, boxed_findings, mapped, score_rows
-from cxrbench.explain.maps import USUAL, Method
+from cxrbench.explain.maps import METHODS, Method
 from cxrbench.explain.overlay import write_picture
 from cxrbench.explain.sanity import SANITY_SCHEMA, sanity_rows
 from cxrbench.explain.sheets import localisation_sheet
@@ -30,13 +30,13 @@ class Localising:
     """How maps are made and scored.
 
     Attributes:
-        methods: Of heat maps.
+        methods: Of heat maps; empty: of each run the usual ones that its network answers.
         stage: Of the backbone, for methods that read one; None: each method's own.
         sanity_films: Boxed findings at most, per run, for the sanity check; 0: no check.
         seed: Of random maps, random networks and the choice of films for the check.
     """
 
-    methods: tuple[Method, ...] = USUAL
+    methods: tuple[Method, ...] = ()
     stage: int | None = None
     sanity_films: int = 100
     seed: int = 0
@@ -70,6 +70,7 @@ def localise_study(
 
     Raises:
         StudyError: A run is damaged or not of this study.
+        ConfigError: A run's network has not the method or stage that is asked for.
         DataError: No box is on a test film of any of the runs.
     """
     opened = open_study(study)
@@ -84,7 +85,8 @@ def localise_study(
         table.write_csv(scratch / LOCALISATION_FILE)
         scores.write_csv(scratch / IMAGES_FILE)
         pl.concat(own.sanity for own in tables.values()).write_csv(scratch / SANITY_FILE)
-        asked = asdict(how) | {"boxes": boxes.name, "boxes_sha256": digest_file(boxes)}
+        used = [method for method in METHODS if (scores["method"] == method).any()]
+        asked = asdict(how) | {"methods": used, "boxes": boxes.name, "boxes_sha256": digest_file(boxes)}
         write_origin(scratch, study, names, asked)
     return Localised(table, tuple(name for name, own in tables.items() if own.scores.is_empty()))
 
@@ -100,14 +102,18 @@ class _Tables:
 def _localise_run(study: OpenStudy, name: RunName, boxes: pl.DataFrame, folder: Path, how: Localising) -> _Tables:
     """One run's scores per film and its sanity check; its contact sheets go into ``folder``."""
     run = load_trained(study, name)
+    try:
+        methods = run.methods(how.methods)
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error}") from None
     asked = boxed_findings(study, run, boxes)
-    answers = list(mapped(study, run, asked, how.methods, stage=how.stage))
-    for method in how.methods if answers else ():
+    answers = list(mapped(study, run, asked, methods, stage=how.stage))
+    for method in methods if answers else ():
         picture = localisation_sheet(study, run, answers, method)
         write_picture(folder / FIGURES_FOLDER / sheet_file(name, method), picture)
     scores = list(score_rows(run, answers, seed=how.seed))
     checked = _some(asked, how.sanity_films, how.seed)
-    sanity = list(sanity_rows(study, run, checked, how.methods, stage=how.stage, seed=how.seed + 1)) if checked else []
+    sanity = list(sanity_rows(study, run, checked, methods, stage=how.stage, seed=how.seed + 1)) if checked else []
     return _Tables(pl.DataFrame(scores, schema=SCORES_SCHEMA), pl.DataFrame(sanity, schema=SANITY_SCHEMA))
 
 

@@ -18,7 +18,8 @@ from cxrbench.data.features import FeatureScaling
 from cxrbench.data.store import Store, open_store
 from cxrbench.errors import StudyError
 from cxrbench.evaluate.reading import read_config, read_table, readable
-from cxrbench.explain.framing import Frame
+from cxrbench.explain.framing import Frame, input_frame
+from cxrbench.explain.maps import Method, answered_methods, cam_problem
 from cxrbench.models.classifier import Classifier
 from cxrbench.runs import RunName
 from cxrbench.splits import Split, read_split
@@ -77,8 +78,19 @@ class Trained:
 
     def frame(self, height: int, width: int) -> Frame:
         """How a film of this size becomes the network's input."""
-        seen = self.config.approach.input
-        return Frame(height, width, store_size=seen.store_size, image_size=seen.image_size)
+        return input_frame(self.config.approach.input, height, width)
+
+    def methods(self, asked: Sequence[Method]) -> tuple[Method, ...]:
+        """The methods of heat maps that are asked for; for none the usual ones that the network answers.
+
+        Raises:
+            ConfigError: The network refuses one.
+        """
+        return answered_methods(asked, self._cam_problem)
+
+    @cached_property
+    def _cam_problem(self) -> str | None:
+        return cam_problem(self.classifier, image_size=self.config.approach.input.image_size)
 
     def part(self, study: OpenStudy, images: pl.DataFrame) -> Part:
         """Rows of the study's table as the network sees them; without targets."""

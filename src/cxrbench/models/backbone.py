@@ -1,6 +1,7 @@
 """What every backbone offers, whatever its family: image features, their pooling, and feature maps."""
 
 from dataclasses import dataclass
+from math import isqrt
 from typing import cast
 
 import torch
@@ -39,6 +40,9 @@ class Backbone(nn.Module):
         layers: Where feature maps can be taken for explanations, shallow to deep.
         first_conv: Name of the first layer's weight, which weights for three channels are adapted to.
         prefix: Beginning of its tensors' names that files of weights lack.
+        has_mean_pooling: Pooled features are the plain mean of the maps; None: nothing says so, it must be measured.
+        has_channels_last: Its layers give maps (B, h, w, C).
+        prefix_tokens: Class and register tokens before those of the grid, where its layers give tokens.
     """
 
     channels: int
@@ -47,6 +51,9 @@ class Backbone(nn.Module):
     layers: tuple[Layer, ...]
     first_conv: str
     prefix: str = ""
+    has_mean_pooling: bool | None = None
+    has_channels_last: bool = False
+    prefix_tokens: int = 0
 
     def pool(self, encoded: Tensor) -> Tensor:
         """Return pooled features (B, pooled), with whatever norm the family has before its last layer."""
@@ -55,6 +62,23 @@ class Backbone(nn.Module):
     def maps(self, encoded: Tensor) -> Tensor:
         """Return feature maps (B, C, h, w)."""
         raise NotImplementedError
+
+    def as_maps(self, output: Tensor, layer: Layer) -> Tensor:
+        """Return what a layer gave, or a gradient in it, as maps (B, C, h, w): values are moved, never changed.
+
+        Raises:
+            ConfigError: It gives neither maps nor a square grid of tokens.
+        """
+        shape = tuple(output.shape) if isinstance(output, Tensor) else ()
+        if len(shape) == 4 and layer.channels in (shape[1], shape[3]):
+            is_last = self.has_channels_last if shape[1] == shape[3] else shape[3] == layer.channels
+            return output.permute(0, 3, 1, 2) if is_last else output
+        if len(shape) == 3 and shape[2] == layer.channels:
+            for prefix in (self.prefix_tokens, 0):
+                side = isqrt(max(shape[1] - prefix, 0))
+                if side and side**2 == shape[1] - prefix:
+                    return output[:, prefix:].transpose(1, 2).reshape(shape[0], shape[2], side, side)
+        raise ConfigError(f"layer {layer.module} gives neither feature maps nor a square grid of tokens: {shape}")
 
 
 def build_backbone(part: Part, *, channels: int, image_size: int) -> Backbone:

@@ -36,9 +36,9 @@ class Head(nn.Module):
         """(L, F): what the non-image features add to the logits."""
         raise NotImplementedError
 
-    def score_maps(self, maps: Tensor) -> Tensor | None:
-        """Return (B, L, h, w): what each place of the maps adds to the logits; None where that is not defined."""
-        del maps
+    def score_map(self, maps: Tensor, finding: int) -> Tensor | None:
+        """Return (B, h, w): what each place of the maps adds to a finding's logit; None where that is not defined."""
+        del maps, finding
         return None
 
 
@@ -64,11 +64,11 @@ class Linear(Head):
         """(L, F)."""
         return self.weight[:, self.pooled :]
 
-    def score_maps(self, maps: Tensor) -> Tensor | None:
-        """Return class activation maps; their mean is the image's part of the logit where pooling is the mean."""
+    def score_map(self, maps: Tensor, finding: int) -> Tensor | None:
+        """Return the class activation map; its mean is the image's part of the logit where pooling is the mean."""
         if maps.shape[1] != self.pooled:
             return None
-        return torch.einsum("lc,bchw->blhw", self.weight[:, : self.pooled], maps)
+        return torch.einsum("bchw,c->bhw", maps, self.weight[finding, : self.pooled])
 
 
 class _WithFeatures(Head):
@@ -183,9 +183,9 @@ class Csra(_WithFeatures):
             attended = _inner(scores, (scores * temperature).softmax(dim=2))
         return scores.mean(dim=2) + self.attention_weight * attended
 
-    def score_maps(self, maps: Tensor) -> Tensor | None:
-        """Return the scores of each place, added over the heads."""
-        return torch.stack(self._scores(maps)).sum(dim=0)
+    def score_map(self, maps: Tensor, finding: int) -> Tensor | None:
+        """Return the score of each place, added over the heads."""
+        return torch.stack(self._scores(maps)).sum(dim=0)[:, finding]
 
 
 def _inner(one: Tensor, other: Tensor) -> Tensor:

@@ -16,6 +16,8 @@ class OwnBackbone(Backbone):
 
     prefix = "network."
 
+    has_mean_pooling = True
+
     def __init__(self, network: nn.Module, *, channels: int, image_size: int) -> None:
         super().__init__()
         self.network = network

@@ -20,6 +20,7 @@ class ResNet(Backbone):
 
     multiple = 32
     first_conv = "conv1.weight"
+    has_mean_pooling = True
 
     def __init__(self, *, stages: tuple[int, int, int, int], width: int, channels: int, extra_pool: bool) -> None:
         super().__init__()
@@ -33,8 +34,7 @@ class ResNet(Backbone):
         self.layer3 = _stage(width * 8, planes=width * 4, blocks=stages[2], stride=2)
         self.layer4 = _stage(width * 16, planes=width * 8, blocks=stages[3], stride=2)
         self.channels = self.pooled = width * 32
-        strides = [4 << stage << (extra_pool and stage > 0) for stage in range(4)]
-        self.layers = tuple(Layer(f"layer{stage + 1}", width * 4 << stage, strides[stage]) for stage in range(4))
+        self.layers = _layers(width=width, first_blocks=stages[0], extra_pool=extra_pool)
         _initialise(self)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -62,6 +62,14 @@ def _stage(inputs: int, *, planes: int, blocks: int, stride: int) -> nn.Sequenti
     )
     first = Bottleneck(inputs, planes, stride=stride, downsample=shortcut)
     return nn.Sequential(first, *(Bottleneck(outputs, planes) for _ in range(blocks - 1)))
+
+
+def _layers(*, width: int, first_blocks: int, extra_pool: bool) -> tuple[Layer, ...]:
+    """The output of each stage; of the first that of its last block, since it is called block by block."""
+    strides = [4 << (extra_pool and first_blocks > 1), *(stride << extra_pool for stride in (8, 16, 32))]
+    modules = [f"layer1.{first_blocks - 1}", "layer2", "layer3", "layer4"]
+    widths = [width * 4 << stage for stage in range(4)]
+    return tuple(map(Layer, modules, widths, strides))
 
 
 def _initialise(network: nn.Module) -> None:

@@ -1,0 +1,45 @@
+"""On films that are not square, maps peak where a planted spot is, in every family; what learnt nothing does not."""
+
+import pytest
+
+from cxrbench.explain.activations import stage_layers
+from cxrbench.explain.maps import METHODS, cam_problem
+from planted import FAMILIES, PLACES, approach_of, centre_hits, drawn_network, fitted_network, hits, planted_films
+
+FEWEST = 18
+FAST = ("efficientnet", "vit")
+
+
+@pytest.fixture(scope="module")
+def films():
+    return planted_films(160, with_spot=0.5, seed=1), planted_films(PLACES, with_spot=1.1, seed=2)
+
+
+def checked(family, films, methods):
+    train, test = films
+    approach = approach_of(family)
+    classifier = fitted_network(approach, train, seed=0)
+    last = len(stage_layers(classifier.backbone))
+    if cam_problem(classifier, image_size=approach.input.image_size):
+        methods = [method for method in methods if method != "cam"]
+    return {method: hits(classifier, approach, test, method, stage=last) for method in methods}
+
+
+@pytest.mark.parametrize("family", FAST)
+def test_maps_peak_where_the_spot_is(family, films, one_thread):
+    found = checked(family, films, [method for method in METHODS if method != "occlusion"])
+    assert min(found.values()) >= FEWEST, found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_maps_of_every_family_and_method_peak_where_the_spot_is(family, films):
+    found = checked(family, films, METHODS)
+    assert min(found.values()) >= FEWEST, found
+
+
+def test_what_learnt_nothing_does_not(films):
+    approach = approach_of("vit")
+    classifier = drawn_network(approach, seed=1)
+    assert hits(classifier, approach, films[1], "hires-cam") < FEWEST // 2
+    assert centre_hits(approach, films[1], cells=12) < FEWEST // 2
