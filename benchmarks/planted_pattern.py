@@ -19,6 +19,9 @@ import torch
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
+from cxrbench.environment import describe_environment, usable_cores  # noqa: E402
+from cxrbench.explain.activations import fine_stage, stage_layers  # noqa: E402
+from cxrbench.explain.maps import METHODS, OCCLUSION_CELLS, cam_problem  # noqa: E402
 from planted import (  # noqa: E402
     FAMILIES,
     PLACES,
@@ -29,10 +32,6 @@ from planted import (  # noqa: E402
     hits,
     planted_films,
 )
-
-from cxrbench.environment import describe_environment, usable_cores  # noqa: E402
-from cxrbench.explain.activations import fine_stage, stage_layers  # noqa: E402
-from cxrbench.explain.maps import METHODS, OCCLUSION_CELLS, cam_problem  # noqa: E402
 
 RESULTS = HERE / "results" / "planted-pattern.md"
 GRADIENTS = ("grad-cam", "layer-cam", "hires-cam")

@@ -7,7 +7,6 @@ packages that somebody installed. A module that only a bundle names is imported 
 import hashlib
 from collections.abc import Collection, Iterator
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from pydantic import Field
 
 from cxrbench.config import BACKBONES, HEADS, Network, Part, Registry, Settings
 from cxrbench.config.network import Module
-from cxrbench.config.registry import Absent
+from cxrbench.config.registry import Absent, top_spec
 
 REGISTRIES: dict[str, Registry] = {"backbone": BACKBONES, "head": HEADS}
 """Parts of a network that another package can bring, by their key in ``network``."""
@@ -71,7 +70,7 @@ def obstacle_of(network: Network, packages: Collection[PackageRecord], *, allowe
         if isinstance(part.settings, Absent):
             return f"{recorded[kind]}, which is not installed here; install it, or use an export of the bundle"
     for module in modules_of(network):
-        if _top_spec(module) is None:
+        if top_spec(module) is None:
             return f"its network is built by module {module}, which is not installed here; install it, or use an export"
         if not any(module == name or module.startswith(f"{name}.") for name in allowed):
             return (
@@ -132,17 +131,9 @@ def _version(package: str | None) -> str | None:
         return None
 
 
-def _top_spec(module: str) -> Any:
-    """Find a module's top package without importing anything."""
-    try:
-        return find_spec(module.partition(".")[0])
-    except (ImportError, ValueError):
-        return None
-
-
 def _source_digest(module: str) -> str | None:
     """SHA-256 (hex) of the Python files of a module's top package, by name."""
-    spec = _top_spec(module)
+    spec = top_spec(module)
     if spec is None:
         return None
     folders = [Path(folder) for folder in spec.submodule_search_locations or ()]

@@ -5,10 +5,14 @@ is built. Entry points of installed packages are listed from their metadata; a p
 configuration names its entry.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module, metadata
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict, GetCoreSchemaHandler, ValidationError, model_serializer
@@ -153,6 +157,12 @@ class Registry:
         except ValidationError as error:
             raise ValueError(f"{entry.name}: {first_problem(error, entry.settings)}") from None
 
+    def title(self, part: Part) -> str:
+        """Return a part's name for messages, such as ``backbone timm convnext_tiny``."""
+        main = self.find(part.name).main
+        own = [] if main is None else [str(getattr(part.settings, main))]
+        return " ".join([self.kind, part.name, *own])
+
     def build(self, part: Part, **context: Any) -> Any:
         """Build a part: call the builder of its entry with the settings and ``context``.
 
@@ -167,13 +177,25 @@ class Registry:
         return core_schema.no_info_before_validator_function(self.parse, handler(source))
 
 
+def top_spec(module: str) -> ModuleSpec | None:
+    """Find a module's top package, installed or in the current folder, without importing anything; None without one."""
+    top = module.partition(".")[0]
+    try:
+        return find_spec(top) or PathFinder.find_spec(top, [str(Path.cwd())])
+    except (ImportError, ValueError):
+        return None
+
+
 def imported(path: str, *, what: str) -> Any:
-    """Import ``package.module:name``.
+    """Import ``package.module:name``; what is not installed may lie in the current folder.
 
     Raises:
         ConfigError: The module cannot be imported, or has no such name; ``what`` begins the message.
     """
     module_name, _, name = path.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path and find_spec(module_name.partition(".")[0]) is None and top_spec(module_name):
+        sys.path.append(here)
     try:
         return getattr(import_module(module_name), name)
     except ImportError as error:

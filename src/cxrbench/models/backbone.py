@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import isqrt
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -81,6 +81,46 @@ class Backbone(nn.Module):
         raise ConfigError(f"layer {layer.module} gives neither feature maps nor a square grid of tokens: {shape}")
 
 
+class WrappedModule(Backbone):
+    """Wraps a module that maps films (B, 1 or 3, H, W) to feature maps (B, C, h, w); pooled by their mean.
+
+    Where the module has a whole number ``multiple``, the input's side is a multiple of it.
+    """
+
+    prefix = "network."
+
+    has_mean_pooling = True
+
+    def __init__(self, network: nn.Module, *, channels: int, image_size: int) -> None:
+        super().__init__()
+        self.network = network
+        self.layers = ()
+        self.first_conv = next((f"network.{name}" for name, value in network.named_parameters() if value.ndim == 4), "")
+        self.multiple = int(getattr(network, "multiple", 1))
+        check_image_size(image_size, self.multiple, type(network).__name__)
+        self.channels, self.pooled = measure(self, channels=channels, image_size=image_size)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map films to feature maps."""
+        maps: Tensor = self.network(image)
+        return maps
+
+    def pool(self, encoded: Tensor) -> Tensor:
+        """Return the mean (B, C) of the maps."""
+        return encoded.mean(dim=(2, 3))
+
+    def maps(self, encoded: Tensor) -> Tensor:
+        """Return the maps as they are.
+
+        Raises:
+            ConfigError: The network gives something else.
+        """
+        if not isinstance(encoded, Tensor) or encoded.ndim != 4:
+            got = f"shape {tuple(encoded.shape)}" if isinstance(encoded, Tensor) else f"a {type(encoded).__name__}"
+            raise ConfigError(f"gives {got}")
+        return encoded
+
+
 def build_backbone(part: Part, *, channels: int, image_size: int) -> Backbone:
     """Return the network that the settings describe, with random weights from torch's current seed.
 
@@ -92,13 +132,26 @@ def build_backbone(part: Part, *, channels: int, image_size: int) -> Backbone:
     Raises:
         ConfigError: No such network, it gives no feature maps, or it cannot take such an input.
     """
-    backbone = BACKBONES.build(part, channels=channels, image_size=image_size)
-    if not isinstance(backbone, Backbone):
-        raise ConfigError(
-            f"backbone {part.name}: its builder returned a {type(backbone).__name__}, not a cxrbench Backbone"
-        )
-    check_image_size(image_size, backbone.multiple, f"backbone {part.name}")
+    network = BACKBONES.build(part, channels=channels, image_size=image_size)
+    what = BACKBONES.title(part)
+    backbone = _wrapped(network, what, channels=channels, image_size=image_size)
+    check_image_size(image_size, backbone.multiple, what)
     return backbone
+
+
+def _wrapped(network: Any, what: str, *, channels: int, image_size: int) -> Backbone:
+    """Return what a builder returned as a backbone."""
+    if isinstance(network, Backbone):
+        return network
+    if not isinstance(network, nn.Module):
+        raise ConfigError(f"{what}: its builder returned a {type(network).__name__}, expected a torch module")
+    try:
+        return WrappedModule(network, channels=channels, image_size=image_size)
+    except Exception as error:
+        raise ConfigError(
+            f"{what}: does not map films (B, {channels}, {image_size}, {image_size}) to feature maps (B, C, h, w): "
+            f"{shortened(error)}"
+        ) from error
 
 
 def check_image_size(image_size: int, multiple: int, backbone: str) -> None:
