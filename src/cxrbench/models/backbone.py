@@ -200,6 +200,28 @@ class _Features(nn.Module):
         return self.backbone.maps(encoded), self.backbone.pool(encoded)
 
 
+def unreached(backbone: Backbone, *, channels: int, image_size: int) -> list[str]:
+    """Return the names of the parameters that the feature maps do not depend on, such as a norm after pooling.
+
+    Whoever takes the maps does not train them. Of a network whose code looks at numbers nothing is known.
+    """
+    network, film = _Features(backbone), torch.zeros(1, channels, image_size, image_size, device="meta")
+    parameters = {name: value.detach().to("meta").requires_grad_() for name, value in network.named_parameters()}
+    buffers = {name: value.to("meta") for name, value in network.named_buffers()}
+    was_training = backbone.training
+    backbone.eval()
+    try:
+        with torch.enable_grad():
+            maps, _ = functional_call(network, parameters | buffers, film)
+            gradients = torch.autograd.grad(maps.sum(), list(parameters.values()), allow_unused=True)
+    except (RuntimeError, NotImplementedError):
+        return []
+    finally:
+        backbone.train(was_training)
+    names = [name.removeprefix("backbone.") for name in parameters]
+    return [name for name, gradient in zip(names, gradients, strict=True) if gradient is None]
+
+
 @torch.no_grad()
 def _features(backbone: Backbone, *, channels: int, image_size: int) -> tuple[Tensor, Tensor]:
     """Maps and pooled features of a blank film, without numbers where the network's code allows it."""

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cxrbench.config import HEADS, Approach
-from cxrbench.models.backbone import Backbone, build_backbone
+from cxrbench.models.backbone import Backbone, build_backbone, unreached
 from cxrbench.models.heads import Head
 from cxrbench.models.weights.fitting import load_weights
 
@@ -39,6 +39,10 @@ class Classifier(nn.Module):
         self.register_buffer("std", torch.tensor(std).reshape(1, -1, 1, 1), persistent=False)
         if self.has_frozen_backbone:
             self.backbone.requires_grad_(requires_grad=False)
+        elif self.head.takes == "maps":
+            # Several devices wait for the gradient of every parameter that is trained.
+            for name in unreached(self.backbone, channels=film.channels, image_size=film.image_size):
+                self.backbone.get_parameter(name).requires_grad_(requires_grad=False)
 
     def forward(self, image: Tensor, features: Tensor) -> Tensor:
         """Map films (B, 1, H, W), grey values in 0..1, and features (B, F) to logits (B, L).

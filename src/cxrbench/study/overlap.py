@@ -222,10 +222,13 @@ def as_records(overlaps: Sequence[Overlap]) -> list[dict[str, Any]]:
 
 def describe_overlaps(overlaps: Sequence[Overlap]) -> list[str]:
     """Return the overlaps with test films in words."""
-    return [
-        f"{one.approach}: its weights saw {'at most ' if one.basis == 'archive' else ''}{one.test_seen:,} of "
-        f"{one.test_images:,} test films of {one.split} before "
-        f"({one.archive}, {'with' if one.with_labels else 'without'} labels)"
-        for one in overlaps
-        if one.test_seen
-    ]
+    return [_sentence(overlap) for overlap in overlaps if overlap.test_seen]
+
+
+def _sentence(overlap: Overlap) -> str:
+    most = "at most " if overlap.basis == "archive" else ""
+    labels = "with" if overlap.with_labels else "without"
+    return (
+        f"{overlap.approach}: its weights saw {most}{overlap.test_seen:,} of {overlap.test_images:,} test films of "
+        f"{overlap.split} before ({overlap.archive}, {labels} labels)"
+    )
