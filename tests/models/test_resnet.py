@@ -123,13 +123,12 @@ def test_layers_are_where_their_channels_and_strides_say():
         )
     seen = {}
     network(torch.rand(2, 1, 128, 128))
-    # Of the first stage, the last blocks come after the extra pooling: what is seen is what leaves the stage.
     assert {layer: shape[1:3] for layer, shape in seen.items()} == {
-        layer: (layer.channels, 128 // layer.stride) for layer in network.layers[1:]
+        layer: (layer.channels, 128 // layer.stride) for layer in network.layers
     }
 
 
 def test_a_side_that_is_no_multiple_of_32_is_refused():
     small = BACKBONES.parse({"resnet": {"width": 4}})
-    with pytest.raises(ConfigError, match="image_size 100 is no multiple of 32, which backbone resnet needs; try 96"):
+    with pytest.raises(ConfigError, match="image_size 100 is no multiple of 32, which backbone resnet 50 needs; try 96"):
         build_backbone(small, channels=1, image_size=100)
