@@ -20,7 +20,7 @@ import pytest
 import torch
 
 from cxrbench.config import RunConfig, StudySettings, load_approach, load_profile
-from cxrbench.errors import DataError, StudyError, TrainingError, WeightsError
+from cxrbench.errors import ConfigError, DataError, StudyError, TrainingError, WeightsError
 from cxrbench.files import partial_of
 from cxrbench.runs import FAILURE_FILE, RunName, finished_runs, predictions_file
 from cxrbench.study import carry_out, describe_plan, make_plan, prepare_study
@@ -204,6 +204,29 @@ def test_an_unknown_split_lists_the_valid_ones(films, tmp_path):
 def test_absent_weights_are_told_before_anything_is_made(films, tmp_path):
     with pytest.raises(WeightsError, match=r"imagenet\.pth: no such weights file"):
         prepare_study(settings(films, tmp_path / "study", approaches=("ft",), weights=str(tmp_path / "imagenet.pth")))
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (
+            "{backbone: {timm: resnet5O}, weights: none}",
+            "approach own: .*unknown timm network 'resnet5O'; did you mean",
+        ),
+        ("{backbone: {timm: test_vit}, weights: none, head: {attention: 5}}", "approach own: head attention: 5 heads"),
+        ("{backbone: {module: 'nowhere:f'}, weights: none}", "approach own: .*nowhere cannot be imported"),
+        ("{backbone: {module: 'math:sqrt'}, weights: none}", "approach own: backbone module math:sqrt: failed"),
+    ],
+    ids=["timm", "heads", "module", "function"],
+)
+def test_a_network_that_cannot_be_built_is_told_before_anything_is_made(films, tmp_path, network, message):
+    own = tmp_path / "own.yaml"
+    own.write_text(f"extends: 1channel\nname: own\nsummary: a\nnetwork: {network}\ninput: {{image_size: 224}}\n")
+    asked = settings(films, tmp_path / "study", approaches=(str(own),), profile="paper")
+    with pytest.raises(ConfigError, match=message) as caught:
+        prepare_study(asked)
+    assert "\n" not in str(caught.value)
     assert not (tmp_path / "study").exists()
 
 

@@ -42,7 +42,7 @@ class Classifier(nn.Module):
         elif self.head.takes == "maps":
             # Several devices wait for the gradient of every parameter that is trained.
             for name in unreached(self.backbone, channels=film.channels, image_size=film.image_size):
-                self.backbone.get_parameter(name).requires_grad_(requires_grad=False)
+                self.backbone.get_parameter(name).requires_grad_(False)
 
     def forward(self, image: Tensor, features: Tensor) -> Tensor:
         """Map films (B, 1, H, W), grey values in 0..1, and features (B, F) to logits (B, L).
@@ -80,6 +80,22 @@ class Classifier(nn.Module):
         if self.has_frozen_backbone:
             self.backbone.eval()
         return self
+
+
+WITHOUT_MEMORY = ("resnet", "timm")
+"""Backbones that can be described without memory; other people's code may need numbers."""
+
+
+def described(approach: Approach, *, findings: int) -> Classifier:
+    """Return the approach's network without the memory of its weights, where its code allows that.
+
+    Raises:
+        ConfigError: It cannot be built.
+    """
+    if approach.network.backbone.name not in WITHOUT_MEMORY:
+        return Classifier(approach, findings=findings)
+    with torch.device("meta"):
+        return Classifier(approach, findings=findings)
 
 
 def build_classifier(approach: Approach, *, findings: int, seed: int, weights: dict[str, Tensor] | None) -> Classifier:

@@ -40,7 +40,7 @@ from cxrbench.runs import SPLITS_FOLDER, STUDY_FILE, STUDY_SCHEMA, TABLE_FILE, r
 from cxrbench.splits import Split, fold_splits, official_split, read_split, resample_splits, write_split
 from cxrbench.study.outputs import Outputs, settle_outputs
 from cxrbench.study.overlap import Films, Overlap, as_records, describe_overlaps, find_overlaps
-from cxrbench.study.pretraining import describe_weights, prepare_weights, resolve_inputs
+from cxrbench.study.pretraining import check_networks, describe_weights, prepare_weights, resolve_inputs
 
 LOCK_FILE = ".lock"
 PHANTOM_TRUTH = "truth.parquet"
@@ -117,6 +117,7 @@ def prepare_study(settings: StudySettings, *, track: Track = silent) -> Material
     archive = _read(settings, record, track)
     weights = prepare_weights(settings.out, approaches, profile)
     approaches = resolve_inputs(approaches, weights)
+    check_networks(approaches)
     store = _prepare_store(settings, archive, approaches, track)
     table = archive.table.filter(pl.col("image_id").is_in(store.index["image_id"].implode()))
     splits = plan_splits(settings.splits, archive, table)

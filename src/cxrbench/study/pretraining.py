@@ -18,8 +18,9 @@ from cxrbench.config import (
     parse_settings,
     with_changes,
 )
-from cxrbench.errors import WeightsError
+from cxrbench.errors import ConfigError, WeightsError
 from cxrbench.files import atomic_file, digest_file, digest_json, write_json
+from cxrbench.models.classifier import described
 from cxrbench.models.weights.sources import obtain_weights
 
 WEIGHTS_FOLDER = "weights"
@@ -97,6 +98,19 @@ def describe_weights(records: Mapping[str, WeightsRecord]) -> list[str]:
         if record.is_non_commercial:
             notes.append(f"{name}: the licence of its weights, {record.licence}, forbids commercial use")
     return notes
+
+
+def check_networks(approaches: Sequence[Approach]) -> None:
+    """See that every network can be built before anything is made.
+
+    Raises:
+        ConfigError: One cannot; the message begins with the approach.
+    """
+    for approach in approaches:
+        try:
+            described(approach, findings=1)
+        except ConfigError as error:
+            raise ConfigError(f"approach {approach.name}: {error}") from error
 
 
 def resolve_inputs(approaches: Sequence[Approach], weights: Mapping[str, Kept]) -> tuple[Approach, ...]:
