@@ -26,7 +26,7 @@ from cxrbench.report import write_report
 from cxrbench.study import carry_out, make_plan, prepare_study
 from dicom_film import write_film
 
-OWN = ("Fracture", "Stent", "Línea PICC")
+OWN = ("Fracture/Fissure", "Stent", "Línea PICC")
 NEVER = "Balloon pump of the aorta"
 SIDE, PATIENTS = 72, 40
 FORMAT = f"""
@@ -34,7 +34,7 @@ name: our hospital
 image_id: file
 patient_id: patient
 labels:
-  columns: {{Fracture: fracture, Stent: stent, Línea PICC: picc, {NEVER}: pump}}
+  columns: {{Fracture/Fissure: fracture, Stent: stent, Línea PICC: picc, {NEVER}: pump}}
   present: ["yes"]
   absent: ["no"]
 """
@@ -144,9 +144,10 @@ def test_predictions_hold_the_three(bundle, study, tmp_path):
 
 def test_a_film_is_explained(bundle, study, tmp_path):
     (request,) = gather([str(study.parent / "archive/films/1.png")])
-    told = BundleExplainer(bundle).explain(request, tmp_path / "out", how=Explaining(findings=("linea picc",)))
+    told = BundleExplainer(bundle).explain(request, tmp_path / "out", how=Explaining(findings=("linea picc", OWN[0])))
     assert told.answers["finding"].to_list() == list(OWN)
     assert (tmp_path / "out/Línea PICC-cam.png").is_file()
+    assert (tmp_path / "out/Fracture-Fissure-cam.png").is_file()
 
 
 def test_a_structured_report_has_private_codes_of_their_own(bundle, dicom, tmp_path):
@@ -162,7 +163,7 @@ def test_a_structured_report_has_private_codes_of_their_own(bundle, dicom, tmp_p
         for item in element.value
     }
     own = {finding.coded.value: finding.name for finding in bundle.record.vocabulary.findings}
-    assert list(own)[:2] == ["FRACTURE", "STENT"]
+    assert list(own)[:2] == ["FRACTURE_FISSURE", "STENT"]
     assert {value: codes[value, "99CXRBENCH"] for value in own} == own
     schemes = [item.CodingSchemeDesignator for item in read.CodingSchemeIdentificationSequence]
     assert schemes == ["99CXRBENCH"]

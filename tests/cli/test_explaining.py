@@ -66,7 +66,7 @@ def test_explain_says_when_a_film_was_trained_on(cxrbench, study, tmp_path):
     ("arguments", "said"),
     [
         (("nothing.png",), "'nothing.png' is neither an image of"),
-        (("{image}", "--finding", "Flu"), "unknown finding 'Flu'; valid names: Atelectasis"),
+        (("{image}", "--finding", "Flu"), "unknown finding 'Flu'; valid names: Effusion"),
         (("{image}", "--method", "gradcam"), "unknown method 'gradcam'; valid names: cam"),
         (("{image}", "--sex", "X"), "sex 'X' is neither F nor M"),
     ],

@@ -78,7 +78,7 @@ def explain_film(
         for row in answers.filter(pl.col("finding").is_in(asked)).iter_rows(named=True):
             text = said(row["finding"], row["probability"], is_calibrated=False)
             caption = Captioned(text, _boxes_of(boxes, film, row["finding"]), film.frame.seen)
-            _write_maps(run, film, caption, scratch / row["finding"], how=how)
+            _write_maps(run, film, row["finding"], caption, scratch, how=how)
         if run.scaling.features:
             population = study.table[run.split.rows(study.table, "train")]
             feature_effects(run, answer, film.row, population).write_csv(scratch / FEATURES_FILE)
@@ -125,13 +125,18 @@ def _boxes_of(boxes: pl.DataFrame | None, film: Film, finding: str) -> NDArray[n
     return own.select("x", "y", "width", "height").to_numpy()
 
 
-def _write_maps(run: Trained, film: Film, caption: Captioned, stem: Path, *, how: Explaining) -> None:
+def _write_maps(run: Trained, film: Film, finding: str, caption: Captioned, folder: Path, *, how: Explaining) -> None:
     """Write one finding's maps as arrays and pictures."""
     image, features, _ = next(iter(EvaluationBatches(part=film.part, batch_size=1)))
-    asked = Asked(image, features, run.findings.index(stem.name))
+    asked = Asked(image, features, run.findings.index(finding))
     for method in how.methods:
         heat = film.frame.to_film(maps.heat_maps(run.classifier, asked, method, stage=how.stage)[0])
-        write_map(stem, film.pixels, heat, caption, method=method)
+        write_map(folder / file_stem(finding), film.pixels, heat, caption, method=method)
+
+
+def file_stem(finding: str) -> str:
+    """Return a finding's name as files bear it: without what leads into another folder."""
+    return finding.replace("/", "-").replace("\\", "-")
 
 
 def write_map(

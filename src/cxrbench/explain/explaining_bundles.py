@@ -10,7 +10,7 @@ from cxrbench.bundle import Bundle
 from cxrbench.data.images import Film, read_film
 from cxrbench.evaluate.writing import replaced_folder
 from cxrbench.explain.bundled import Explainer
-from cxrbench.explain.explaining import ANSWERS_FILE, FEATURES_FILE, Explaining, asked_findings, write_map
+from cxrbench.explain.explaining import ANSWERS_FILE, FEATURES_FILE, Explaining, asked_findings, file_stem, write_map
 from cxrbench.explain.overlay import Captioned, said
 from cxrbench.predict import Answer, Predictor, Request, prepare_film
 
@@ -77,7 +77,7 @@ class BundleExplainer:
         """One finding's maps as arrays and pictures."""
         for method in how.methods:
             heat = self._explainer.heat(film, finding, method=method)
-            write_map(folder / finding, film.pixels, heat, caption, method=method)
+            write_map(folder / file_stem(finding), film.pixels, heat, caption, method=method)
 
 
 def _table(bundle: Bundle, answer: Answer) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from typing import Literal
+from typing import Final, Literal
 
 from cxrbench.predict.preparation import Given
 from cxrbench.serve.refusals import bad_form
@@ -17,7 +17,8 @@ OLDEST = 120
 VIEW = re.compile(r"[A-Z][A-Z0-9 _-]{0,15}")
 
 HeatMethod = Literal["cam", "grad-cam", "layer-cam", "hires-cam"]
-HEAT_METHODS: tuple[HeatMethod, ...] = ("cam", "grad-cam", "layer-cam", "hires-cam")
+CAM: Final = "cam"
+HEAT_METHODS: tuple[HeatMethod, ...] = (CAM, "grad-cam", "layer-cam", "hires-cam")
 """Of heat maps; occlusion is left out, as it takes hundreds of passes."""
 
 

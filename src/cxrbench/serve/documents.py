@@ -22,6 +22,9 @@ class BundleDocument(BaseModel):
         description="findings of its study that it does not answer, and why",
     )
     features: list[str] = Field(examples=[["age", "sex", "view"]], description="non-image features that it uses")
+    methods: list[str] = Field(
+        examples=[["cam", "layer-cam"]], description="of heat maps that its networks answer; the first is the usual one"
+    )
     notices: list[str] = Field(
         examples=[["Research use only; not a medical device."]], description="what must be said wherever it is shown"
     )

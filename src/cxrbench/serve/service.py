@@ -10,7 +10,7 @@ from typing import TypeVar
 from cxrbench.bundle import Bundle
 from cxrbench.explain.bundled import Explainer
 from cxrbench.predict import Answer, Given, Predictor, Prepared
-from cxrbench.serve.asking import HEAT_METHODS, HeatMethod, chosen, given_in
+from cxrbench.serve.asking import CAM, HEAT_METHODS, HeatMethod, chosen, given_in
 from cxrbench.serve.decoders import Decoders
 from cxrbench.serve.documents import BundleDocument, PredictionDocument
 from cxrbench.serve.films import Picture, picture_upload, prepare_upload
@@ -36,9 +36,14 @@ class Served:
     explainer: Explainer
 
     @cached_property
+    def methods(self) -> tuple[HeatMethod, ...]:
+        """Methods of heat maps that its networks answer, the usual one first; not all have class activation maps."""
+        return HEAT_METHODS if CAM in self.explainer.methods() else tuple(one for one in HEAT_METHODS if one != CAM)
+
+    @cached_property
     def document(self) -> BundleDocument:
         """What the API says of it."""
-        return bundle_document(self.name, self.bundle)
+        return bundle_document(self.name, self.bundle, self.methods)
 
     def answers(self, films: Sequence[Prepared]) -> list[tuple[Answer, Moved]]:
         """Answers about a batch, and what non-image features moved in each."""
@@ -141,9 +146,8 @@ class Service:
         """
         served, given = self._asked(upload), given_in(upload.fields)
         finding = chosen(upload.fields, "finding", served.bundle.answered)
-        method = next(
-            one for one in HEAT_METHODS if one == chosen(upload.fields, "method", HEAT_METHODS, default="cam")
-        )
+        named = chosen(upload.fields, "method", served.methods, default=served.methods[0])
+        method = next(one for one in served.methods if one == named)
         with self._admission():
             _, known = await self._prepared(upload, served, given)
             return await self._ask(lambda films: [served.heat(film, finding, method) for film in films], known)

@@ -1,6 +1,6 @@
 """A bundle's answer about a film -> the API's document, with what its numbers mean in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -25,7 +25,7 @@ Moved = Mapping[str, dict[str, float]]
 """Finding -> feature -> by how much it moved the probability."""
 
 
-def bundle_document(name: str, bundle: Bundle) -> BundleDocument:
+def bundle_document(name: str, bundle: Bundle, methods: Sequence[str]) -> BundleDocument:
     """What the API says of a bundle."""
     return BundleDocument(
         name=name,
@@ -35,6 +35,7 @@ def bundle_document(name: str, bundle: Bundle) -> BundleDocument:
         findings=list(bundle.answered),
         not_answered=bundle.record.unanswered,
         features=list(bundle.features),
+        methods=list(methods),
         notices=list(bundle.record.notices),
     )
 

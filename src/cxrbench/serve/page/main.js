@@ -352,6 +352,7 @@ async function drawHeat() {
   drawDetail();
   for (const id of ["opacity", "method"]) at(id).disabled = !state.chosen;
   const { file, chosen } = state;
+  if (chosen) offerMethods(chosen.bundle);
   at("map").textContent = chosen ? `Drawing the heat map of ${shown(chosen.finding)} …` : "";
   if (!chosen) return;
   try {
@@ -366,6 +367,14 @@ async function drawHeat() {
     at("map").textContent = "";
     complain(error);
   }
+}
+
+// Not every network has class activation maps: what this bundle has no maps of cannot be chosen.
+function offerMethods(bundle) {
+  const { methods } = state.served.find((one) => one.name === bundle);
+  const select = at("method");
+  for (const option of select.options) option.disabled = !methods.includes(option.value);
+  if (select.selectedOptions[0].disabled) select.value = [...select.options].find((one) => !one.disabled).value;
 }
 
 // Whose map it is, and why it ends where it does.
