@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 Shown = Annotated[
     int, typer.Option(min=0, max=15, help="Findings over their threshold that get a heat map and a box, at most.")
 ]
-Method = Annotated[str, typer.Option(help="Of heat maps: cam, grad-cam, layer-cam, hires-cam or occlusion.")]
+Method = Annotated[
+    str | None,
+    typer.Option(
+        help="Of heat maps: cam, grad-cam, layer-cam, hires-cam or occlusion (default: cam, or grad-cam where a network "
+        "has no cam)."
+    ),
+]
 Login = Annotated[Path | None, typer.Option(help="File with user:password of the DICOMweb server.")]
 
 
@@ -26,7 +32,7 @@ def dicom(
     films: Annotated[list[Path], typer.Argument(help="DICOM films.")],
     out: Annotated[Path, typer.Option(help="Folder that gets a folder per film.")],
     shown: Shown = 3,
-    method: Method = "cam",
+    method: Method = None,
     allow_module: AllowModule = None,
 ) -> None:
     """Answer DICOM films with DICOM objects: structured report, heat maps, boxes."""
@@ -40,7 +46,7 @@ def dicom(
     from cxrbench.pacs.writing import folders_of, write_results
     from cxrbench.predict import Predictor
 
-    (chosen,) = checked_methods([method])
+    chosen = next(iter(checked_methods([method] if method else None)), None)
     folders = folders_of(films, out)
     answerer = Answerer(
         Predictor(load_bundle(folder, allowed_modules=allow_module or ())), most_shown=shown, method=chosen
@@ -83,7 +89,7 @@ def listen(
     days: Annotated[int, typer.Option(min=0, help="Look at studies of today and so many days before; 0: at all.")] = 1,
     login: Login = None,
     shown: Shown = 3,
-    method: Method = "cam",
+    method: Method = None,
     allow_module: AllowModule = None,
 ) -> None:
     """Answer each chest film that is sent here, or appears on a DICOMweb server, with its results as DICOM."""
@@ -101,7 +107,7 @@ def listen(
     from cxrbench.pacs.watcher import Watcher, web_client
     from cxrbench.predict import Predictor
 
-    (chosen,) = checked_methods([method])
+    chosen = next(iter(checked_methods([method] if method else None)), None)
     client = None if dicomweb is None else web_client(dicomweb, login=login, most_mb=max_mb)
     destination = destination_of(send_to=send_to, folder=out, client=client, own_title=aet)
     bundle = load_bundle(folder, allowed_modules=allow_module or ())

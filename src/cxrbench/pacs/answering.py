@@ -49,18 +49,21 @@ class Results:
 class Answerer:
     """A bundle that answers DICOM films with DICOM objects."""
 
-    def __init__(self, predictor: Predictor, *, most_shown: int = SHOWN, method: Method = "cam") -> None:
+    def __init__(self, predictor: Predictor, *, most_shown: int = SHOWN, method: Method | None = None) -> None:
         """Load what heat maps need beside the predictor.
 
         Args:
             predictor: The bundle at work.
             most_shown: Findings over their threshold that get a heat map and a box, at most.
-            method: Of the heat maps.
+            method: Of the heat maps; None: the first that the networks usually answer.
+
+        Raises:
+            ConfigError: A network refuses the method.
         """
         self.predictor, self.bundle = predictor, predictor.bundle
         self._author = author_of(self.bundle)
-        self._most_shown, self._method = most_shown, method
-        self._explainer = Explainer(self.bundle)
+        self._most_shown, self._explainer = most_shown, Explainer(self.bundle)
+        self._method = self._explainer.methods([method] if method else ())[0]
         self._decoder = Decoder(self.bundle.store_sizes, side=SIDE)
 
     def close(self) -> None:

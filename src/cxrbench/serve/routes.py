@@ -49,7 +49,11 @@ FIELDS: dict[str, Any] = {
     },
     "bundle": {"type": "string", "description": "name of a bundle; the first where it is left out"},
     "finding": {"type": "string", "description": "one of the bundle's findings", "example": "Effusion"},
-    "method": {"type": "string", "enum": list(HEAT_METHODS), "default": "cam", "description": "of the heat map"},
+    "method": {
+        "type": "string",
+        "enum": list(HEAT_METHODS),
+        "description": "of the heat map; left out: `cam`, or `grad-cam` where the bundle's networks have no `cam`",
+    },
 }
 
 NAME: dict[str, Any] = {

@@ -48,6 +48,16 @@ class Served:
             for film, answer in zip(films, answers, strict=True)
         ]
 
+    def heat_method(self, upload: Upload) -> HeatMethod:
+        """The method of heat maps that a form names; the first usual one where it names none.
+
+        Raises:
+            Refusal: Not one that the networks answer.
+        """
+        answered = tuple(method for method in HEAT_METHODS if method in self.explainer.answered)
+        named = chosen(upload.fields, "method", answered, default=self.explainer.methods()[0])
+        return next(method for method in answered if method == named)
+
     def heat(self, film: Prepared, finding: str, method: HeatMethod) -> "Heat":
         """One finding's heat map."""
         heat = self.explainer.heat_prepared(film, finding, method=method, longest_side=LONGEST_SIDE)
@@ -141,9 +151,7 @@ class Service:
         """
         served, given = self._asked(upload), given_in(upload.fields)
         finding = chosen(upload.fields, "finding", served.bundle.answered)
-        method = next(
-            one for one in HEAT_METHODS if one == chosen(upload.fields, "method", HEAT_METHODS, default="cam")
-        )
+        method = served.heat_method(upload)
         with self._admission():
             _, known = await self._prepared(upload, served, given)
             return await self._ask(lambda films: [served.heat(film, finding, method) for film in films], known)
