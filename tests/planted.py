@@ -30,7 +30,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "eva02": {"timm": {"model": "eva02_tiny_patch14_224", "options": TINY_VIT}},
     "maxvit": {"timm": {"model": "test_maxvit"}},
 }
-"""Tiny networks; dinov2 has a layer scale of 1, since at its own 0.00001 an untrained network sees nothing."""
+"""Tiny networks. The layer scale of dinov2 is 1: at its own 0.00001 a network that has not learnt sees nothing."""
 HEIGHT, WIDTH = 300, 240
 SPREAD_PX = 15.0
 """Standard deviation of the spot: as wide as one or two cells."""

@@ -10,6 +10,7 @@ from cxrbench.bundle import choose_runs, load_bundle
 from cxrbench.bundle.making import make_bundle
 from cxrbench.data.delivery import EvaluationBatches
 from cxrbench.data.images import Facts, Film, read_film
+from cxrbench.errors import ConfigError
 from cxrbench.explain.bundled import Explainer, distribution
 from cxrbench.explain.films import Patient, find_film
 from cxrbench.explain.maps import Asked, heat_maps
@@ -117,3 +118,14 @@ def test_what_is_not_there_is_named(explainer, film):
         explainer.heat(film, "Scoliosis")
     with pytest.raises(ValueError, match="members 0 to 0, not 3"):
         explainer.heat(film, "Mass", member=3)
+
+
+def test_where_a_network_has_no_cam_another_method_is_usual(small_bundle, film, monkeypatch):
+    monkeypatch.setattr("cxrbench.explain.bundled.cam_problem", lambda classifier, image_size: "it has a class token")
+    explainer = Explainer(load_bundle(small_bundle))
+    assert explainer.methods() == ("grad-cam", "layer-cam")
+    assert "cam" not in explainer.answered
+    finding = explainer.bundle.findings[0]
+    assert (explainer.heat(film, finding) == explainer.heat(film, finding, method="grad-cam")).all()
+    with pytest.raises(ConfigError, match=r"\(cam\): it has a class token; methods that work: grad-cam"):
+        explainer.methods(["cam"])

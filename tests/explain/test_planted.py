@@ -12,7 +12,7 @@ FAST = ("efficientnet", "vit")
 
 @pytest.fixture(scope="module")
 def films():
-    return planted_films(160, with_spot=0.5, seed=1), planted_films(PLACES, with_spot=1.1, seed=2)
+    return planted_films(80, with_spot=0.5, seed=1), planted_films(PLACES, with_spot=1.1, seed=2)
 
 
 def checked(family, films, methods):

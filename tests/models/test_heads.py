@@ -67,14 +67,10 @@ def test_linear_is_one_layer_over_the_concatenation():
     torch.testing.assert_close(head(image, features), layer(torch.cat([image, features], dim=1)))
 
 
-def score_maps(head, maps):
-    return torch.stack([head.score_map(maps, finding) for finding in range(L)], dim=1)  # (B, L, h, w)
-
-
 def test_linear_maps_of_scores_are_class_activation_maps():
     head = HEADS.build(HEADS.parse("linear"), channels=C, pooled=C, features=F, findings=L)
     maps = torch.randn(B, C, SIDE, SIDE)
-    scores = score_maps(head, maps)
+    scores = torch.stack([head.score_map(maps, finding) for finding in range(L)], dim=1)
     expected = head(maps.mean(dim=(2, 3)), torch.zeros(B, F)) - head.bias
     torch.testing.assert_close(scores.mean(dim=(2, 3)), expected)
     assert build("linear").score_map(maps, 0) is None  # 8 maps, 6 pooled features: something lies between
@@ -179,8 +175,9 @@ def test_csra_is_that_of_its_source(settings, temperatures):
 def test_csra_of_no_attention_is_the_mean_of_its_score_maps():
     head = build({"csra": {"attention_weight": 0}})
     maps, _ = drawn(head)
-    torch.testing.assert_close(head(maps, torch.zeros(B, F)), score_maps(head, maps).mean(dim=(2, 3)))
-    assert score_maps(head, maps).shape == (B, L, SIDE, SIDE)
+    scores = torch.stack([head.score_map(maps, finding) for finding in range(L)], dim=1)
+    torch.testing.assert_close(head(maps, torch.zeros(B, F)), scores.mean(dim=(2, 3)))
+    assert scores.shape == (B, L, SIDE, SIDE)
 
 
 def test_where_scores_have_no_place_there_is_no_map():

@@ -92,6 +92,8 @@ def _read(
     with torch.enable_grad(), _outputs(backbone, layers, has_norms=is_behind_norm) as kept:
         # The film asks for a gradient too: where the backbone is frozen nothing else would.
         logits = classifier(asked.film.detach().requires_grad_(), asked.features)
+        if lacking := [layer.module for layer in layers if layer not in kept]:
+            raise ConfigError(f"layer {lacking[0]} gives nothing when the network runs; no map can be read there")
         outputs = [each for layer in layers for each in kept[layer]]
         found = torch.autograd.grad(logits[:, asked.finding].sum(), outputs, retain_graph=len(outputs) > len(layers))
         gradients = dict(zip(map(id, outputs), found, strict=True))
