@@ -119,7 +119,7 @@ def test_a_bundle_explains_a_film_by_itself(cxrbench, small_bundle, tmp_path):
 def test_a_bundle_is_asked_nothing_that_is_a_studys(cxrbench, small_bundle, tmp_path):
     for arguments, said in (
         (("--split", "official"), "--split is for a study's runs"),
-        (("--finding", "Flu"), "unknown finding 'Flu'; valid names: Effusion"),
+        (("--finding", "Flu"), "unknown finding 'Flu'; valid names: Atelectasis"),
     ):
         (tmp_path / "film.dcm").write_bytes(written(radiograph()))
         code, _, err = cxrbench("explain", small_bundle, tmp_path / "film.dcm", *arguments, "--out", tmp_path / "why")
