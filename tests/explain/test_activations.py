@@ -80,6 +80,19 @@ def test_a_class_token_hides_the_last_blocks_places():
     assert not last[1].equal(before[1])
 
 
+def test_places_that_a_layer_norm_alone_takes_are_read_behind_it():
+    """Values times gradients say nothing before a norm; behind the last one they are CAM."""
+    swin = network(SWIN)
+    cam = heat_maps(swin, asked(), "cam")
+    assert heat_maps(swin, asked(), "hires-cam", stage=4) == pytest.approx(cam / cam[0].size, abs=1e-6)
+    maps, gradient = activations(network(timm("test_vit")), asked(), stage=5)
+    assert maps.mean(dim=1).numpy() == pytest.approx(0, abs=1e-5)
+    assert maps.std(dim=1, correction=0).numpy() == pytest.approx(1, abs=1e-3)
+    assert gradient.mul(maps).sum(dim=1).abs().mean() > 0.1 * gradient.abs().mean()
+    plain, _ = activations(network(timm("test_vit")), asked(), stage=4)  # its places go past the norm as well
+    assert plain.std(dim=1, correction=0).numpy() != pytest.approx(1, abs=1e-3)
+
+
 def test_the_fine_stage_has_eight_cells_along_a_side():
     def stages(name, sides):
         backbone = Classifier(load_profile("small").apply(load_approach(name)), findings=1).backbone

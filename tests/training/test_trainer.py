@@ -14,7 +14,7 @@ import timm
 import torch
 from torch import nn
 
-from cxrbench.config import ComputeSettings
+from cxrbench.config import ComputeSettings, with_changes
 from cxrbench.data.delivery import TrainingBatches
 from cxrbench.models.classifier import build_classifier
 from cxrbench.training import trainer
@@ -206,3 +206,13 @@ def test_bfloat16_is_asked_for_by_the_precision_alone(config):
     with replace(single, precision="bf16").autocast():
         assert torch.is_autocast_enabled(single.device)
         assert torch.get_autocast_dtype(single.device) == torch.bfloat16
+
+
+def test_dropout_depends_on_seed_and_epoch_alone(config, materials, tmp_path):
+    approach = with_changes(config.approach, {"network.head": {"mlp": {"hidden": [16], "dropout": 0.5}}})
+    short = changed(config.model_copy(update={"approach": approach}), epochs=2)
+    seen = []
+    for number in range(2):
+        torch.manual_seed(number)
+        seen.append(losses(fit(short, tmp_path / str(number), materials)))
+    assert np.array_equal(*seen)

@@ -57,21 +57,15 @@ def fine_stage(backbone: Backbone, image_size: int) -> int:
     return max(stage for stage, count in enumerate(cells, start=1) if count >= enough)
 
 
-def activations(
-    classifier: Classifier, asked: Asked, *, stage: int, is_behind_norm: bool = False
-) -> tuple[Tensor, Tensor]:
+def activations(classifier: Classifier, asked: Asked, *, stage: int) -> tuple[Tensor, Tensor]:
     """Return a stage's maps and the logit's gradient in them, each (B, C, h, w).
 
     Where the logit does not hang on the places of the stage (a class token alone is read of the last block), they are
     those of the stage before it.
 
-    Args:
-        classifier: In evaluation mode.
-        asked: Films, features and the finding.
-        stage: 1 is the shallowest.
-        is_behind_norm: Where a layer norm alone takes the stage's places, read behind it. It does not see how large
-            the values of a place are, so before it values times gradients add up to zero at each place, whatever that
-            says; behind it they are what the place adds.
+    Where a layer norm alone takes the places of the stage, they are read behind it. It does not see how large the
+    values of a place are, so before it values times gradients add up to zero at each place, whatever that says; behind
+    it they are what the place adds.
 
     Raises:
         ConfigError: No such stage, or it gives neither maps nor a square grid of tokens.
@@ -79,27 +73,23 @@ def activations(
     check_stage(classifier.backbone, stage)
     layers = stage_layers(classifier.backbone)
     is_bypassed = bool(classifier.backbone.prefix_tokens) and stage > 1  # possibly; only the gradient tells
-    layers = layers[stage - 2 if is_bypassed else stage - 1 : stage]
-    read = _read(classifier, asked, layers, is_behind_norm=is_behind_norm)
+    read = _read(classifier, asked, layers[stage - 2 if is_bypassed else stage - 1 : stage])
     return next((pair for pair in reversed(read) if pair[1].any()), read[-1])
 
 
-def _read(
-    classifier: Classifier, asked: Asked, layers: Sequence[Layer], *, is_behind_norm: bool
-) -> list[tuple[Tensor, Tensor]]:
+def _read(classifier: Classifier, asked: Asked, layers: Sequence[Layer]) -> list[tuple[Tensor, Tensor]]:
     """Maps and gradients of some layers, from one pass forwards and one backwards."""
     backbone = classifier.backbone
-    with torch.enable_grad(), _outputs(backbone, layers, has_norms=is_behind_norm) as kept:
+    with torch.enable_grad(), _outputs(backbone, layers) as kept:
         # The film asks for a gradient too: where the backbone is frozen nothing else would.
         logits = classifier(asked.film.detach().requires_grad_(), asked.features)
         if lacking := [layer.module for layer in layers if layer not in kept]:
             raise ConfigError(f"layer {lacking[0]} gives nothing when the network runs; no map can be read there")
         outputs = [each for layer in layers for each in kept[layer]]
-        found = torch.autograd.grad(logits[:, asked.finding].sum(), outputs, retain_graph=len(outputs) > len(layers))
-        gradients = dict(zip(map(id, outputs), found, strict=True))
-        return [
-            _as_read(backbone, layer, [(output, gradients[id(output)]) for output in kept[layer]]) for layer in layers
-        ]
+        logit, has_norms = logits[:, asked.finding].sum(), len(outputs) > len(layers)
+        found = torch.autograd.grad(logit, outputs, retain_graph=has_norms, allow_unused=True, materialize_grads=True)
+        gradients = iter(found)
+        return [_as_read(backbone, layer, [(each, next(gradients)) for each in kept[layer]]) for layer in layers]
 
 
 def _as_read(backbone: Backbone, layer: Layer, taken: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
@@ -117,8 +107,8 @@ def _as_read(backbone: Backbone, layer: Layer, taken: list[tuple[Tensor, Tensor]
 
 
 @contextmanager
-def _outputs(backbone: Backbone, layers: Sequence[Layer], *, has_norms: bool) -> Iterator[dict[Layer, list[Tensor]]]:
-    """What the layers give while the network runs, with norms each followed by that of the norm that takes it."""
+def _outputs(backbone: Backbone, layers: Sequence[Layer]) -> Iterator[dict[Layer, list[Tensor]]]:
+    """What the layers give while the network runs, each followed by its norm where a layer norm takes it as it is."""
     kept: dict[Layer, list[Tensor]] = {}
 
     def keep(layer: Layer, _module: nn.Module, _inputs: object, output: Tensor) -> None:
@@ -130,7 +120,7 @@ def _outputs(backbone: Backbone, layers: Sequence[Layer], *, has_norms: bool) ->
                 outputs.append(output)
 
     hooks = [backbone.get_submodule(layer.module).register_forward_hook(partial(keep, layer)) for layer in layers]
-    norms = [module for module in backbone.modules() if has_norms and isinstance(module, nn.LayerNorm)]
+    norms = [module for module in backbone.modules() if isinstance(module, nn.LayerNorm)]
     hooks += [norm.register_forward_hook(keep_norm) for norm in norms]
     try:
         yield kept

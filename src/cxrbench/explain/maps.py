@@ -67,8 +67,7 @@ def _activations(classifier: Classifier, asked: Asked, method: Method, stage: in
     if stage is None:
         is_last = method == "grad-cam"
         stage = len(stage_layers(backbone)) if is_last else fine_stage(backbone, asked.film.shape[-1])
-    # The mean gradient of Grad-CAM is none of a place's own, so a norm does not hide what it says.
-    return activations(classifier, asked, stage=stage, is_behind_norm=method != "grad-cam")
+    return activations(classifier, asked, stage=stage)
 
 
 def checked_methods(names: Sequence[str] | None) -> tuple[Method, ...]:

@@ -37,8 +37,11 @@ def write_int8(onnx: Path, path: Path, own: OwnFilms, *, has_preprocessing: bool
     items = [
         {name: one[name] for name in names} for one in calibration_inputs(own, has_preprocessing=has_preprocessing)
     ]
+    # Attention keeps what it cannot do without in full precision; OpenVINO cannot run all of it in int8 either.
+    has_attention = any(node.get_type_name() == "Softmax" for node in model.get_ops())
+    kind = nncf.ModelType.TRANSFORMER if has_attention else None
     with redirect_stdout(io.StringIO()):  # its progress bars
-        quantised = nncf.quantize(model, nncf.Dataset(items), subset_size=len(items))
+        quantised = nncf.quantize(model, nncf.Dataset(items), subset_size=len(items), model_type=kind)
     openvino.save_model(quantised, str(path), compress_to_fp16=False)
     return path, path.with_suffix(".bin")
 

@@ -49,7 +49,8 @@ def train(fit: Fit, report: ReportStep) -> None:
         network = prepare(fit)
         while not fit.is_finished:
             started = time.perf_counter()
-            train_loss = train_epoch(fit, network, report)
+            with _randomness(fit):
+                train_loss = train_epoch(fit, network, report)
             val_loss = validate(fit)
             fit.end_epoch(train_loss=train_loss, val_loss=val_loss, seconds=time.perf_counter() - started)
 
@@ -72,6 +73,18 @@ def train_epoch(fit: Fit, network: nn.Module, report: ReportStep) -> float:
             report(fit.step(batch=batch, batches=len(batches) // accumulate))
     fit.optimiser.zero_grad()  # gradients take no memory during validation
     return losses.mean()
+
+
+@contextmanager
+def _randomness(fit: Fit) -> Iterator[None]:
+    """Let dropout and drop path depend on seed and epoch alone: a resumed run draws what an undisturbed one does.
+
+    Processes that share the batches each draw their own.
+    """
+    drawn = np.random.SeedSequence([fit.config.seed, fit.state.epochs_done, fit.sharing.rank])
+    with torch.random.fork_rng(devices=[fit.device] if fit.device.type == "cuda" else []):
+        torch.manual_seed(int(drawn.generate_state(1)[0]))
+        yield
 
 
 def validate(fit: Fit) -> float:
