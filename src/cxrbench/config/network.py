@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from cxrbench.config.base import NotIdentity, Settings
 from cxrbench.config.registry import Entry, Part, Registry
@@ -39,27 +39,12 @@ class ResNet(Settings):
         return self.blocks or PAPER_BLOCKS[self.depth]
 
 
-NOT_OPTIONS = frozenset(
-    {"cache_dir", "checkpoint_path", "features_only", "in_chans", "num_classes", "pretrained", "pretrained_cfg"}
-    | {"pretrained_cfg_overlay", "pretrained_strict", "drop_path_rate"}
-)
-"""Arguments of timm.create_model that load something, or that other settings give."""
-
-
 class Timm(Settings):
     """Any network of timm that gives feature maps or a grid of tokens."""
 
     model: str = Field(min_length=1, description="name in timm, with or without the tag of its weights")
     drop_path: float = Field(0.0, ge=0, lt=1, description="rate of stochastic depth")
     options: dict[str, bool | int | float | str] = Field({}, description="passed to timm.create_model as they are")
-
-    @field_validator("options")
-    @classmethod
-    def _describe_the_network(cls, value: dict[str, Any]) -> dict[str, Any]:
-        # Whoever opens somebody's bundle must not load files or weights that its description names.
-        if refused := sorted(set(value) & NOT_OPTIONS):
-            raise ValueError(f"{refused[0]} is no option of the network; weights are chosen under network.weights")
-        return value
 
 
 class Module(Settings):
