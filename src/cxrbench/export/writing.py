@@ -1,6 +1,7 @@
 """A member's network -> ONNX and OpenVINO files."""
 
 import json
+import logging
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,6 +38,7 @@ def write_onnx(module: Exported, inputs: tuple[TensorRecord, ...], path: Path, *
     names = [record.name for record in inputs]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's, about its own insides
+        logging.getLogger("onnxscript").setLevel(logging.ERROR)  # likewise
         program = torch.onnx.export(
             module,
             examples,
