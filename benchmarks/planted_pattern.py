@@ -46,7 +46,8 @@ Made by `python benchmarks/planted_pattern.py`.
 {environment}
 
 Of 20 films with the spot at random places: maps with their maximum in the cell that holds the place, or in one beside
-it. `random`: the same network with random weights, head and all. `centre`: the middle of the film on the same grid.
+it. `random`: the same network with random weights, head and all; occlusion, with its many
+passes, was not asked of it. `centre`: the middle of the film on the same grid.
 Stage: what gradient methods read, of how many; `*`: the method's own where none is asked for.
 
 | family | method | stage | cells | hits | random | centre |
@@ -114,7 +115,8 @@ class Fitted:
 def main() -> None:
     """Write the table as it grows: all families, then occlusion, which takes most of the time."""
     environment = describe_environment(device="cpu", threads=torch.get_num_threads())
-    environment |= {"timm": timm.__version__}
+    versions = environment.pop("versions")
+    environment |= {**(versions if isinstance(versions, dict) else {}), "timm": timm.__version__}
     header = HEADER.format(environment="\n".join(f"- {name}: {value}" for name, value in environment.items()))
     lines: dict[str, list[str]] = {}
     fitted = []

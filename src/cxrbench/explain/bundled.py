@@ -18,7 +18,7 @@ from cxrbench.data.images import Film
 from cxrbench.explain.activations import Asked
 from cxrbench.explain.contributions import COLUMNS, Answer
 from cxrbench.explain.framing import Frame, input_frame
-from cxrbench.explain.maps import METHODS, Method, answered_methods, cam_problem, heat_maps
+from cxrbench.explain.maps import Method, answered_methods, cam_problem, heat_maps
 from cxrbench.explain.overlay import Rectangle, normalised
 from cxrbench.models.classifier import Classifier
 from cxrbench.predict import Prepared, prepare_film
@@ -70,11 +70,6 @@ class Explainer:
             ConfigError: A network refuses one.
         """
         return answered_methods(asked, self._cam_problem)
-
-    @property
-    def answered(self) -> tuple[Method, ...]:
-        """All methods that all networks answer."""
-        return tuple(method for method in METHODS if method != "cam" or self._cam_problem is None)
 
     @cached_property
     def _cam_problem(self) -> str | None:
