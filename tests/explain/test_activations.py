@@ -124,6 +124,14 @@ def meta_free(monkeypatch):
     return network({"module": {"function": "mine:own_network"}})
 
 
+def test_layers_that_the_network_has_not_are_no_stages():
+    classifier = network(timm("test_efficientnet"))
+    lacking = [Layer(layer.module.replace("blocks", "block"), 8, 4) for layer in classifier.backbone.layers]
+    classifier.backbone.layers = tuple(lacking)
+    maps, _ = activations(classifier, asked(), stage=1)
+    assert maps.equal(classifier.maps(asked().film))
+
+
 def test_stages_that_do_not_exist_are_refused():
     with pytest.raises(ConfigError, match="no stage 7: the network has stages 1 to 6; choose one of them"):
         activations(network(timm("test_vit")), asked(), stage=7)

@@ -35,8 +35,13 @@ class Asked:
 
 
 def stage_layers(backbone: Backbone) -> tuple[Layer, ...]:
-    """Return the layers of all stages, shallow to deep; a backbone that names none is read at its last maps."""
-    return backbone.layers or (Layer("", backbone.channels, backbone.multiple),)
+    """Return the layers of all stages, shallow to deep.
+
+    A backbone that names none, or none that it has (timm's of MViT), is read at its last maps.
+    """
+    modules = {name for name, _ in backbone.named_modules()}
+    found = tuple(layer for layer in backbone.layers if layer.module in modules)
+    return found or (Layer("", backbone.channels, backbone.multiple),)
 
 
 def check_stage(backbone: Backbone, stage: int) -> None:
