@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cxrbench.config import RunConfig, WeightsRecord, load_approach, load_profile, read_run, with_changes
-from cxrbench.errors import ConfigError, StudyError
+from cxrbench.errors import StudyError
 
 FIXTURE = Path(__file__).parents[1] / "fixtures/study-0.1/study/runs"
 OLDER = sorted(FIXTURE.rglob("config.json"))
@@ -94,16 +94,16 @@ def test_a_later_schema_is_one_clear_line(schema):
 
 
 @pytest.mark.parametrize(
-    ("change", "error", "message"),
+    ("change", "message"),
     [
-        ({"seed": 5}, StudyError, "its values do not give its hash"),
-        ({"hash": "0"}, StudyError, "its values do not give its hash"),
-        ({"nonsense": 1}, ConfigError, "unknown key 'nonsense'"),
-        ({"approach": None}, ConfigError, "approach"),
+        ({"seed": 5}, "its values do not give its hash"),
+        ({"hash": "0"}, "its values do not give its hash"),
+        ({"nonsense": 1}, "unknown key 'nonsense'.*; the file was changed since"),
+        ({"approach": None}, "approach.*; the file was changed since"),
     ],
 )
-def test_a_damaged_record_is_refused(change, error, message):
-    with pytest.raises(error, match=message):
+def test_a_damaged_record_is_refused(change, message):
+    with pytest.raises(StudyError, match=message):
         read_run(config().record() | change, where=PATH)
 
 

@@ -12,7 +12,7 @@ from cxrbench.config import schema1
 from cxrbench.config.approach import Approach
 from cxrbench.config.base import NotIdentity, Settings, parse_settings
 from cxrbench.config.study import ComputeSettings
-from cxrbench.errors import StudyError
+from cxrbench.errors import ConfigError, StudyError
 from cxrbench.files import digest_json
 
 SCHEMA = 2
@@ -162,7 +162,10 @@ def read_run(raw: Any, *, where: Path) -> StoredRun:
         raise StudyError(
             f"{where}: damaged ({type(error).__name__}: {error}); remove the run to make it anew"
         ) from None
-    config = parse_settings(own, RunConfig, where=str(where))
+    try:
+        config = parse_settings(own, RunConfig, where=str(where))
+    except ConfigError as error:
+        raise StudyError(f"{error}; the file was changed since. Remove the run to make it anew") from None
     if recorded != (expected or config.hash):
         raise StudyError(
             f"{where}: its values do not give its hash; the file was changed since. Remove the run to make it anew"
