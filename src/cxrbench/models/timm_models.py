@@ -34,7 +34,8 @@ class TimmBackbone(Backbone):
         self.network = network
         self.has_channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
         self.prefix_tokens = int(getattr(network, "num_prefix_tokens", 0))
-        self.layers = _layers(network)
+        # Hiera keeps the tokens of a window together until the end: what its stages give is no picture.
+        self.layers = () if hasattr(network, "reroll") else _layers(network)
         self.multiple = _multiple(network)
         first = network.pretrained_cfg.get("first_conv") or ()
         self.first_conv = f"network.{first if isinstance(first, str) else first[0]}.weight" if first else ""
