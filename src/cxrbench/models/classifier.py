@@ -3,6 +3,7 @@
 from typing import Self
 
 import torch
+from timm.layers.norm_act import convert_sync_batchnorm
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -73,6 +74,10 @@ class Classifier(nn.Module):
     def maps(self, image: Tensor) -> Tensor:
         """Return feature maps (B, C, h, w) before pooling, of films (B, 1, H, W) with grey values in 0..1."""
         return self.backbone.maps(self.encode(image))
+
+    def synchronise_batch_norm(self) -> None:
+        """Take batch norm over all processes that share a batch; timm's way, as PyTorch's loses fused activations."""
+        convert_sync_batchnorm(self)
 
     def train(self, mode: bool = True) -> Self:
         """Switch to training; a frozen backbone keeps its batch-norm statistics."""

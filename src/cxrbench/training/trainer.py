@@ -114,15 +114,8 @@ def prepare(fit: Fit) -> nn.Module:
         return network
     if fit.device.type == "cpu":
         return DistributedDataParallel(network, **_EQUAL_BUFFERS)
-    _synchronise_batch_norm(fit.classifier)
+    fit.classifier.synchronise_batch_norm()
     return DistributedDataParallel(network, device_ids=[fit.device.index], **_EQUAL_BUFFERS)
-
-
-def _synchronise_batch_norm(network: nn.Module) -> None:
-    """Replace batch norm, in place, by one over all processes; PyTorch's own function would lose timm's activations."""
-    from timm.layers.norm_act import convert_sync_batchnorm  # noqa: PLC0415 - importable once ``models`` has been imported
-
-    convert_sync_batchnorm(network)
 
 
 class _Scorer(nn.Module):
