@@ -97,7 +97,7 @@ def check_chain(cases, folder, **size):
         assert found.predicted < 1e-5
         assert found.onnx < 1e-4
         assert found.openvino < 1e-4
-        assert abs(found.auc - found.int8_auc) < 0.1
+        assert found.int8 < 1.5  # of a logit; rounding to 8 bits, and on older processors to 7
 
 
 @pytest.mark.slow

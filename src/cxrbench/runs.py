@@ -61,7 +61,9 @@ def read_study_record(study: Path) -> dict[str, Any]:
         raise StudyError(f"{path} does not exist; is {study} the folder that `cxrbench run --out` wrote?") from None
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         said = f"{type(error).__name__}: {error}"
-        raise StudyError(f"{path} is damaged ({said}); remove it, the next `cxrbench run` writes it anew") from None
+        raise StudyError(
+            f"{path} is damaged ({said}); restore it from a copy, as it says which findings the runs answer"
+        ) from None
     if not isinstance(schema, int) or not 1 <= schema <= STUDY_SCHEMA:
         raise StudyError(
             f"{path} has schema {schema!r}, of a later version of cxrbench than this, which reads up to {STUDY_SCHEMA}"

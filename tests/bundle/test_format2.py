@@ -75,7 +75,7 @@ def test_it_answers_as_version_0_1_did(bundle, predictor, film):
     expected = [ANSWERED_BY_0_1[name] for name in bundle.answered]
     assert np.abs(answer.probabilities - [one[0] for one in expected]).max() < 1e-5
     assert list(answer.is_present) == [one[1] for one in expected]
-    assert np.abs(answer.percentiles - [one[2] for one in expected]).max() < 0.01
+    assert np.abs(answer.percentiles - [one[2] for one in expected]).max() < 0.1
     assert answer.logits.shape == (1, 14)
 
 

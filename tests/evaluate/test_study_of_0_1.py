@@ -1,9 +1,11 @@
-"""A study of version 0.1 gives the results that version 0.1 gave, bit for bit."""
+"""A study of version 0.1 gives the results that version 0.1 gave."""
 
 import shutil
 from pathlib import Path
 
+import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from cxrbench.evaluate.study import evaluate_study
 
@@ -20,4 +22,8 @@ def results(tmp_path_factory):
 
 @pytest.mark.parametrize("name", TABLES)
 def test_every_value_is_the_one_of_version_0_1(results, name):
-    assert (results / name).read_text() == (STUDY / "results" / name).read_text()
+    """Equal to rounding: another processor may add up in another order."""
+    found, expected = (
+        pl.read_csv(path, infer_schema_length=None) for path in (results / name, STUDY / "results" / name)
+    )
+    assert_frame_equal(found, expected, rel_tol=1e-12, abs_tol=1e-12)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cxrbench.bundle.record import BundleRecord, Member
-from cxrbench.config import Part, WeightsRecord
+from cxrbench.config import Part
 
 SHORT = 12
 """Digits of a digest that are shown."""
@@ -92,16 +92,15 @@ def _members(record: BundleRecord) -> str:
 
 
 def _pretraining(record: BundleRecord) -> str:
-    rows = [
-        (str(number), *_origin(member.run.pretraining, is_stand_in=member.run.has_stand_in_weights))
-        for number, member in enumerate(record.members, start=1)
-    ]
+    rows = [(str(number), *_origin(member)) for number, member in enumerate(record.members, start=1)]
     return table(("Member", "Started from", "Licence", "Chest X-ray archives seen", "SHA-256"), rows)
 
 
-def _origin(weights: WeightsRecord | None, *, is_stand_in: bool) -> tuple[str, str, str, str]:
+def _origin(member: Member) -> tuple[str, str, str, str]:
+    weights = member.run.pretraining
     if weights is None:
-        return ("a stand-in" if is_stand_in else "random weights", "", "", "")
+        started = "pre-trained weights that version 0.1 did not record" if member.approach.network.has_weights else ""
+        return ("a stand-in" if member.run.has_stand_in_weights else started or "random weights", "", "", "")
     seen = ", ".join(f"{each.archive} ({'with' if each.with_labels else 'without'} labels)" for each in weights.saw)
     licence = weights.licence + (f", seen {weights.licence_seen}" if weights.licence_seen else "")
     return (f"{weights.title} ({weights.source})", licence, seen or "none known", weights.digest[:SHORT])

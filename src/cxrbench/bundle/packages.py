@@ -85,11 +85,22 @@ def code_notes(packages: Collection[PackageRecord]) -> tuple[str, ...]:
     notes = []
     for made in packages:
         now = _record(made.kind, made.part, made.module, made.package)
-        if now.version != made.version and now.version is not None:
+        here = _builder_here(made)
+        if here not in {None, made.module}:
+            notes.append(f"{made}; here it is built by {here}")
+        elif now.version != made.version and now.version is not None:
             notes.append(f"{made}; version {now.version} is installed")
         elif now.sha256 != made.sha256 and now.sha256 is not None:
             notes.append(f"{made}, whose sources have changed since")
     return tuple(notes)
+
+
+def _builder_here(made: PackageRecord) -> str | None:
+    """Return the module that builds such a part in this installation; None where no entry has its name."""
+    registry = REGISTRIES.get(made.kind)
+    if registry is None or made.part not in registry.names or (entry := registry.find(made.part)).package is None:
+        return None  # of our own entries only ``module`` is recorded, which names its module itself
+    return entry.builder.partition(":")[0]
 
 
 def with_absent_parts(member: Any) -> Any:

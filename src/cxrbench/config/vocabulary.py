@@ -78,7 +78,7 @@ class Finding(Settings):
     aliases: tuple[str, ...] = Field((), description="other spellings of the same finding")
     code: Code | None = Field(None, description="its code in a public scheme; null: a private code from its name")
     is_pathology: bool = Field(True, description="counts in the mean over the pathologies")
-    means_none: bool = Field(False, description="present means that every other finding is absent")
+    means_none: bool = Field(False, description="present means that no pathology is")
     group: Group | None = Field(None, description="how common it is: head, medium or tail")
 
     @field_validator("name")

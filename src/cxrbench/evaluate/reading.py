@@ -116,6 +116,17 @@ def findings_of(table: pl.DataFrame) -> tuple[str, ...]:
     return tuple(name for name in table.columns if name not in runs.TABLE_COLUMNS)
 
 
+def left_out_table(study: Path) -> pl.DataFrame:
+    """Return the findings that no network answers: ``finding, split, reason``, a row for each split that lacks one."""
+    record = runs.read_study_record(study) if (study / runs.STUDY_FILE).exists() else {}
+    rows = [
+        (finding, split, reason)
+        for finding, by_split in (record.get("left_out") or {}).items()
+        for split, reason in by_split.items()
+    ]
+    return pl.DataFrame(rows, schema=dict.fromkeys(("finding", "split", "reason"), pl.String), orient="row")
+
+
 def study_vocabulary(study: Path, table: pl.DataFrame) -> Vocabulary:
     """All findings of a study's table, with what is known of each; version 0.1 recorded their names alone.
 

@@ -16,7 +16,14 @@ from cxrbench.errors import StudyError
 from cxrbench.evaluate import archive, comparison, curves, discrimination, probabilities, ranking, standing, training
 from cxrbench.evaluate.gaps import group_pairs
 from cxrbench.evaluate.measuring import Measured, measure_split
-from cxrbench.evaluate.reading import read_split_runs, read_splits, read_table, require_one_study, study_vocabulary
+from cxrbench.evaluate.reading import (
+    left_out_table,
+    read_split_runs,
+    read_splits,
+    read_table,
+    require_one_study,
+    study_vocabulary,
+)
 from cxrbench.evaluate.replicates import averaged
 from cxrbench.evaluate.writing import replaced_folder
 from cxrbench.progress import Track, silent
@@ -125,6 +132,7 @@ def _told_tables(
         "pretraining.csv": training.pretraining_table(study, names),
         "history.csv": histories,
         "failures.csv": training.failure_table(study),
+        "left_out.csv": left_out_table(study),
     }
 
 

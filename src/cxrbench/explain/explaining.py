@@ -65,7 +65,7 @@ def explain_film(
 
     Raises:
         StudyError: An unknown finding.
-        ConfigError: A method or stage that the network has not.
+        ConfigError: A method or stage that the network does not have.
     """
     how = replace(how, methods=run.methods(how.methods))
     answer = answer_of(run, film.part)
@@ -112,7 +112,11 @@ def asked_findings(findings: Sequence[str], answers: pl.DataFrame, vocabulary: V
         pathologies = answers.filter(pl.col("finding").is_in(vocabulary.pathologies))
         return list(pathologies.sort("probability", descending=True)["finding"].head(LIKELIEST))
     asked = {name: vocabulary.canonical(name) for name in findings}
-    if unknown := [name for name, own in asked.items() if own not in known]:
+    if unanswered := [own for own in asked.values() if own is not None and own not in known]:
+        raise StudyError(
+            f"{unanswered[0]} is not answered, as no network was trained on it; valid names: {', '.join(known)}"
+        )
+    if unknown := [name for name, own in asked.items() if own is None]:
         raise StudyError(f"unknown finding {unknown[0]!r}; valid names: {', '.join(known)}")
     return [own for own in asked.values() if own]
 

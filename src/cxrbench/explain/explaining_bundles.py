@@ -52,7 +52,7 @@ class BundleExplainer:
         Raises:
             DataError: The file cannot be read.
             StudyError: An unknown finding.
-            ConfigError: A method that one of the networks has not.
+            ConfigError: A method that one of the networks does not have.
         """
         how = replace(how, methods=self._explainer.methods(how.methods))
         film = read_film(request.path)

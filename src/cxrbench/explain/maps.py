@@ -47,7 +47,7 @@ def heat_maps(classifier: Classifier, asked: Asked, method: Method, *, stage: in
         stage: Of the backbone, 1 the shallowest, for the methods that read a gradient; None: each method's own.
 
     Raises:
-        ConfigError: No such stage, or a method that the network has not; the message lists those that work.
+        ConfigError: No such stage, or a method that the network does not have; the message lists those that work.
         ValueError: A network in training mode.
     """
     if classifier.training:
@@ -65,7 +65,8 @@ def _activations(classifier: Classifier, asked: Asked, method: Method, stage: in
     """Maps and gradients at the stage asked for, or at the method's own: the last, or the last fine one."""
     backbone = classifier.backbone
     if stage is None:
-        is_last = method == "grad-cam"
+        # Wide kernels and windows mix distant places behind earlier layers (benchmarks/results/planted-pattern.md).
+        is_last = method == "grad-cam" or not backbone.has_fine_stages
         stage = len(stage_layers(backbone)) if is_last else fine_stage(backbone, asked.film.shape[-1])
     return activations(classifier, asked, stage=stage)
 

@@ -70,7 +70,7 @@ def localise_study(
 
     Raises:
         StudyError: A run is damaged or not of this study.
-        ConfigError: A run's network has not the method or stage that is asked for.
+        ConfigError: A run's network does not have the method or stage that is asked for.
         DataError: No box is on a test film of any of the runs.
     """
     opened = open_study(study)

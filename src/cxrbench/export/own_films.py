@@ -70,7 +70,7 @@ def read_own_films(study: Path, member: Member) -> OwnFilms:
     """
     run = RunName(member.run.approach, member.run.split, member.run.seed)
     if run not in names.finished_runs(study) or read_config(study, run)["hash"] != member.run.hash:
-        raise BundleError(f"{study} has not the run {run} that the bundle was made from; give --study its own")
+        raise BundleError(f"{study} does not have the run {run} that the bundle was made from; give --study its own")
     split = read_splits(study, [run.split])[run.split]
     return OwnFilms(member, _store(study), read_split_runs(study, read_table(study), split, [run]))
 

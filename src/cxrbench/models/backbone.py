@@ -38,6 +38,7 @@ class Backbone(nn.Module):
         pooled: Width of the pooled features.
         multiple: The input's side is a multiple of so many pixels.
         layers: Where feature maps can be taken for explanations, shallow to deep.
+        has_fine_stages: Whether what a place of an earlier layer shows stays at that place in the layers behind it.
         first_conv: Name of the first layer's weight, which weights for three channels are adapted to.
         prefix: Beginning of its tensors' names that files of weights lack.
         has_mean_pooling: Pooled features are the plain mean of the maps; None: nothing says so, it must be measured.
@@ -50,6 +51,7 @@ class Backbone(nn.Module):
     multiple: int
     layers: tuple[Layer, ...]
     first_conv: str
+    has_fine_stages: bool = False
     prefix: str = ""
     has_mean_pooling: bool | None = None
     has_channels_last: bool = False

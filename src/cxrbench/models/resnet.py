@@ -20,6 +20,7 @@ class ResNet(Backbone):
 
     multiple = 32
     first_conv = "conv1.weight"
+    has_fine_stages = True
     has_mean_pooling = True
 
     def __init__(self, *, stages: tuple[int, int, int, int], width: int, channels: int, extra_pool: bool) -> None:

@@ -51,7 +51,7 @@ class FindingDocument(BaseModel):
     """One finding of one film."""
 
     finding: str = Field(examples=["Effusion"])
-    means_none: bool = Field(examples=[False], description="whether it says that no other finding is present")
+    means_none: bool = Field(examples=[False], description="whether it says that no pathology is present")
     probability: float = Field(
         examples=[0.31], ge=0, le=1, description="where `is_calibrated` is false: the network's own output"
     )
