@@ -63,14 +63,14 @@ def train(asked: argparse.Namespace) -> None:
 
 def keep(study: Path) -> None:
     """Keep what the tables are made from: records, predictions and labels of test parts, sizes of the splits."""
-    table = pl.read_parquet(study / "table.parquet")
-    for run in finished_runs(study):
+    table, runs = pl.read_parquet(study / "table.parquet"), finished_runs(study)
+    for run in runs:
         source, target = run.folder(study), run.folder(KEPT)
         target.mkdir(parents=True, exist_ok=True)
         for name in FILES:
             shutil.copy(source / name, target / name)
         shutil.copy(source / predictions_file("test"), target / predictions_file("test"))
-    findings = json.loads((run.folder(study) / CONFIG_FILE).read_text())["findings"]
+    findings = json.loads((runs[0].folder(study) / CONFIG_FILE).read_text())["findings"]
     sizes = []
     for path in sorted((study / "splits").glob("*.json")):
         patients = json.loads(path.read_text())["patients"]

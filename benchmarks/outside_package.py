@@ -79,7 +79,7 @@ def main() -> None:
 
 def write_package(folder: Path) -> None:
     """Write the package's two files."""
-    (folder / "src" / "two_layers").mkdir(parents=True)
+    (folder / "src" / "two_layers").mkdir(parents=True, exist_ok=True)
     (folder / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
     (folder / "src" / "two_layers" / "__init__.py").write_text(PACKAGE, encoding="utf-8")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cxrbench.config import RunConfig, WeightsRecord, load_approach, load_profile, read_run, with_changes
+from cxrbench.config import RunConfig, WeightsRecord, load_approach, load_profile, read_run, schema1, with_changes
 from cxrbench.errors import StudyError
 
 FIXTURE = Path(__file__).parents[1] / "fixtures/study-0.1/study/runs"
@@ -39,6 +39,13 @@ def test_a_run_of_version_0_1_is_verified_by_its_own_hash_and_mapped(path):
     assert stored.config.approach.has_frozen_backbone == (old["trained"] == "head")
     assert list(network.features) == raw["approach"]["features"]
     assert stored.feature_scaling == raw["feature_scaling"]
+
+
+def test_a_narrow_crop_of_version_0_1_is_written_out():
+    raw = json.loads(OLDER[0].read_text(encoding="utf-8"))
+    raw["approach"]["input"] |= {"image_size": 64, "store_size": 128}
+    stored = read_run(raw | {"hash": schema1.hash_of(raw)}, where=PATH)
+    assert stored.config.approach.input.evaluation_crop == 0.5
 
 
 def test_the_fixture_has_runs():

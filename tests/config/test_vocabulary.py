@@ -66,6 +66,12 @@ def test_case_accents_blanks_and_hyphens_do_not_matter(name, style, between):
     assert Vocabulary.of([own, "quite another"]).canonical(written) == own
 
 
+def test_signs_of_comparison_and_of_results_are_part_of_a_name():
+    assert Vocabulary.of(["COVID+"]).canonical("covid +") == "COVID+"
+    assert Vocabulary.of(["COVID+"]).canonical("covid-") is None
+    assert Vocabulary.of(["Nodule >3 cm"]).canonical("nodule <3cm") is None
+
+
 @given(st.text(max_size=12))
 def test_a_folded_spelling_stays_as_it_is(text):
     assert folded(folded(text)) == folded(text)

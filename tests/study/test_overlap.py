@@ -109,6 +109,12 @@ def test_images_are_found_with_and_without_folder_and_suffix(tmp_path):
     }
 
 
+def test_dots_of_a_uid_are_part_of_an_images_name(tmp_path):
+    (tmp_path / "seen.txt").write_text("1.2.840.1.png\n1.2.840.3\n1.9.9.png\n")
+    ids = [f"1.2.840.{number}.png" for number in (1, 2, 3)]
+    assert read_image_list(tmp_path / "seen.txt", ids) == {ids[0], ids[2]}
+
+
 def test_weights_that_saw_the_official_list_are_counted_by_it(films):
     official = frozenset(held_out(films, 0, "test")[:5])
     known = Films(films.study, films.archive, films.table, films.splits, official)

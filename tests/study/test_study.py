@@ -373,3 +373,11 @@ def test_a_killed_study_goes_on_to_the_same_predictions(films, tmp_path):
         )
         assert calm.equals(killed)
     assert Path(tmp_path / "killed/report/index.html").exists()
+
+
+def test_two_approaches_of_one_name_are_refused(films, tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("extends: 1channel\nrecipe: {epochs: 2}\n")  # keeps the base's name
+    with pytest.raises(ConfigError, match=r"approaches 1channel and .*own\.yaml are both named '1channel'; rename one"):
+        prepare_study(settings(films, tmp_path / "study", approaches=("1channel", str(own))))
+    assert not (tmp_path / "study").exists()

@@ -9,8 +9,7 @@ from typing import Any
 from cxrbench.bundle.population import Population
 from cxrbench.bundle.record import FORMAT_VERSION
 from cxrbench.config import STAND_IN, Vocabulary, load_vocabulary
-from cxrbench.config.approach import LEAST_CROP
-from cxrbench.config.schema1 import map_approach
+from cxrbench.config.schema1 import map_approach, with_crop
 from cxrbench.errors import BundleError
 
 VERSION = 2
@@ -51,9 +50,4 @@ def _vocabulary(findings: tuple[str, ...]) -> Vocabulary:
 def _approach(member: dict[str, Any]) -> dict[str, Any]:
     """Return a member's approach with today's keys."""
     source = STAND_IN if member["run"]["has_stand_in_weights"] else None
-    approach = map_approach(member["approach"], weights_source=source)
-    seen = dict(approach["input"])
-    crop = seen["image_size"] / seen["store_size"]
-    if crop < LEAST_CROP:  # version 0.1 took so narrow a crop without a word; today it is written out
-        seen["evaluation_crop"] = crop
-    return {**approach, "input": seen}
+    return with_crop(map_approach(member["approach"], weights_source=source))

@@ -83,7 +83,10 @@ def _overrides(given: list[str]) -> dict[str, Any]:
     pairs = [each.partition("=") for each in given]
     if wrong := [each for each, (path, sign, _) in zip(given, pairs, strict=True) if not (path and sign)]:
         raise ConfigError(f"--set {wrong[0]}: expected PATH=VALUE, such as recipe.epochs=3")
-    return {path: yaml.safe_load(value) for path, _, value in pairs}
+    try:
+        return {path: yaml.safe_load(value) for path, _, value in pairs}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set: a value is no YAML ({' '.join(str(error).split())[:80]})") from None
 
 
 def _given(**values: Any) -> dict[str, Any]:
@@ -138,15 +141,16 @@ def demo(
     on: On = None,
 ) -> None:
     """The main job on generated films, within minutes on two cores; it claims no accuracy."""
-    from cxrbench.config import ClusterSettings
+    from cxrbench.config import StudySettings, parse_settings
     from cxrbench.demo import demo_settings, generate_films
     from cxrbench.environment import usable_cores
     from cxrbench.terminal import shown_progress
 
     with shown_progress() as track:
         generate_films(out, workers=usable_cores(), track=track)
-    engine = {"workers": workers, "cluster": ClusterSettings(address=on)}
-    _run_study(demo_settings(out).model_copy(update=engine), only_splits=[])
+    engine = {"workers": workers, "cluster": {"address": on}}
+    settings = demo_settings(out).model_dump(mode="json") | engine
+    _run_study(parse_settings(settings, StudySettings, where="demo"), only_splits=[])
 
 
 def report(study: Study) -> None:

@@ -20,14 +20,11 @@ from cxrbench.config.base import (
     read_yaml,
 )
 from cxrbench.config.network import Network, ResNet
-from cxrbench.config.schema1 import is_schema_1_approach, map_approach
+from cxrbench.config.schema1 import LEAST_CROP, is_schema_1_approach, map_approach
 from cxrbench.errors import ConfigError
 
 PAPER_APPROACHES = ("ots", "ots-meta", "ft", "ft-meta", "1channel", "1channel-meta", "large", "large-meta")
 """The eight ResNet-50 approaches; a study runs these unless told otherwise."""
-
-LEAST_CROP = 0.8
-"""Share of the shrunk film's side below which the evaluation crop must be written out."""
 
 FOLDER = "approaches"
 

@@ -6,7 +6,6 @@ configuration names its entry.
 """
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module, metadata
@@ -202,8 +201,3 @@ def imported(path: str, *, what: str) -> Any:
         raise ConfigError(f"{what}: {module_name} cannot be imported ({error}); is its package installed?") from error
     except AttributeError:
         raise ConfigError(f"{what}: {module_name} has no {name!r}") from None
-
-
-def list_entries(registries: Sequence[Registry]) -> list[tuple[str, str]]:
-    """Return the kind and name of every entry, for listings."""
-    return [(registry.kind, name) for registry in registries for name in registry.names]

@@ -8,7 +8,8 @@ from cxrbench.files import digest_json
 OLD_KEYS = frozenset({"backbone", "features"})
 """Keys of an approach that stood at the top in schema 1."""
 
-OLD_INPUT = "input"
+LEAST_CROP = 0.8
+"""Share of the shrunk film's side below which the evaluation crop must be written out."""
 
 
 def is_schema_1_approach(raw: dict[str, Any]) -> bool:
@@ -77,5 +78,12 @@ def map_run(raw: dict[str, Any]) -> dict[str, Any]:
     fields = {key: value for key, value in raw.items() if key not in NOT_HASHED}
     weights = fields.get("weights")
     source = weights["source"] if weights else None
-    fields["approach"] = map_approach(fields["approach"], weights_source=source)
+    fields["approach"] = with_crop(map_approach(fields["approach"], weights_source=source))
     return fields
+
+
+def with_crop(approach: dict[str, Any]) -> dict[str, Any]:
+    """Return an approach with its evaluation crop written out where today one so small must be."""
+    seen = approach["input"]
+    crop = seen["image_size"] / seen["store_size"]
+    return approach if crop >= LEAST_CROP else {**approach, "input": {**seen, "evaluation_crop": crop}}

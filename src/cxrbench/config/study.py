@@ -185,7 +185,7 @@ def load_study(source: Path | str, changes: dict[str, Any]) -> StudySettings:
         ConfigError: No such study, or one that is not valid.
     """
     path = Path(source)
-    if not (is_path(path) or path.exists()):
+    if not (is_path(path) or path.is_file()):
         return parse_settings(merged(_packaged_study(str(source)), changes), StudySettings, where=f"study {source}")
     raw = read_yaml(path)
     if not isinstance(raw, dict):

@@ -3,6 +3,7 @@
 Packaged vocabularies lie in ``cxrbench/vocabularies``; a study's own comes from the format of its labels or a YAML.
 """
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -88,7 +89,7 @@ class Finding(Settings):
             raise ValueError("blanks around it, unprintable letters or a leading # do not fit a column's name")
         if value in RESERVED:
             raise ValueError("tables use this name for something else than a finding; choose another")
-        if not folded(value):
+        if not any(letter.isalnum() for letter in value):
             raise ValueError("a finding's name has a letter or a digit")
         return value
 
@@ -246,11 +247,16 @@ PREFERRED = (NIH15,)
 """Vocabularies that give a bare name its code."""
 
 
+LINKS = re.compile(r"[\s_-]+")
+"""What may stand between words, or not."""
+
+
 def folded(text: str) -> str:
     """Return a spelling without case, accents, blanks, ``_`` and ``-``, so that equal names compare equal."""
     # Once more after folding: a letter such as the double-struck H is a capital only when it is taken apart.
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold()).casefold()
-    return "".join(letter for letter in plain if letter.isalnum())
+    spelt = "".join(letter for letter in plain.strip() if not unicodedata.combining(letter))
+    return LINKS.sub("", spelt)
 
 
 def vocabulary_names() -> list[str]:

@@ -1,5 +1,6 @@
 """Test films that pre-trained weights saw before: counted per split, and refused where their labels were learnt."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from cxrbench.splits import Split, read_split
 
 OFFICIAL_LIST = "official train/val list"
 """Of which part of an archive a record says so."""
+
+ENDING = re.compile(r"\.(png|jpe?g|tiff?|dcm|dicom)$", re.IGNORECASE)
 
 TRAINED = ("run", "bundle")
 
@@ -69,7 +72,7 @@ class Films:
         cls, study: Path, archive: Archive, *, is_phantom: bool, table: pl.DataFrame, splits: Sequence[Split]
     ) -> "Films":
         """Return those of a study that is being prepared."""
-        key = GENERATED if is_phantom else archive_key(archive.form.name)
+        key = GENERATED if is_phantom else archive_key(archive.form.archive or archive.form.name)
         official = None
         if archive.official is not None:
             official = frozenset(archive.official[0].read_text(encoding="utf-8").split())
@@ -152,7 +155,7 @@ def _patients(study: Path, settings: Mapping[str, Any], record: WeightsRecord) -
     """Return the patients that weights of ours learnt from, or were chosen by; None where no split file says so."""
     folders = [study, *([settings["study"]] if settings.get("study") else [])]
     if record.source == "run":
-        folders.append(Path(settings["path"]).absolute().parents[3])
+        folders += Path(settings["path"]).absolute().parents[3:4]
     for folder in folders:
         path = Path(folder) / SPLITS_FOLDER / f"{record.split}.json"
         try:
@@ -201,18 +204,23 @@ def read_image_list(path: Path, known: Iterable[str]) -> frozenset[str]:
     Raises:
         WeightsError: No such file, or it is no text.
     """
-    ids = {Path(image).name.partition(".")[0]: image for image in known}
+    ids = {_bare(image): image for image in known}
     found = set()
     try:
         with path.open(encoding="utf-8") as lines:
             for line in lines:
                 for cell in line.strip().split(","):
-                    name = cell.strip().strip('"').replace("\\", "/").rpartition("/")[2].partition(".")[0]
+                    name = _bare(cell.strip().strip('"'))
                     if name in ids:
                         found.add(ids[name])
     except (OSError, UnicodeDecodeError) as error:
         raise WeightsError(f"{path}: no list of images ({error})") from None
     return frozenset(found)
+
+
+def _bare(name: str) -> str:
+    """Return an image's name without folders and without the ending of a picture; dots of a UID stay."""
+    return ENDING.sub("", name.replace("\\", "/").rpartition("/")[2])
 
 
 def as_records(overlaps: Sequence[Overlap]) -> list[dict[str, Any]]:

@@ -31,9 +31,9 @@ from cxrbench.config import (
     with_changes,
 )
 from cxrbench.data.store import Store, prepare_store
-from cxrbench.data.tables import Archive, read_archive, read_format, require_complete
+from cxrbench.data.tables import Archive, present, read_archive, read_format, require_complete
 from cxrbench.environment import usable_cores
-from cxrbench.errors import DataError, StudyError
+from cxrbench.errors import ConfigError, DataError, StudyError
 from cxrbench.files import atomic_file, write_json
 from cxrbench.progress import Track, silent
 from cxrbench.runs import SPLITS_FOLDER, STUDY_FILE, STUDY_SCHEMA, TABLE_FILE, read_study_record
@@ -114,19 +114,23 @@ def prepare_study(settings: StudySettings, *, track: Track = silent) -> Material
     record = _earlier(settings.out)
     _check_continuation(settings, record)
     approaches = tuple(_resolve(name, profile, settings) for name in settings.approaches)
+    _require_own_names(settings.approaches, approaches)
     archive = _read(settings, record, track)
     weights = prepare_weights(settings.out, approaches, profile)
     approaches = resolve_inputs(approaches, weights)
     check_networks(approaches)
+    records = {name: own for name, (_, own) in weights.items()}
+    at_hand = present(archive)
+    find_overlaps(
+        _films(settings, archive, at_hand, plan_splits(settings.splits, archive, at_hand)), approaches, records
+    )
     store = _prepare_store(settings, archive, approaches, track)
     table = archive.table.filter(pl.col("image_id").is_in(store.index["image_id"].implode()))
     splits = plan_splits(settings.splits, archive, table)
     outputs = settle_outputs(settings, record, archive.vocabulary, table, splits)
     table_digest = _keep_table(settings.out, table)
     _keep_splits(settings.out, splits)
-    records = {name: own for name, (_, own) in weights.items()}
-    films = Films.of(settings.out, archive, is_phantom=_is_phantom(archive), table=table, splits=splits)
-    overlaps = find_overlaps(films, approaches, records)
+    overlaps = find_overlaps(_films(settings, archive, table, splits), approaches, records)
     _write_study(settings, profile, archive, outputs, records, overlaps, images=table)
     return Materials(
         study=settings.out,
@@ -149,6 +153,11 @@ def prepare_study(settings: StudySettings, *, track: Track = silent) -> Material
     )
 
 
+def _films(settings: StudySettings, archive: Archive, table: pl.DataFrame, splits: Sequence[Split]) -> Films:
+    """What the study holds out."""
+    return Films.of(settings.out, archive, is_phantom=_is_phantom(archive), table=table, splits=splits)
+
+
 def _earlier(study: Path) -> dict[str, Any]:
     """What an earlier call wrote into the study's record; empty where there is none."""
     return read_study_record(study) if (study / STUDY_FILE).exists() else {}
@@ -163,6 +172,17 @@ def _check_continuation(settings: StudySettings, record: Mapping[str, Any]) -> N
         old, new = getattr(began, key), getattr(settings, key)
         if old != new:
             raise StudyError(f"{settings.out}: this study began with {key} {old!r}, not {new!r}; choose another --out")
+
+
+def _require_own_names(sources: Sequence[str], approaches: Sequence[Approach]) -> None:
+    """Refuse two approaches of one name: their runs would share a folder."""
+    first: dict[str, str] = {}
+    for source, approach in zip(sources, approaches, strict=True):
+        if approach.name in first:
+            raise ConfigError(
+                f"approaches {first[approach.name]} and {source} are both named {approach.name!r}; rename one"
+            )
+        first[approach.name] = source
 
 
 def _resolve(name: str, profile: Profile, settings: StudySettings) -> Approach:

@@ -81,6 +81,7 @@ class TableFormat(Settings):
 
     name: str
     source: str = Field("", description="where the release is described")
+    archive: str | None = Field(None, description="public archive of the films, such as nih; null: its name")
     files: tuple[str, ...] = Field((), description="names the label file may have in the archive's folder, best first")
     official: tuple[str, str] | None = Field(None, description="file names of the train/val and of the test list")
     delimiter: str = Field(",", min_length=1, max_length=1)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -128,7 +129,7 @@ def from_run(settings: TrainedWeights, *, approach: Approach, stand_in_steps: in
     try:
         config = read_run(json.loads(path.read_text(encoding="utf-8")), where=path).config
         tensors = load_file(settings.path / WEIGHTS_FILE)
-    except (OSError, ValueError, StudyError, ConfigError) as error:
+    except (OSError, ValueError, StudyError, ConfigError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(f"{settings.path}: no finished run to take a backbone from ({reason})") from None
     name = f"{config.approach.name} / {config.split} / seed {config.seed}"
@@ -146,8 +147,8 @@ def from_run(settings: TrainedWeights, *, approach: Approach, stand_in_steps: in
 
 def _archive_of_study(run: Path) -> str:
     """Return the name of the archive that a run learnt from; ``unknown`` where its study does not say."""
-    path = run.absolute().parents[3] / STUDY_FILE
     try:
+        path = run.absolute().parents[3] / STUDY_FILE
         archive = json.loads(path.read_text(encoding="utf-8"))["archive"]
         return GENERATED if archive["is_phantom"] else str(archive["form"])
     except (OSError, ValueError, LookupError, TypeError):
