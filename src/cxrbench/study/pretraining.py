@@ -1,6 +1,7 @@
 """Pre-trained weights of a study: had once, kept with their record, and the input that they learnt with."""
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from math import isclose
 from pathlib import Path
@@ -75,6 +76,7 @@ def _kept(study: Path, approach: Approach, profile: Profile, key: str) -> Kept:
     """Have an approach's weights on disk, with their record beside them."""
     path = study / WEIGHTS_FOLDER / f"{key}.safetensors"
     about = path.with_suffix(".json")
+    _keep_of_0_1(study, approach, path, about)
     # A file, a bundle or a run may have been exchanged since.
     if not (path.exists() and about.exists()) or approach.network.weights.name not in {HUB, STAND_IN}:
         pretrained = obtain_weights(approach, stand_in_steps=profile.stand_in_steps)
@@ -98,6 +100,19 @@ def describe_weights(records: Mapping[str, WeightsRecord]) -> list[str]:
         if record.is_non_commercial:
             notes.append(f"{name}: the licence of its weights, {record.licence}, forbids commercial use")
     return notes
+
+
+def _keep_of_0_1(study: Path, approach: Approach, path: Path, about: Path) -> None:
+    """Take up the weights that version 0.1 kept under another name, so that its study goes on with the same."""
+    backbone, kind = approach.network.backbone.settings, approach.network.weights.name
+    if path.exists() or not isinstance(backbone, ResNet) or kind not in {HUB, STAND_IN}:
+        return
+    stages = "-".join(str(blocks) for blocks in backbone.stages)
+    earlier = study / WEIGHTS_FOLDER / f"{kind}-{stages}-width-{backbone.width}.safetensors"
+    if earlier.exists():
+        shutil.copyfile(earlier, path)
+        record = WeightsRecord(source=kind, digest="", is_stand_in=kind == STAND_IN, notes=("kept by version 0.1",))
+        write_json(about, record.model_dump(mode="json"))
 
 
 def check_networks(approaches: Sequence[Approach]) -> None:
