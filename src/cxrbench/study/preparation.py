@@ -40,7 +40,13 @@ from cxrbench.runs import SPLITS_FOLDER, STUDY_FILE, STUDY_SCHEMA, TABLE_FILE, r
 from cxrbench.splits import Split, fold_splits, official_split, read_split, resample_splits, write_split
 from cxrbench.study.outputs import Outputs, settle_outputs
 from cxrbench.study.overlap import Films, Overlap, as_records, describe_overlaps, find_overlaps
-from cxrbench.study.pretraining import check_networks, describe_weights, prepare_weights, resolve_inputs
+from cxrbench.study.pretraining import (
+    check_networks,
+    describe_own_weights,
+    describe_weights,
+    prepare_weights,
+    resolve_inputs,
+)
 
 LOCK_FILE = ".lock"
 PHANTOM_TRUTH = "truth.parquet"
@@ -146,6 +152,7 @@ def prepare_study(settings: StudySettings, *, track: Track = silent) -> Material
             *_notes(archive, store),
             *outputs.notes,
             *describe_weights(records),
+            *describe_own_weights(approaches),
             *describe_overlaps(overlaps),
         ),
         weights=weights,

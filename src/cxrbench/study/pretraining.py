@@ -87,6 +87,15 @@ def _kept(study: Path, approach: Approach, profile: Profile, key: str) -> Kept:
     return path, parse_settings({**raw, "digest": digest_file(path)}, WeightsRecord, where=str(about))
 
 
+def describe_own_weights(approaches: Sequence[Approach]) -> tuple[str, ...]:
+    """Say where a frozen backbone's weights come from code of the user's own, so that nothing is known of them."""
+    return tuple(
+        f"approach {each.name}: its function gives the frozen backbone its weights; nothing is known of them"
+        for each in approaches
+        if each.has_frozen_backbone and not each.network.has_weights
+    )
+
+
 def describe_weights(records: Mapping[str, WeightsRecord]) -> list[str]:
     """Return what each approach starts from, in words, and a warning of licences that forbid commercial use."""
     notes = []
