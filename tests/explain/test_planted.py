@@ -41,6 +41,7 @@ def test_maps_peak_where_the_spot_is(family, films, one_thread):
 
 
 @pytest.mark.slow
+@pytest.mark.every_family
 @pytest.mark.parametrize("family", FAMILIES)
 def test_maps_of_every_family_and_method_peak_where_the_spot_is(family, more_films):
     found = checked(family, more_films, [method for method in METHODS if (family, method) not in UNSURE])
