@@ -171,10 +171,11 @@ def readme(aucs: pl.DataFrame, differences: pl.DataFrame) -> str:
 
 PAGE = """# The paper's question on real films
 
-1,485 films of ChestX-ray14 at 480 px, real ImageNet weights of EfficientNet-Lite0, {splits} re-samples by patient.
+1,485 films of ChestX-ray14 at 480 px, ImageNet weights of EfficientNet-Lite0, {splits} of five re-samples by patient.
 Approaches, epochs and the primary comparison in [`benchmarks/nih_films`](../../nih_films/study.yaml) were fixed before
 the first run. About half of the films were once chosen because they show pneumonia: these numbers are no claim about
 ChestX-ray14. Made by `benchmarks/nih_films.py`; {machine}.
+Seconds were taken beside other work on the same two cores.
 
 {primary}
 
@@ -194,7 +195,7 @@ def primary(differences: pl.DataFrame) -> str:
     """The answer to the primary comparison in a sentence."""
     [row] = differences.filter(pl.col("is_primary")).to_dicts() if "is_primary" in differences.columns else [{}]
     if not row:
-        return "The primary comparison needs two re-samples or more."
+        return "The primary comparison has no interval yet: it needs two re-samples or more."
     sure = "excludes zero" if row["lower"] > 0 or row["upper"] < 0 else "includes zero"
     return (
         f"**Primary comparison: {row['approach']} less {row['against']}, mean AUC over the pathologies with {ENOUGH} "
