@@ -93,7 +93,7 @@ def test_another_runs_study_is_refused(ensemble, small_study, tmp_path):
     study = shutil.copytree(small_study, tmp_path / "study")
     path = study / "runs" / "1channel" / "resample-1" / "seed-0" / "config.json"
     path.write_text(path.read_text().replace(ensemble.members[0].run.hash, "0" * 64))
-    said = "study does not have the run 1channel / resample-1 / seed 0 that the bundle was made from; give --study its own"
+    said = "study does not have the run 1channel / resample-1 / seed 0 that the bundle was made from"
     with pytest.raises(BundleError, match=said):
         read_own_films(study, ensemble.members[0])
     shutil.rmtree(path.parent)
