@@ -3,15 +3,14 @@
 from cxrbench.config.approach import (
     PAPER_APPROACHES,
     Approach,
-    Augmentation,
     Input,
-    Recipe,
     approach_names,
     approach_text,
     load_approach,
     require_multiple,
     with_changes,
 )
+from cxrbench.config.augmentation import Augmentation
 from cxrbench.config.base import Added, AnySettings, NotIdentity, Settings, changed, is_path, parse_settings, read_yaml
 from cxrbench.config.network import (
     BACKBONES,
@@ -26,6 +25,7 @@ from cxrbench.config.network import (
     ResNet,
 )
 from cxrbench.config.profile import Profile, load_profile
+from cxrbench.config.recipe import Recipe
 from cxrbench.config.registry import Entry, Part, Registry
 from cxrbench.config.run import (
     EVERY,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import Field, model_validator
 
+from cxrbench.config.augmentation import Augmentation
 from cxrbench.config.base import (
     Added,
     NotIdentity,
@@ -20,6 +21,7 @@ from cxrbench.config.base import (
     read_yaml,
 )
 from cxrbench.config.network import Network, ResNet
+from cxrbench.config.recipe import Recipe
 from cxrbench.config.schema1 import LEAST_CROP, is_schema_1_approach, map_approach
 from cxrbench.errors import ConfigError
 
@@ -85,35 +87,6 @@ class Input(Settings):
                 f"film; for all of it write evaluation_crop: 1.0, or if that is meant evaluation_crop: {self.crop:.4g}"
             )
         return self
-
-
-class Augmentation(Settings):
-    """Random area, aspect, rotation and flip of training images, as one affine map."""
-
-    area: tuple[float, float] = Field((0.08, 1.0), description="share of the image's area that is cropped")
-    aspect: tuple[float, float] = Field((3 / 4, 4 / 3), description="width to height of the crop")
-    rotation_degrees: float = Field(7.0, ge=0, le=180)
-    flip: bool = True
-
-    @model_validator(mode="after")
-    def _ranges_are_ordered(self) -> Self:
-        if not 0 < self.area[0] <= self.area[1] <= 1:
-            raise ValueError(f"area needs 0 < low <= high <= 1; got {self.area}")
-        if not 0 < self.aspect[0] <= self.aspect[1]:
-            raise ValueError(f"aspect needs 0 < low <= high; got {self.aspect}")
-        return self
-
-
-class Recipe(Settings):
-    """How a network is optimised: Adam, the rate halved when the validation loss stops falling."""
-
-    trained: Literal["all", "head"] = Field("all", description="head: the backbone stays as its weights are")
-    learning_rate: float = Field(gt=0)
-    batch_size: int = Field(16, ge=2)
-    epochs: int = Field(40, ge=1, description="at most")
-    halve_after: int = Field(2, ge=1, description="epochs without a lower validation loss before the rate is halved")
-    stop_after: int = Field(6, ge=1, description="epochs without a lower validation loss before training stops")
-    betas: tuple[float, float] = (0.9, 0.999)
 
 
 class Approach(Settings):

@@ -5,7 +5,8 @@ from typing import Any
 import yaml
 from pydantic import Field
 
-from cxrbench.config.approach import Approach, Augmentation, with_changes
+from cxrbench.config.approach import Approach, with_changes
+from cxrbench.config.augmentation import Augmentation
 from cxrbench.config.base import Settings, packaged_names, packaged_text, parse_settings
 from cxrbench.config.network import PAPER_BLOCKS, PAPER_WIDTH, ResNet
 from cxrbench.errors import ConfigError
