@@ -68,10 +68,10 @@ def obstacle_of(network: Network, packages: Collection[PackageRecord], *, allowe
     recorded = {record.kind: record for record in packages}
     for kind, part in _parts(network):
         if isinstance(part.settings, Absent):
-            return f"{recorded[kind]}, which is not installed here; install it, or use an export of the bundle"
+            return f"{recorded[kind]}, which is not installed here; install it"
     for module in modules_of(network):
         if top_spec(module) is None:
-            return f"its network is built by module {module}, which is not installed here; install it, or use an export"
+            return f"its network is built by module {module}, which is not installed here; install it"
         if not any(module == name or module.startswith(f"{name}.") for name in allowed):
             return (
                 f"its network is built by module {module}, which only the bundle names; look at that code first, then "

@@ -26,7 +26,7 @@ from cxrbench.config.network import (
 )
 from cxrbench.config.profile import Profile, load_profile
 from cxrbench.config.recipe import Recipe
-from cxrbench.config.registry import Entry, Part, Registry
+from cxrbench.config.registry import Absent, Entry, Part, Registry
 from cxrbench.config.run import (
     EVERY,
     ArchiveSeen,
@@ -69,6 +69,7 @@ __all__ = [
     "PAPER_WIDTH",
     "STAND_IN",
     "WEIGHTS",
+    "Absent",
     "Added",
     "AnySettings",
     "Approach",

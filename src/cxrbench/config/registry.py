@@ -168,7 +168,15 @@ class Registry:
         Raises:
             ConfigError: The builder cannot be imported.
         """
-        return imported(self.find(part.name).builder, what=f"{self.kind} {part.name!r}")(part.settings, **context)
+        return self.builder(part)(part.settings, **context)
+
+    def builder(self, part: Part) -> Any:
+        """Return what builds a part, imported.
+
+        Raises:
+            ConfigError: It cannot be imported.
+        """
+        return imported(self.find(part.name).builder, what=f"{self.kind} {part.name!r}")
 
     # What pydantic sees where a field is annotated with ``Annotated[Part, registry]``.
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
