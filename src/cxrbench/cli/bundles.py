@@ -11,6 +11,7 @@ import typer
 
 from cxrbench.cli.options import Study
 from cxrbench.cli.stopping import stoppable
+from cxrbench.cli.studies import say_origin
 
 if TYPE_CHECKING:
     from cxrbench.bundle import Bundle as LoadedBundle
@@ -59,6 +60,7 @@ def bundle(
     from cxrbench.bundle import choose_runs
     from cxrbench.bundle.making import make_bundle
 
+    say_origin(study)
     runs = choose_runs(study, approaches=approach or (), splits=split or (), seeds=seed or ())
     made = make_bundle(study, runs, out)
     print(f"bundle: {out}: {', '.join(map(str, runs))}")

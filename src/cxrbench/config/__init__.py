@@ -12,6 +12,7 @@ from cxrbench.config.approach import (
 )
 from cxrbench.config.augmentation import Augmentation
 from cxrbench.config.base import Added, AnySettings, NotIdentity, Settings, changed, is_path, parse_settings, read_yaml
+from cxrbench.config.code import changed_code, code_of
 from cxrbench.config.network import (
     BACKBONES,
     HEADS,
@@ -99,6 +100,8 @@ __all__ = [
     "approach_names",
     "approach_text",
     "changed",
+    "changed_code",
+    "code_of",
     "is_path",
     "load_approach",
     "load_profile",
