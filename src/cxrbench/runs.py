@@ -109,6 +109,21 @@ def read_study_record(study: Path) -> dict[str, Any]:
     return record
 
 
+def origin_of(record: Mapping[str, Any]) -> str:
+    """Return the version that a study began with, from its record."""
+    return str(record.get("began_with") or record.get("version") or "0.1")
+
+
+def origin_note(record: Mapping[str, Any]) -> str | None:
+    """Return what must be said of a study that version 0.1 began; None for others."""
+    if not origin_of(record).startswith("0.1"):
+        return None
+    return (
+        "the study was begun by version 0.1: its finished runs stay as they are, and it goes on to answer all findings "
+        "of its table"
+    )
+
+
 def finished_runs(study: Path) -> list[RunName]:
     """Every complete run of a study, sorted by name."""
     folders = (study / RUNS_FOLDER).glob("*/*/seed-*")

@@ -12,6 +12,7 @@ from cxrbench.config.approach import (
 )
 from cxrbench.config.augmentation import Augmentation
 from cxrbench.config.base import Added, AnySettings, NotIdentity, Settings, changed, is_path, parse_settings, read_yaml
+from cxrbench.config.code import changed_code, code_of
 from cxrbench.config.network import (
     BACKBONES,
     HEADS,
@@ -26,7 +27,7 @@ from cxrbench.config.network import (
 )
 from cxrbench.config.profile import Profile, load_profile
 from cxrbench.config.recipe import Recipe
-from cxrbench.config.registry import Entry, Part, Registry
+from cxrbench.config.registry import Absent, Entry, Part, Registry
 from cxrbench.config.run import (
     EVERY,
     ArchiveSeen,
@@ -69,6 +70,7 @@ __all__ = [
     "PAPER_WIDTH",
     "STAND_IN",
     "WEIGHTS",
+    "Absent",
     "Added",
     "AnySettings",
     "Approach",
@@ -98,6 +100,8 @@ __all__ = [
     "approach_names",
     "approach_text",
     "changed",
+    "changed_code",
+    "code_of",
     "is_path",
     "load_approach",
     "load_profile",
