@@ -10,7 +10,7 @@ from cxrbench.config.approach import (
     require_multiple,
     with_changes,
 )
-from cxrbench.config.augmentation import Augmentation
+from cxrbench.config.augmentation import AUGMENTATIONS, Augmentation, Views
 from cxrbench.config.base import Added, AnySettings, NotIdentity, Settings, changed, is_path, parse_settings, read_yaml
 from cxrbench.config.network import (
     BACKBONES,
@@ -59,6 +59,7 @@ from cxrbench.config.vocabulary import (
 
 __all__ = [
     "AS_FITS_THE_MACHINE",
+    "AUGMENTATIONS",
     "BACKBONES",
     "EVERY",
     "HEADS",
@@ -93,6 +94,7 @@ __all__ = [
     "SplitPlan",
     "StoredRun",
     "StudySettings",
+    "Views",
     "Vocabulary",
     "WeightsRecord",
     "approach_names",
