@@ -1,5 +1,7 @@
 """Augmentation's settings: how operations are spelled, what is refused, and what stays of earlier runs' identity."""
 
+from pathlib import Path
+
 import pytest
 
 from cxrbench import config
@@ -74,3 +76,11 @@ def test_the_small_profile_changes_the_map_and_keeps_the_operations():
     own = config.with_changes(FT, {"augmentation.operations": ["gamma"]})
     small = config.load_profile("small").apply(own)
     assert (small.augmentation.area, small.augmentation.operations) == ((0.8, 1.0), own.augmentation.operations)
+
+
+def test_the_docs_list_every_operation_with_its_default():
+    page = (Path(__file__).parents[2] / "docs/augmentation.md").read_text(encoding="utf-8")
+    for entry in config.AUGMENTATIONS.own:
+        default = entry.settings.model_fields[entry.main].default
+        shown = "" if entry.name == "module" else f" {default}"
+        assert f"| `{entry.name}` | `{entry.main}`{shown} |" in page
