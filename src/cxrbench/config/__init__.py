@@ -12,6 +12,7 @@ from cxrbench.config.approach import (
 )
 from cxrbench.config.augmentation import AUGMENTATIONS, Augmentation, Views
 from cxrbench.config.base import Added, AnySettings, NotIdentity, Settings, changed, is_path, parse_settings, read_yaml
+from cxrbench.config.losses import LOSSES, SAMPLERS, Loss
 from cxrbench.config.network import (
     BACKBONES,
     HEADS,
@@ -24,8 +25,9 @@ from cxrbench.config.network import (
     Network,
     ResNet,
 )
+from cxrbench.config.optimisation import AVERAGES, OPTIMISERS, SCHEDULES, TIMM_OPTIMISERS, Optimiser, Schedule
 from cxrbench.config.profile import Profile, load_profile
-from cxrbench.config.recipe import Recipe
+from cxrbench.config.recipe import VALIDATION_AUC, VALIDATION_LOSS, Phase, Recipe
 from cxrbench.config.registry import Entry, Part, Registry
 from cxrbench.config.run import (
     EVERY,
@@ -60,15 +62,23 @@ from cxrbench.config.vocabulary import (
 __all__ = [
     "AS_FITS_THE_MACHINE",
     "AUGMENTATIONS",
+    "AVERAGES",
     "BACKBONES",
     "EVERY",
     "HEADS",
     "HUB",
     "LOCAL_CLUSTER",
+    "LOSSES",
     "NO_WEIGHTS",
+    "OPTIMISERS",
     "PAPER_APPROACHES",
     "PAPER_WIDTH",
+    "SAMPLERS",
+    "SCHEDULES",
     "STAND_IN",
+    "TIMM_OPTIMISERS",
+    "VALIDATION_AUC",
+    "VALIDATION_LOSS",
     "WEIGHTS",
     "Added",
     "AnySettings",
@@ -82,14 +92,18 @@ __all__ = [
     "Feature",
     "Finding",
     "Input",
+    "Loss",
     "Network",
     "NotIdentity",
+    "Optimiser",
     "Part",
+    "Phase",
     "Profile",
     "Recipe",
     "Registry",
     "ResNet",
     "RunConfig",
+    "Schedule",
     "Settings",
     "SplitPlan",
     "StoredRun",

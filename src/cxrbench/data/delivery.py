@@ -125,12 +125,35 @@ class Sharing:
 ALONE = Sharing()
 
 
+def draw_epoch(rng: np.random.Generator, count: int, chances: np.ndarray | None = None) -> np.ndarray:
+    """Return the positions (n,) of an epoch's images, in random order.
+
+    Args:
+        rng: Of seed and epoch.
+        count: Images of the part, and of the epoch.
+        chances: (n,) how much more often one image comes than another; None: every image once. How often an image
+            comes differs from n times its share of the chances by less than one.
+    """
+    order = rng.permutation(count)
+    if chances is None:
+        return order
+    # Evenly spaced marks along the images laid end to end, each as long as its chance.
+    ends = np.cumsum(chances[order])
+    marks = np.floor(np.concatenate([[0.0], ends * (count / ends[-1])]) + rng.random())
+    marks[-1] = marks[0] + count
+    repeats = np.diff(marks).astype(np.intp)
+    return rng.permutation(np.repeat(order, repeats))
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingBatches:
     """One epoch of shuffled, augmented batches: film, features, targets, and the weight of the share's mean loss.
 
     The order and the augmentation depend on seed, epoch and batch alone, so a resumed run sees
     what an undisturbed one does. A last batch too small for batch statistics is left out.
+
+    Attributes:
+        chances: (n,) how much more often one image comes than another; None: every image once.
     """
 
     part: Part
@@ -139,13 +162,14 @@ class TrainingBatches:
     seed: int
     epoch: int
     sharing: Sharing = ALONE
+    chances: np.ndarray | None = None
 
     def __len__(self) -> int:
         whole, rest = divmod(len(self.part), self.batch_size)
         return (whole + (rest >= 2 * self.sharing.shares or whole == 0)) * self.sharing.accumulate
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor, float]]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.part))
+        order = draw_epoch(np.random.default_rng([self.seed, self.epoch]), len(self.part), self.chances)
         numbers = range(len(self) // self.sharing.accumulate)
         for shares in ahead(partial(self._fetch, order, number) for number in numbers):
             for fetched, weight in shares:
