@@ -84,3 +84,11 @@ def test_the_docs_list_every_operation_with_its_default():
         default = entry.settings.model_fields[entry.main].default
         shown = "" if entry.name == "module" else f" {default}"
         assert f"| `{entry.name}` | `{entry.main}`{shown} |" in page
+
+
+def test_mixed_films_need_a_loss_that_takes_their_labels():
+    hard = {"recipe.loss": {"module": {"function": "mine:loss"}}, "augmentation.operations": ["gamma", "cutmix"]}
+    with pytest.raises(ConfigError, match=r"operations: cutmix gives labels between 0 and 1, which the loss does not"):
+        config.with_changes(FT, hard)
+    soft = {**hard, "recipe.loss": {"module": {"function": "mine:loss", "soft_targets": True}}}
+    assert config.with_changes(FT, soft).augmentation.mixing == ("cutmix",)
