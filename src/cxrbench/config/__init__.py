@@ -10,7 +10,7 @@ from cxrbench.config.approach import (
     require_multiple,
     with_changes,
 )
-from cxrbench.config.augmentation import Augmentation
+from cxrbench.config.augmentation import AUGMENTATIONS, Augmentation, Views
 from cxrbench.config.base import Added, AnySettings, NotIdentity, Settings, changed, is_path, parse_settings, read_yaml
 from cxrbench.config.code import changed_code, code_of
 from cxrbench.config.losses import LOSSES, SAMPLERS, Loss
@@ -62,6 +62,7 @@ from cxrbench.config.vocabulary import (
 
 __all__ = [
     "AS_FITS_THE_MACHINE",
+    "AUGMENTATIONS",
     "AVERAGES",
     "BACKBONES",
     "EVERY",
@@ -109,6 +110,7 @@ __all__ = [
     "SplitPlan",
     "StoredRun",
     "StudySettings",
+    "Views",
     "Vocabulary",
     "WeightsRecord",
     "approach_names",
