@@ -13,7 +13,9 @@ from cxrbench.config.approach import (
 from cxrbench.config.augmentation import AUGMENTATIONS, Augmentation, Views
 from cxrbench.config.base import Added, AnySettings, NotIdentity, Settings, changed, is_path, parse_settings, read_yaml
 from cxrbench.config.code import changed_code, code_of
-from cxrbench.config.losses import LOSSES, SAMPLERS, Loss
+from cxrbench.config.format import Join, TableFormat, format_names, load_format, read_format
+from cxrbench.config.labelling import Column, LabelPolicy, Labels, Readers, columns_in
+from cxrbench.config.losses import LOSSES, Loss, SAMPLERS
 from cxrbench.config.network import (
     BACKBONES,
     HEADS,
@@ -89,18 +91,23 @@ __all__ = [
     "Augmentation",
     "ClusterSettings",
     "Code",
+    "Column",
     "ComputeSettings",
     "Entry",
     "Feature",
     "Finding",
     "Input",
     "Loss",
+    "Join",
+    "LabelPolicy",
+    "Labels",
     "Network",
     "NotIdentity",
     "Optimiser",
     "Part",
     "Phase",
     "Profile",
+    "Readers",
     "Recipe",
     "Registry",
     "ResNet",
@@ -111,6 +118,7 @@ __all__ = [
     "StoredRun",
     "StudySettings",
     "Views",
+    "TableFormat",
     "Vocabulary",
     "WeightsRecord",
     "approach_names",
@@ -118,13 +126,17 @@ __all__ = [
     "changed",
     "changed_code",
     "code_of",
+    "columns_in",
+    "format_names",
     "is_path",
     "load_approach",
+    "load_format",
     "load_profile",
     "load_study",
     "load_vocabulary",
     "norm_batch",
     "parse_settings",
+    "read_format",
     "read_run",
     "read_yaml",
     "recorded_vocabulary",

@@ -2,8 +2,7 @@
 
 import pytest
 
-from cxrbench.config import load_vocabulary
-from cxrbench.data.tables.releases import NIH, Column, read_format
+from cxrbench.config import Column, load_format, load_vocabulary, read_format
 from cxrbench.errors import ConfigError
 
 MINIMAL = "name: ours\nimage_id: file\npatient_id: patient\nlabels: {column: findings}\n"
@@ -22,7 +21,7 @@ def test_a_short_format(written):
     form = read_format(written(MINIMAL))
     assert form.image_id == Column(name=("file",))
     assert form.age_years is None
-    assert form.labels.separator == "|"
+    assert form.labels.separator == ("|",)
     assert not form.is_sample
 
 
@@ -94,5 +93,6 @@ def test_a_format_may_name_its_findings(written, tmp_path, given, names):
 
 
 def test_nih_knows_both_label_files_and_both_names_of_the_sex_column():
-    assert NIH.files == ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
-    assert NIH.sex == Column(name=("Patient Gender", "Patient Sex"))
+    nih = load_format("nih")
+    assert nih.files == ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
+    assert nih.sex == Column(name=("Patient Gender", "Patient Sex"))
