@@ -14,6 +14,7 @@ from cxrbench.evaluate.columns import (
     QUESTION,
     REASON,
     RUN,
+    SEEN,
     count,
     known,
     number,
@@ -121,6 +122,7 @@ OPERATION_TABLE = ResultTable(
         *_share_columns("ppv", "Share of images called positive that have the finding"),
         *_share_columns("npv", "Share of images called negative that do not have the finding"),
         REASON,
+        SEEN,
     ),
 )
 

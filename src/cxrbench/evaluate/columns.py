@@ -76,6 +76,13 @@ FINDINGS_COUNTED = count(
     "findings_counted", "Pathologies in a mean; the others lack a class there. Empty for a single finding."
 )
 REASON = text("reason", "Why a value or an interval is missing; else empty.")
+SEEN = Column(
+    "test_films_seen_by_weights",
+    pl.Int64,
+    "Test images that the pre-trained weights of the row's approach saw before. Over several splits or approaches, "
+    "the most of one. Empty where it is not known.",
+    is_added=True,
+)
 
 INTERVAL = (LOWER, UPPER)
 

@@ -26,6 +26,7 @@ from cxrbench.evaluate.columns import (
     POSITIVES,
     QUESTION,
     REASON,
+    SEEN,
     SMALLEST_DETECTABLE,
     STD_ERROR,
     count,
@@ -78,6 +79,7 @@ COMPARISON_TABLE = ResultTable(
             "Posterior probability that the true difference lies within ± 0.01; empty but over re-samples.",
         ),
         REASON,
+        SEEN,
     ),
 )
 COMPARISON_SCHEMA = COMPARISON_TABLE.schema

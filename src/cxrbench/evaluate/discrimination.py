@@ -20,6 +20,7 @@ from cxrbench.evaluate.columns import (
     QUESTION,
     REASON,
     RUN,
+    SEEN,
     SPLITS,
     STD_ERROR,
     count,
@@ -43,7 +44,7 @@ COUNTED = (
     count("positive_patients", "Patients with such an image; empty for `mean`."),
 )
 ESTIMATED = (AUC, STD_ERROR, *INTERVAL, INFLATION)
-AUC_COLUMNS = (*RUN, *GROUP_FINDING, QUESTION, *COUNTED, *ESTIMATED, FINDINGS_COUNTED, REASON)
+AUC_COLUMNS = (*RUN, *GROUP_FINDING, QUESTION, *COUNTED, *ESTIMATED, FINDINGS_COUNTED, REASON, SEEN)
 
 AUC_TABLE = ResultTable("auc.csv", "One row per run, group and finding.", AUC_COLUMNS)
 AUC_SEEDS_TABLE = ResultTable(
@@ -63,6 +64,7 @@ AUC_SUMMARY_TABLE = ResultTable(
         SPLITS,
         count("seeds", "Seeds of one split, at most."),
         count("findings_counted", "Pathologies in a mean, the fewest of any split; empty for a single finding."),
+        SEEN,
     ),
 )
 ROC_TABLE = ResultTable(
@@ -76,6 +78,7 @@ ROC_TABLE = ResultTable(
         number("sensitivity", "Mean sensitivity at this rate, 0 to 1."),
         number("sd", "Its standard deviation over the splits; empty for one split."),
         SPLITS,
+        SEEN,
     ),
 )
 

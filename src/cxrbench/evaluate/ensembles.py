@@ -18,6 +18,7 @@ from cxrbench.evaluate.columns import (
     POSITIVES,
     QUESTION,
     REASON,
+    SEEN,
     SPLIT,
     count,
     known_values,
@@ -31,7 +32,7 @@ from cxrbench.stats.clustered import auc_estimate
 from cxrbench.stats.ensembles import mean_probability, mean_rank
 from cxrbench.stats.joint import joint_aucs
 
-EVERY_APPROACH = "all approaches"
+EVERY_APPROACH, SEEDS_OF = "all approaches", "seeds of "
 PROBABILITY, RANK = "probability", "rank"
 Way = Callable[[np.ndarray], np.ndarray]
 OF_LOGITS: Mapping[str, Way] = {PROBABILITY: mean_probability, RANK: mean_rank}
@@ -55,6 +56,7 @@ ENSEMBLES_TABLE = ResultTable(
         POSITIVE_PATIENTS,
         *ESTIMATED,
         REASON,
+        SEEN,
     ),
 )
 
@@ -103,7 +105,7 @@ def _ensembles(scores: Sequence[Scores]) -> Iterator[tuple[str, list[Scores]]]:
         yield EVERY_APPROACH, by_approach
     for name, members in groups:
         if len(members) > 1:
-            yield f"seeds of {name}", members
+            yield SEEDS_OF + name, members
 
 
 def _aucs(truth: HeldOut, combined: np.ndarray) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -20,6 +20,7 @@ from cxrbench.evaluate.columns import (
     QUESTION,
     REASON,
     RUN,
+    SEEN,
     SMALLEST_DETECTABLE,
     STD_ERROR,
     known_values,
@@ -47,6 +48,7 @@ GAP_COLUMNS = (
     *ESTIMATED,
     FINDINGS_COUNTED,
     REASON,
+    SEEN,
 )
 GAPS_TABLE = ResultTable("gaps.csv", "One row per run, finding and pair of groups.", GAP_COLUMNS)
 GAPS_SEEDS_TABLE = ResultTable(

@@ -10,7 +10,7 @@ from cxrbench import runs
 from cxrbench.evaluate.columns import APPROACH, KIND, SEED, SPLIT, count, number, text
 from cxrbench.evaluate.held_out import findings_of
 from cxrbench.evaluate.reading import read_config, read_record, readable, weights_of
-from cxrbench.results import Column, ResultTable
+from cxrbench.results import ResultTable
 from cxrbench.runs import RunName
 from cxrbench.splits import ALL_IMAGES, Split, describe_split
 
@@ -65,20 +65,6 @@ RUNS_TABLE = ResultTable(
         text("hash", "Hash of the settings."),
         text("weights", "Pre-trained weights that it started from; empty where there are none."),
         text("weights_digest", "Their SHA-256; empty where there are none."),
-    ),
-)
-PRETRAINING_TABLE = ResultTable(
-    "pretraining.csv",
-    "One row per approach, split and archive that its pre-trained weights saw.",
-    (
-        APPROACH,
-        SPLIT,
-        text("archive", "Archive that the weights saw and the study uses."),
-        Column("with_labels", pl.Boolean, "The weights learnt its labels too."),
-        text("basis", "How it is known: `image list`, `official list`, `patients`, or `archive`, which is at most."),
-        count("test_images", "Test images of the split."),
-        count("test_seen", "Those of them that the weights saw; at most so many where the basis is `archive`."),
-        count("val_seen", "Likewise of the validation images."),
     ),
 )
 HISTORY_TABLE = ResultTable("history.csv", "One row per run and epoch.", (*RUN, *runs.RUN_HISTORY.columns))
@@ -168,13 +154,6 @@ def _origin(study: Path, run: RunName) -> dict[str, str | int | None]:
     weights = weights_of(config, where=str(run))
     told = {} if weights is None else {"weights": weights.title, "weights_digest": weights.digest}
     return {"approach": run.approach, "split": run.split, "seed": run.seed, "hash": config["hash"], **told}
-
-
-def pretraining_table(study: Path, names: Sequence[RunName]) -> pl.DataFrame:
-    """Count the held-out films that pre-trained weights saw, per approach and split with finished runs."""
-    done = {(run.approach, run.split) for run in names}
-    found = read_record(study).get("pretraining") or []
-    return PRETRAINING_TABLE.frame(row for row in found if (row["approach"], row["split"]) in done)
 
 
 def left_out_table(study: Path) -> pl.DataFrame:

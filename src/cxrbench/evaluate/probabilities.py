@@ -16,6 +16,7 @@ from cxrbench.evaluate.columns import (
     QUESTION,
     REASON,
     RUN,
+    SEEN,
     SPLITS,
     count,
     known,
@@ -56,6 +57,7 @@ PROBABILITIES_TABLE = ResultTable(
         number("calibration_error", "Expected calibration error over 15 bins of equally many images, 0 to 1."),
         number("calibration_error_if_perfect", "What a perfectly calibrated model would show on this sample, 0 to 1."),
         REASON,
+        SEEN,
     ),
 )
 RELIABILITY_TABLE = ResultTable(
@@ -67,6 +69,7 @@ RELIABILITY_TABLE = ResultTable(
         number("probability", "Mean probability of its images."),
         number("share", "Share of its images with the finding."),
         count("images", "Images in the bin."),
+        SEEN,
     ),
 )
 AVERAGED = (APPROACH, KIND, ONE_FINDING, CALIBRATION)
@@ -74,7 +77,7 @@ ESTIMATED = (number("value", "Mean over the splits; seeds on one split are avera
 PROBABILITY_SUMMARY_TABLE = ResultTable(
     "probability_summary.csv",
     "One row per approach, kind of split, finding, way of calibration and measure.",
-    (*AVERAGED, text("measure", "Measure, a column of `probabilities.csv`."), SPLITS, QUESTION, *ESTIMATED),
+    (*AVERAGED, text("measure", "Measure, a column of `probabilities.csv`."), SPLITS, QUESTION, *ESTIMATED, SEEN),
 )
 NET_BENEFIT_TABLE = ResultTable(
     "net_benefit.parquet",
@@ -86,6 +89,7 @@ NET_BENEFIT_TABLE = ResultTable(
         QUESTION,
         *ESTIMATED,
         number("act_on_all", "Net benefit of acting on every image."),
+        SEEN,
     ),
 )
 _AT = tuple(map(str, THRESHOLDS.tolist()))

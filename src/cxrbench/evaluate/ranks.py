@@ -18,6 +18,7 @@ from cxrbench.evaluate.columns import (
     MEAN,
     QUESTION,
     REASON,
+    SEEN,
     SPLITS,
     count,
     known,
@@ -41,6 +42,7 @@ STANDING_TABLE = ResultTable(
         number("mean_rank", "Mean rank over the blocks, 1 being the best."),
         count("blocks", "Pairs of pathology and split on which every approach has an AUC."),
         number("critical_difference", "Nemenyi's critical difference of two mean ranks at 5 %."),
+        SEEN,
     ),
 )
 RANK_CORRELATION_TABLE = ResultTable(
@@ -57,6 +59,7 @@ RANK_CORRELATION_TABLE = ResultTable(
         QUESTION,
         *INTERVAL,
         REASON,
+        SEEN,
     ),
 )
 REPLICATES = 200

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from cxrbench import files, runs
 from cxrbench.errors import StudyError
-from cxrbench.evaluate import comparison, discrimination, inventory, probabilities, ranks
+from cxrbench.evaluate import comparison, discrimination, inventory, probabilities, ranks, seen_films
 from cxrbench.evaluate.groups import group_pairs
 from cxrbench.evaluate.held_out import patient_numbers
 from cxrbench.evaluate.measurement import Measured, measure_split
@@ -72,12 +72,14 @@ def evaluate_study(study: Path, *, seed: int = 0, replicates: int = REPLICATES, 
         resamples = resample_patients(patients, replicates=replicates, seed=seed, rows=rows) if replicates else None
         return measure_split(own, pairs, is_alone=is_alone, resamples=resamples, pool=pool)
 
+    seen = seen_films.seen_films(study, names, splits.values())
+
     with files.replaced_folder(study / runs.RESULTS_FOLDER) as scratch:
         measured = list(track(_side_by_side(measure, by_split), total=len(by_split), label="evaluating splits"))
         pathologies = study_vocabulary(study, table).pathologies
         whole = _measured_tables(measured, splits, pathologies) | _told_tables(study, table, splits, names)
         for name, result in whole.items():
-            RESULT_TABLES[name].write(scratch, result)
+            RESULT_TABLES[name].write(scratch, seen.mark(result))
         calibrations = {run: record for one in measured for run, record in one.calibrations.items()}
         files.write_json(scratch / "calibration.json", calibrations)
     return study / runs.RESULTS_FOLDER
@@ -129,7 +131,7 @@ def _told_tables(
         "ages": inventory.age_table(table),
         "splits": inventory.split_table(table, list(splits.values())),
         "runs": inventory.run_table(study, names, histories),
-        "pretraining": inventory.pretraining_table(study, names),
+        "pretraining": seen_films.pretraining_table(study, names),
         "history": histories,
         "failures": inventory.failure_table(study),
         "left_out": inventory.left_out_table(study),

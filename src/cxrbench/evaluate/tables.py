@@ -14,6 +14,7 @@ from cxrbench.evaluate import (
     inventory,
     probabilities,
     ranks,
+    seen_films,
 )
 from cxrbench.results import ResultTable
 from cxrbench.runs import RESULTS_FOLDER
@@ -41,7 +42,7 @@ RESULT_TABLES: Mapping[str, ResultTable] = {
         inventory.SPLITS_TABLE,
         inventory.RUNS_TABLE,
         inventory.LEFT_OUT_TABLE,
-        inventory.PRETRAINING_TABLE,
+        seen_films.PRETRAINING_TABLE,
         inventory.HISTORY_TABLE,
         inventory.FAILURES_TABLE,
     )
