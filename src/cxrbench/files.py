@@ -78,6 +78,27 @@ def _sync_one(path: Path) -> None:
 
 
 @contextmanager
+def replaced_folder(folder: Path) -> Iterator[Path]:
+    """Yield a scratch folder that takes the place of ``folder`` only if the block succeeds.
+
+    The earlier folder is moved aside before the new one takes its name, and deleted after that: at every moment,
+    a kill included, one of the two is whole.
+    """
+    fresh, earlier = folder.with_name(f"{folder.name}.new"), folder.with_name(f"{folder.name}.earlier")
+    if earlier.exists() and not folder.exists():  # killed between the two renames
+        earlier.rename(folder)
+    for left_over in (fresh, partial_of(fresh)):
+        shutil.rmtree(left_over, ignore_errors=True)
+    with atomic_folder(fresh) as scratch:
+        yield scratch
+    shutil.rmtree(earlier, ignore_errors=True)
+    if folder.exists():
+        folder.rename(earlier)
+    fresh.rename(folder)
+    shutil.rmtree(earlier, ignore_errors=True)
+
+
+@contextmanager
 def alone(folder: Path, doing: str) -> Iterator[None]:
     """Keep other processes out of a folder; the system lets go of it when this one ends, however it ends.
 

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from cxrbench.errors import IntegrityError, StudyError
 from cxrbench.manifest import MANIFEST_FILE, Manifest, read_manifest, seal
+from cxrbench.results import Column, ResultTable
 
 PARTS = ("train", "val", "test")
 TABLE_COLUMNS = ("image_id", "path", "patient_id", "age_years", "sex", "view", "follow_up")
@@ -26,6 +29,20 @@ ENVIRONMENT_FILE = "environment.json"
 HISTORY_FILE = "history.csv"
 WEIGHTS_FILE = "checkpoint.safetensors"
 FAILURE_FILE = "failure.json"
+
+RUN_HISTORY = ResultTable(
+    HISTORY_FILE,
+    "One row per epoch.",
+    (
+        Column("epoch", pl.Int64, "Number of the epoch, from 0."),
+        Column("train_loss", pl.Float64, "Mean loss on the training images."),
+        Column("val_loss", pl.Float64, "Mean loss on the validation images."),
+        Column("learning_rate", pl.Float64, "Learning rate of the epoch."),
+        Column("seconds", pl.Float64, "Duration, seconds."),
+    ),
+    remedy="delete its run and run the study again",
+)
+"""History that a run's folder keeps."""
 
 
 def predictions_file(part: str) -> str:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from cxrbench import files
 from cxrbench.evaluate import evaluate_study
-from cxrbench.evaluate.asked import sheet_file, write_origin
+from cxrbench.evaluate.explanations import sheet_file, write_origin
 from cxrbench.explain.localisations import localisation_table
 from cxrbench.explain.localising import SCORES_SCHEMA
 from cxrbench.explain.nonimage import Asking, nonimage_study

@@ -230,7 +230,7 @@ def _vocabulary(settings: StudySettings, record: Mapping[str, Any]) -> Vocabular
     """The findings that the study began with, else those that are asked for; None: those of the labels' format."""
     if record:
         # Version 0.1 recorded none: its tables have the paper's findings, whatever the format.
-        return recorded_vocabulary(record, where=settings.out / STUDY_FILE) or load_vocabulary()
+        return recorded_vocabulary(record, where=settings.out / STUDY_FILE)
     return None if settings.vocabulary is None else load_vocabulary(settings.vocabulary)
 
 

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from cxrbench.evaluate.standing import standing_table
+from cxrbench.evaluate.ranks import standing_table
 from cxrbench.stats.critical_difference import alike
 
 

@@ -5,8 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from cxrbench.config import Vocabulary
-from cxrbench.evaluate.evaluation import Evaluation
-from cxrbench.evaluate.shown import shown_tables
+from cxrbench.evaluate.evaluation import Evaluation, shown_tables
 
 
 def evaluation(**tables: pl.DataFrame) -> Evaluation:

@@ -11,10 +11,8 @@ import numpy as np
 import polars as pl
 from scipy.special import expit
 
-from cxrbench.evaluate import comparison, curves, discrimination, ensembles, gaps, operation, probabilities, ranking
-from cxrbench.evaluate.calibrations import AS_THEY_ARE, PLATT, calibrated, fit_calibrations
-from cxrbench.evaluate.groups import group_rows
-from cxrbench.evaluate.reading import Scores, SplitRuns
+from cxrbench.evaluate import calibration, comparison, discrimination, ensembles, groups, probabilities, ranks
+from cxrbench.evaluate.held_out import Scores, SplitRuns
 from cxrbench.evaluate.replicates import Measures, averaged
 from cxrbench.stats.bootstrap import Resamples
 
@@ -51,11 +49,11 @@ def measure_split(
         resamples: Of the test images, for measures without a formula for their variance; None for no such intervals.
         pool: Threads that measure the runs; NumPy lets go of the interpreter while it sorts and adds.
     """
-    masks = group_rows(own.test.images)
+    masks = groups.group_rows(own.test.images)
     shared = Shared(own, masks, discrimination.count_table(own.test, masks), tuple(pairs), resamples)
     by_run = list(pool.map(partial(_measure_run, shared), own.scores))
     together = {
-        "curves": curves.roc_table(own.test, own.scores),
+        "curves": discrimination.roc_table(own.test, own.scores),
         "paired": comparison.paired_comparisons(own.test, own.scores if is_alone else []),
         "ensembles": ensembles.ensemble_table(own.test, own.scores),
         **_over_seeds(shared, own.scores if is_alone else []),
@@ -69,7 +67,7 @@ def measure_split(
         tables=separately | together,
         calibrations=calibrations,
         probabilities=averaged(one.probabilities for one in by_run),
-        ranks=ranking.rank_measures(own.test, own.scores, resamples),
+        ranks=ranks.rank_measures(own.test, own.scores, resamples),
     )
 
 
@@ -87,8 +85,8 @@ class Shared:
 def _over_seeds(shared: Shared, scores: Sequence[Scores]) -> Tables:
     """AUCs and gaps of every approach, means over its seeds, with intervals; empty where each has one seed."""
     tables = {
-        "auc_seeds": pl.DataFrame(schema=discrimination.AUC_SCHEMA),
-        "gaps_seeds": pl.DataFrame(schema=gaps.GAP_SCHEMA),
+        "auc_seeds": discrimination.AUC_SEEDS_TABLE.empty(),
+        "gaps_seeds": groups.GAPS_SEEDS_TABLE.empty(),
     }
     if len({one.run.approach for one in scores}) == len(scores):
         return tables
@@ -97,7 +95,7 @@ def _over_seeds(shared: Shared, scores: Sequence[Scores]) -> Tables:
         seeds = list(of_approach)
         aucs = discrimination.grouped_aucs(test, seeds, shared.masks)
         tables["auc_seeds"].extend(discrimination.auc_table(test, approach, aucs, shared.counts))
-        tables["gaps_seeds"].extend(gaps.gap_table(test, approach, aucs, shared.pairs))
+        tables["gaps_seeds"].extend(groups.gap_table(test, approach, aucs, shared.pairs))
     return tables
 
 
@@ -114,19 +112,17 @@ class MeasuredRun:
 def _measure_run(shared: Shared, run: Scores) -> MeasuredRun:
     """Measure one run."""
     own = shared.own
-    if run.validation is None:
-        raise ValueError(f"{run.run} has no validation scores")
     aucs = discrimination.grouped_aucs(own.test, [run], shared.masks)
-    calibrations = fit_calibrations(own.validation, run.validation)
+    calibrations = calibration.fit_calibrations(own.validation, run.require_validation())
     chances = {
-        AS_THEY_ARE: expit(run.logits),
-        PLATT: calibrated(run.logits, own.test.findings, calibrations),
+        calibration.AS_THEY_ARE: expit(run.logits),
+        calibration.PLATT: calibration.calibrated(run.logits, own.test.findings, calibrations),
     }
     worth = probabilities.run_probabilities(own.test, run.run, chances, shared.resamples)
     tables = {
         "auc": discrimination.auc_table(own.test, run.run.approach, aucs, shared.counts),
-        "gaps": gaps.gap_table(own.test, run.run.approach, aucs, shared.pairs),
-        "operation": operation.operation_table(own.test, own.validation, run),
+        "gaps": groups.gap_table(own.test, run.run.approach, aucs, shared.pairs),
+        "operation": calibration.operation_table(own.test, own.validation, run),
         **worth.tables,
     }
     return MeasuredRun(tables, calibrations.record(), worth.measures)
