@@ -102,12 +102,13 @@ def _over_splits(
     return row | {
         "method": CORRECTED,
         "difference": result.difference,
-        "std_error": result.std_error,
-        "lower": result.lower,
-        "upper": result.upper,
-        "p_value": result.p_value,
-        "smallest_detectable": smallest_detectable(result.std_error, result.n - 1),
-        "probability_practically_nil": result.probability_practically_nil,
+        "std_error": known(result.std_error),
+        "lower": known(result.lower),
+        "upper": known(result.upper),
+        "p_value": known(result.p_value),
+        "smallest_detectable": known(smallest_detectable(result.std_error, result.n - 1)),
+        "probability_practically_nil": known(result.probability_practically_nil),
+        "reason": result.reason,
     }
 
 
