@@ -15,7 +15,7 @@ from cxrbench.config.base import Added, AnySettings, NotIdentity, Settings, chan
 from cxrbench.config.code import changed_code, code_of
 from cxrbench.config.format import Join, TableFormat, format_names, load_format, read_format
 from cxrbench.config.labelling import Column, LabelPolicy, Labels, Readers, columns_in
-from cxrbench.config.losses import LOSSES, Loss, SAMPLERS
+from cxrbench.config.losses import LOSSES, SAMPLERS, Loss
 from cxrbench.config.network import (
     BACKBONES,
     HEADS,
@@ -97,10 +97,10 @@ __all__ = [
     "Feature",
     "Finding",
     "Input",
-    "Loss",
     "Join",
     "LabelPolicy",
     "Labels",
+    "Loss",
     "Network",
     "NotIdentity",
     "Optimiser",
@@ -117,8 +117,8 @@ __all__ = [
     "SplitPlan",
     "StoredRun",
     "StudySettings",
-    "Views",
     "TableFormat",
+    "Views",
     "Vocabulary",
     "WeightsRecord",
     "approach_names",
