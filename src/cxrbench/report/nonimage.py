@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from cxrbench.evaluate.asked import ALONE, BOTH, IMAGE, NONIMAGE_FILE, PROBES_FILE
+from cxrbench.evaluate.explanations import ALONE, BOTH, IMAGE, NONIMAGE_FILE, PROBES_FILE
 from cxrbench.evaluate.discrimination import MEAN
 from cxrbench.report.blocks import Block, Choice, Choices, Note, Section, Shown
 from cxrbench.report.differences import difference

@@ -10,7 +10,7 @@ import polars as pl
 from cxrbench import runs
 from cxrbench.config import PAPER_APPROACHES, Vocabulary
 from cxrbench.errors import StudyError
-from cxrbench.evaluate.asked import (
+from cxrbench.evaluate.explanations import (
     LOCALISATION_FILE,
     LOCALISATION_FOLDER,
     NONIMAGE_FILE,
