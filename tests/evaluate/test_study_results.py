@@ -16,7 +16,7 @@ from cxrbench.errors import DataError, StudyError
 from cxrbench.evaluate import evaluate_study
 from cxrbench.report import write_report
 from cxrbench.runs import RunName
-from fake_study import fake_predictions, write_fake_study
+from fake_study import fake_predictions, write_config, write_fake_study
 
 NIH = load_vocabulary().names
 PATHOLOGIES = load_vocabulary().pathologies
@@ -265,9 +265,8 @@ def test_a_logit_that_is_no_number(small):
 
 
 def test_a_run_of_another_split(small):
-    path = RunName("ft", "resample-1", 0).folder(small) / "config.json"
-    config = json.loads(path.read_text()) | {"split_digest": "0" * 64}
-    path.write_text(json.dumps(config))
+    folder = RunName("ft", "resample-1", 0).folder(small)
+    write_config(folder, json.loads((folder / "config.json").read_text()) | {"split_digest": "0" * 64})
     with pytest.raises(StudyError, match=r"another split named resample-1 .*digest is 000000000000"):
         evaluate_study(small)
 
@@ -322,8 +321,8 @@ def test_counts_of_the_archive(study):
 )
 def test_runs_of_two_studies_are_not_compared(tmp_path, key, value, said):
     study = write_fake_study(tmp_path / "study", patients=40, resamples=1, approaches=["ft", "large"])
-    path = RunName("large", "resample-1", 0).folder(study) / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    folder = RunName("large", "resample-1", 0).folder(study)
+    write_config(folder, json.loads((folder / "config.json").read_text()) | {key: value})
     with pytest.raises(
         StudyError, match=f"ft / resample-1 / seed 0 and large / resample-1 / seed 0 were made with {said}"
     ):
@@ -353,7 +352,7 @@ def test_weights_are_shared_by_the_runs_of_an_approach_not_of_a_study(tmp_path):
 
 def exchange_weights(folder, digest):
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"weights": config["weights"] | {"digest": digest}}))
+    write_config(folder, config | {"weights": config["weights"] | {"digest": digest}})
 
 
 def test_films_that_weights_saw_are_told_of_finished_runs_alone(tmp_path):
