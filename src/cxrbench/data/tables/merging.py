@@ -81,8 +81,8 @@ def _require_unique(cells: pl.DataFrame, sheet: pl.DataFrame, path: Path) -> Non
     differing = [name for name in shown_columns(first) if first[name].n_unique() > 1]
     differ = f" (they differ in {', '.join(map(repr, differing[:5]))})" if differing else ""
     raise DataError(
-        f"{path} lists {images(twice.height)} more than once: {shown}{differ}; keep one line of each. If a row is a box, "
-        "say rows: box in the table format; if it is a reader's opinion, readers: {column: ...}"
+        f"{path} lists {images(twice.height)} more than once: {shown}{differ}; keep one line of each. If a row is a "
+        "box, say rows: box in the table format; if it is a reader's opinion, readers: {column: ...}"
     )
 
 
