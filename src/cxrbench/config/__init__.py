@@ -12,7 +12,7 @@ from cxrbench.config.approach import (
 )
 from cxrbench.config.augmentation import Augmentation
 from cxrbench.config.base import Added, AnySettings, NotIdentity, Settings, changed, is_path, parse_settings, read_yaml
-from cxrbench.config.losses import LOSSES, SAMPLERS, Loss
+from cxrbench.config.losses import LOSSES, SAMPLERS, Loss, takes_soft_targets
 from cxrbench.config.network import (
     BACKBONES,
     HEADS,
@@ -125,6 +125,7 @@ __all__ = [
     "require_findings",
     "require_multiple",
     "study_names",
+    "takes_soft_targets",
     "vocabulary_names",
     "weights_by_approach",
     "with_changes",
