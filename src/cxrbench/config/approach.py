@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import Field, model_validator
 
-from cxrbench.config.augmentation import Augmentation
+from cxrbench.config.augmentation import Augmentation, Views
 from cxrbench.config.base import (
     Added,
     NotIdentity,
@@ -103,6 +103,9 @@ class Approach(Settings):
         description="the frozen backbone's features are computed once, and each epoch trains the head on them: 1, of "
         "the centre crop; more, of so many augmented views of each training image in turn; null: anew in every epoch",
     )
+    test_time: Annotated[Views, Added(older=Views())] = Field(
+        Views(), description="views of a film whose logits are averaged, in a study's predictions"
+    )
     recipe: Recipe
     profiles: Annotated[dict[str, dict[str, Any]], NotIdentity()] = Field(
         {}, description="profile -> what changes at that size: paths such as network.backbone.timm.model, and values"
@@ -127,6 +130,36 @@ class Approach(Settings):
         if self.cached_views is not None and not self.has_frozen_backbone:
             raise ValueError(
                 "cached_views needs recipe.trained: head; a backbone that learns gives other features every time"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _films_are_there_to_be_changed(self) -> Self:
+        if self.cached_views is None:
+            return self
+        if self.augmentation.operations:
+            raise ValueError(
+                f"augmentation.operations: {self.augmentation.operations[0].name} needs films; with cached_views there "
+                "are only their features, so leave one of the two out"
+            )
+        if self.test_time.count > 1:
+            raise ValueError("test_time needs films; with cached_views there are only features of the centre crop")
+        return self
+
+    @model_validator(mode="after")
+    def _mixed_labels_are_understood(self) -> Self:
+        if self.augmentation.mixing and not self.recipe.takes_soft_targets:
+            raise ValueError(
+                f"augmentation.operations: {self.augmentation.mixing[0]} gives labels between 0 and 1, which the loss "
+                "does not take; leave it out, or choose another recipe.loss"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _views_differ(self) -> Self:
+        if self.test_time.crops > 1 and self.input.crop == 1:
+            raise ValueError(
+                f"test_time.crops: {self.test_time.crops} needs a crop smaller than the film; here all of it is judged"
             )
         return self
 
