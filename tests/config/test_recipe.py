@@ -1,6 +1,10 @@
 """Recipes: the paper's simple one and those in phases, how they are scaled, and what is refused."""
 
+import re
+from pathlib import Path
+
 import pytest
+import yaml
 
 from cxrbench import config
 from cxrbench.config import Recipe, changed, parse_settings
@@ -103,6 +107,20 @@ def test_phases_replace_the_simple_recipe_of_the_approach_that_is_extended(tmp_p
 def test_packaged_recipes_keep_the_random_numbers_of_earlier_versions(name):
     found = config.load_approach(name).recipe
     assert found.phases or found.dropout_from == "epoch"
+
+
+def test_the_documented_recipes_are_valid(tmp_path):
+    page = (Path(__file__).parents[2] / "docs/recipes.md").read_text(encoding="utf-8")
+    simple, phased = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert recipe(yaml.safe_load(simple)["recipe"]).in_phases[0].stop_after == 6
+    (tmp_path / "own.yaml").write_text(phased, encoding="utf-8")
+    found = config.load_approach(str(tmp_path / "own.yaml")).recipe
+    assert found.trained_parts == "head, then all"
+    for registry in (config.OPTIMISERS, config.SCHEDULES, config.LOSSES, config.SAMPLERS):
+        assert not [
+            entry.name for entry in registry.own if f"`{entry.name}`" not in page and f"{{{entry.name}:" not in page
+        ]
+    assert all(f"`{name}`" in page for name in config.TIMM_OPTIMISERS)
 
 
 PHASE = {"epochs": 3, "optimiser": {"adam": 0.1}}

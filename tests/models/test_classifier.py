@@ -1,6 +1,5 @@
 """Backbone and non-image features to logits."""
 
-
 import pytest
 import torch
 
