@@ -37,8 +37,21 @@ RUN_HISTORY = ResultTable(
         Column("epoch", pl.Int64, "Number of the epoch, from 0."),
         Column("train_loss", pl.Float64, "Mean loss on the training images."),
         Column("val_loss", pl.Float64, "Mean loss on the validation images."),
-        Column("learning_rate", pl.Float64, "Learning rate of the epoch."),
+        Column("learning_rate", pl.Float64, "Learning rate at the end of the epoch; of several, the highest."),
         Column("seconds", pl.Float64, "Duration, seconds."),
+        Column(
+            "val_auc",
+            pl.Float64,
+            "Mean AUC of the validation images over the findings that have both classes there; empty where none has.",
+            is_added=True,
+        ),
+        Column("phase", pl.Int64, "Number of the recipe's phase, from 0.", is_added=True),
+        Column(
+            "is_kept",
+            pl.Boolean,
+            "The run kept the network of this epoch; empty: that of the lowest `val_loss`.",
+            is_added=True,
+        ),
     ),
     remedy="delete its run and run the study again",
 )
