@@ -6,6 +6,7 @@ from typing import Annotated
 
 import pytest
 
+from cxrbench.config.augmentation import AUGMENTATIONS
 from cxrbench.config.base import Settings, changed, parse_settings
 from cxrbench.config.network import BACKBONES, HEADS, WEIGHTS
 from cxrbench.config.registry import Entry, Part, Registry, imported
@@ -111,7 +112,7 @@ def test_a_module_that_cannot_be_imported_is_named():
         imported("math:squareroot", what="backbone x")
 
 
-@pytest.mark.parametrize("registry", [BACKBONES, HEADS, WEIGHTS], ids=lambda registry: registry.kind)
+@pytest.mark.parametrize("registry", [AUGMENTATIONS, BACKBONES, HEADS, WEIGHTS], ids=lambda registry: registry.kind)
 def test_every_entry_of_ours_has_a_builder_and_a_summary(registry):
     for entry in registry.own:
         assert callable(imported(entry.builder, what=entry.name)), entry.name
