@@ -12,6 +12,9 @@ from cxrbench.config.approach import (
 )
 from cxrbench.config.augmentation import AUGMENTATIONS, Augmentation, Views
 from cxrbench.config.base import Added, AnySettings, NotIdentity, Settings, changed, is_path, parse_settings, read_yaml
+from cxrbench.config.code import changed_code, code_of
+from cxrbench.config.format import Join, TableFormat, format_names, load_format, read_format
+from cxrbench.config.labelling import Column, LabelPolicy, Labels, Readers, columns_in
 from cxrbench.config.losses import LOSSES, SAMPLERS, Loss
 from cxrbench.config.network import (
     BACKBONES,
@@ -28,7 +31,7 @@ from cxrbench.config.network import (
 from cxrbench.config.optimisation import AVERAGES, OPTIMISERS, SCHEDULES, TIMM_OPTIMISERS, Optimiser, Schedule
 from cxrbench.config.profile import Profile, load_profile
 from cxrbench.config.recipe import VALIDATION_AUC, VALIDATION_LOSS, Phase, Recipe
-from cxrbench.config.registry import Entry, Part, Registry
+from cxrbench.config.registry import Absent, Entry, Part, Registry
 from cxrbench.config.run import (
     EVERY,
     ArchiveSeen,
@@ -80,6 +83,7 @@ __all__ = [
     "VALIDATION_AUC",
     "VALIDATION_LOSS",
     "WEIGHTS",
+    "Absent",
     "Added",
     "AnySettings",
     "Approach",
@@ -87,11 +91,15 @@ __all__ = [
     "Augmentation",
     "ClusterSettings",
     "Code",
+    "Column",
     "ComputeSettings",
     "Entry",
     "Feature",
     "Finding",
     "Input",
+    "Join",
+    "LabelPolicy",
+    "Labels",
     "Loss",
     "Network",
     "NotIdentity",
@@ -99,6 +107,7 @@ __all__ = [
     "Part",
     "Phase",
     "Profile",
+    "Readers",
     "Recipe",
     "Registry",
     "ResNet",
@@ -108,19 +117,26 @@ __all__ = [
     "SplitPlan",
     "StoredRun",
     "StudySettings",
+    "TableFormat",
     "Views",
     "Vocabulary",
     "WeightsRecord",
     "approach_names",
     "approach_text",
     "changed",
+    "changed_code",
+    "code_of",
+    "columns_in",
+    "format_names",
     "is_path",
     "load_approach",
+    "load_format",
     "load_profile",
     "load_study",
     "load_vocabulary",
     "norm_batch",
     "parse_settings",
+    "read_format",
     "read_run",
     "read_yaml",
     "recorded_vocabulary",

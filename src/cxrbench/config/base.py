@@ -183,11 +183,11 @@ def packaged_text(folder: str, name: str, *, kind: str, names: Sequence[str] | N
     return (packaged(folder) / f"{name}.yaml").read_text(encoding="utf-8")
 
 
-def unknown(kind: str, name: str, names: Sequence[str]) -> str:
-    """Return the message for an unknown name: the nearest valid ones first."""
+def unknown(kind: str, name: str, names: Sequence[str], *, listing: Sequence[str] | None = None) -> str:
+    """Return the message for an unknown name: the nearest valid ones first, then all, as ``listing`` spells them."""
     near = get_close_matches(name, names, n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    return f"unknown {kind} {name!r}; {hint}valid names: {', '.join(names)}"
+    return f"unknown {kind} {name!r}; {hint}valid names: {', '.join(listing or names)}"
 
 
 def is_path(name: Any) -> bool:
