@@ -93,6 +93,11 @@ def _member(study: Path, run: RunName, file: str, evidences: Sequence[Evidence],
         shutil.copyfile(source, path)
     where = str(run.folder(study) / names.CONFIG_FILE)
     approach = _without_paths(read_run(config, where=Path(where)).config.approach)
+    if approach.test_time.count > 1:
+        raise BundleError(
+            f"{run.approach}: its predictions are the mean of {approach.test_time.count} views (test_time), and a "
+            "bundle answers from the centre crop alone; bundle a run of the approach without test_time"
+        )
     return Member(
         run=_run_record(run, config, where),
         weights=FileRecord(file=file, bytes=path.stat().st_size, sha256=digest_file(path)),

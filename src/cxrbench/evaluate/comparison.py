@@ -135,8 +135,9 @@ def _over_splits(
         "method": CORRECTED,
         "difference": result.difference,
         **known_values(result, ESTIMATED),
-        "smallest_detectable": smallest_detectable(result.std_error, result.n - 1),
-        "probability_practically_nil": result.probability_practically_nil,
+        "smallest_detectable": known(smallest_detectable(result.std_error, result.n - 1)),
+        "probability_practically_nil": known(result.probability_practically_nil),
+        "reason": result.reason,
     }
 
 

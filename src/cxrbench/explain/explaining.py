@@ -153,7 +153,10 @@ def write_map(
         caption: What is written above, followed by the method.
         method: Whose map it is.
     """
-    with atomic_file(stem.with_name(f"{stem.name}-{method}.npy")) as scratch, scratch.open("wb") as stream:
+    with (
+        atomic_file(stem.with_name(f"{stem.name}-{method}.npy"), is_durable=False) as scratch,
+        scratch.open("wb") as stream,
+    ):
         np.save(stream, heat)
     picture = overlay(film, heat, replace(caption, text=f"{caption.text}  {method}"))
     write_picture(stem.with_name(f"{stem.name}-{method}.png"), picture)

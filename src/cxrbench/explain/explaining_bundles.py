@@ -35,10 +35,12 @@ class BundleExplainer:
         """Load the networks.
 
         Raises:
-            BundleError: The weights are not the bundle's, or this installation computes differently.
+            BundleError: The weights are not the bundle's, this installation computes differently, or code that builds a
+                network is not installed or not allowed.
         """
-        self._predictor = Predictor(bundle, backend="torch")
         self._explainer = Explainer(bundle)
+        self._explainer.require_networks()
+        self._predictor = Predictor(bundle, backend="torch")
 
     def explain(self, request: Request, out: Path, *, how: Explaining) -> Explained:
         """Write a film's maps, and what each non-image feature moved, into ``out``; an earlier one is replaced.
