@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from cxrbench.evaluate.discrimination import MEAN
+from cxrbench.evaluate.columns import MEAN
 from cxrbench.report.drawing import FAINT, FAMILY_COLOURS, INK, Drawing, Margins, drawing, room_for, sheet
 from cxrbench.report.nonimage import input_figure
 
