@@ -5,6 +5,7 @@ import os
 import platform
 import random
 import socket
+import subprocess
 import sys
 from contextlib import suppress
 from importlib import metadata
@@ -35,6 +36,21 @@ def describe_environment(*, device: str, threads: int) -> dict[str, object]:
         "device": device,
         "versions": {name: metadata.version(name) for name in PACKAGES},
     }
+
+
+def source_commit() -> str:
+    """Commit of the checkout that the package runs from; empty where it was installed otherwise."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return ""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "HEAD"],  # noqa: S607 - git is where the user has it
+            capture_output=True, text=True, timeout=10, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def free_port() -> int:

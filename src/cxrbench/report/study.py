@@ -57,13 +57,13 @@ def read_analysis(study: Path, name: str, files: Sequence[str]) -> Analysis:
     """Tables of a folder; none where it is absent, damaged, or made from other runs than the study has now."""
     folder = study / name
     if not folder.is_dir():
-        return Analysis(folder, why_not="Nobody has asked for this yet.")
+        return Analysis(folder, why_not="Not measured yet.")
     try:
         origin = read_origin(folder)
         check_origin(origin, study)
         tables = {file: _read_table(folder / file) for file in files}
     except ValueError as error:
-        return Analysis(folder, why_not=f"What lies in {name} is not shown: {error}.")
+        return Analysis(folder, why_not=f"The folder {name} is left out: {error}.")
     return Analysis(folder, tables, origin["settings"])
 
 
