@@ -39,6 +39,14 @@ RUN_HISTORY = ResultTable(
         Column("val_loss", pl.Float64, "Mean loss on the validation images."),
         Column("learning_rate", pl.Float64, "Learning rate of the epoch."),
         Column("seconds", pl.Float64, "Duration, seconds."),
+        Column(
+            "val_auc",
+            pl.Float64,
+            "Mean AUC on the validation images; empty where no finding has both classes, or the run is older.",
+            is_added=True,
+        ),
+        Column("phase", pl.Int64, "Phase of the recipe, from 0.", is_added=True, older=0),
+        Column("is_kept", pl.Boolean, "The network of this epoch was kept; empty for older runs.", is_added=True),
     ),
     remedy="delete its run and run the study again",
 )

@@ -40,3 +40,17 @@ def test_counts_of_the_archive(study):
     assert count["all images", "any", "any"]["images"] == table.height
     assert count["Mass", "any", "PA"]["images"] == table.filter(pl.col("view") == "PA")["Mass"].sum()
     assert result(study, "ages.csv")["images"].sum() == table.height
+
+
+def test_the_epoch_kept_may_be_another_than_that_of_the_lowest_loss(small):
+    folder = RunName("ft", "resample-1", 0).folder(small)
+    history = pl.read_csv(folder / "history.csv")
+    kept = history.height - 1
+    history.with_columns(val_auc=pl.lit(0.7), phase=pl.lit(0), is_kept=pl.col("epoch") == kept).write_csv(
+        folder / "history.csv"
+    )
+    evaluate_study(small, replicates=0)
+    row = result(small, "runs.csv").row(0, named=True)
+    assert row["best_epoch"] == kept != int(np.argmin(history["val_loss"]))
+    assert row["best_val_loss"] == history["val_loss"][kept]
+    assert result(small, "history.csv")["val_auc"].to_list() == [0.7] * history.height

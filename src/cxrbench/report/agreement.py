@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from matplotlib.colors import LinearSegmentedColormap
 
-from cxrbench.evaluate.discrimination import MEAN
+from cxrbench.evaluate.columns import MEAN
 from cxrbench.report.blocks import Choice, Choices, Section, Shown
 from cxrbench.report.drawing import ACCENT, Drawing, Margins, drawing, room_for, sheet
 from cxrbench.report.selection import IS_MEAN, Results
