@@ -221,3 +221,24 @@ def fake_table(rng: np.random.Generator, *, patients: int) -> pl.DataFrame:
             **labels,
         }
     )
+
+
+def fake_scores(table: pl.DataFrame, strength: float, seed: int = 0) -> pl.DataFrame:
+    """Probabilities of any model's file, of a strength."""
+    rng = np.random.default_rng(seed)
+    present = table.select(NIH).to_numpy()
+    chance = 1 / (1 + np.exp(-(strength * present + rng.normal(size=present.shape) - 2)))
+    return pl.DataFrame({"Image Index": table["image_id"], **{name: chance[:, k] for k, name in enumerate(NIH)}})
+
+
+def result(study: Path, name: str) -> pl.DataFrame:
+    """A result table with guessed types, as any tool would read it."""
+    path = study / "results" / name
+    return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema_length=None)
+
+
+def run_images(study: Path, run: RunName) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Predictions and truth of a run's test images, joined by hand."""
+    predictions = pl.read_parquet(run.folder(study) / "predictions-test.parquet").sort("image_id")
+    table = pl.read_parquet(study / runs.TABLE_FILE)
+    return predictions, predictions.select("image_id").join(table, on="image_id", maintain_order="left")

@@ -42,16 +42,11 @@ RUN_HISTORY = ResultTable(
         Column(
             "val_auc",
             pl.Float64,
-            "Mean AUC of the validation images over the findings that have both classes there; empty where none has.",
+            "Mean AUC on the validation images; empty where no finding has both classes, or the run is older.",
             is_added=True,
         ),
-        Column("phase", pl.Int64, "Number of the recipe's phase, from 0.", is_added=True),
-        Column(
-            "is_kept",
-            pl.Boolean,
-            "The run kept the network of this epoch; empty: that of the lowest `val_loss`.",
-            is_added=True,
-        ),
+        Column("phase", pl.Int64, "Phase of the recipe, from 0.", is_added=True, older=0),
+        Column("is_kept", pl.Boolean, "The network of this epoch was kept; empty for older runs.", is_added=True),
     ),
     remedy="delete its run and run the study again",
 )

@@ -3,14 +3,14 @@
 import polars as pl
 import pytest
 
-from cxrbench.evaluate.comparison import COMPARISON_SCHEMA
+from cxrbench.evaluate.comparison import COMPARISON_TABLE
 from cxrbench.report.differences import by_ingredient, difference
 
 
 def compared(rows: list[tuple[str, str, float, float | None, float | None]]) -> pl.DataFrame:
     """Rows of approach a, approach b, difference, lower, upper."""
     keys = ("approach_a", "approach_b", "difference", "lower", "upper")
-    return pl.DataFrame([dict(zip(keys, row, strict=True)) for row in rows], schema=COMPARISON_SCHEMA)
+    return COMPARISON_TABLE.frame(dict(zip(keys, row, strict=True)) for row in rows)
 
 
 def test_a_difference_reads_the_same_either_way_round():
