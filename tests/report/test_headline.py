@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from cxrbench.evaluate.comparison import COMPARISON_SCHEMA
+from cxrbench.evaluate.comparison import COMPARISON_TABLE
 from cxrbench.report.differences import from_best
 from cxrbench.report.headline import verdict
 from report_pages import small_study
@@ -11,7 +11,7 @@ from report_pages import small_study
 def compared(rows: list[tuple[str, str, float, float | None, float | None]]) -> pl.DataFrame:
     """Rows of approach a, approach b, difference, lower, upper."""
     keys = ("approach_a", "approach_b", "difference", "lower", "upper")
-    return pl.DataFrame([dict(zip(keys, row, strict=True)) for row in rows], schema=COMPARISON_SCHEMA)
+    return pl.DataFrame([dict(zip(keys, row, strict=True)) for row in rows], schema=COMPARISON_TABLE.schema)
 
 
 def said(ranked: list[str], rows: list[tuple[str, str, float, float | None, float | None]]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from cxrbench.evaluate.calibrations import PLATT
+from cxrbench.evaluate.calibration import PLATT
 from cxrbench.report.blocks import Block, Choice, Choices, Figure, Note, Section
 from cxrbench.report.drawing import FAINT, Drawing, Margins, Mark, drawing, sheet
 from cxrbench.report.panels import Panel, panels_figure

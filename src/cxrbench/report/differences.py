@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 from matplotlib.axes import Axes
 
-from cxrbench.evaluate.discrimination import MEAN
+from cxrbench.evaluate.columns import MEAN
 from cxrbench.report.blocks import Block, Choice, Choices, Figure, Note, Section, Shown
 from cxrbench.report.drawing import INK, META, Drawing, Margins, Mark, drawing, room_for, sheet
 from cxrbench.report.forest import Difference, difference_table, forest_figure

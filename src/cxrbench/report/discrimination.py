@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 from matplotlib.axes import Axes
 
-from cxrbench.evaluate.discrimination import MEAN
+from cxrbench.evaluate.columns import MEAN
 from cxrbench.report.blocks import Block, Figure, Section, Shown
 from cxrbench.report.drawing import FAINT, INK, PAPER, Drawing, Look, Margins, Mark, drawing, room_for, sheet
 from cxrbench.report.estimates import ONE_RUN, SEVERAL_RUNS, Axis, Series, estimate_of, estimates_figure

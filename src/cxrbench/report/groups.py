@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from cxrbench.evaluate.groups import ALL
+from cxrbench.evaluate.columns import ALL
 from cxrbench.report.blocks import Block, Figure, Section, Shown
 from cxrbench.report.drawing import RULE, Drawing, Margins, Mark, drawing, room_for, sheet
 from cxrbench.report.forest import Difference, forest_figure

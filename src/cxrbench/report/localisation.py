@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 from PIL import Image
 
-from cxrbench.evaluate.asked import (
+from cxrbench.evaluate.explanations import (
     ALL,
     CENTRE,
     ENERGY,

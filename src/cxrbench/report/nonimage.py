@@ -5,8 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from cxrbench.evaluate.asked import ALONE, BOTH, IMAGE, NONIMAGE_FILE, PROBES_FILE
-from cxrbench.evaluate.discrimination import MEAN
+from cxrbench.evaluate.columns import MEAN
+from cxrbench.evaluate.explanations import ALONE, BOTH, IMAGE, NONIMAGE_FILE, PROBES_FILE
 from cxrbench.report.blocks import Block, Choice, Choices, Note, Section, Shown
 from cxrbench.report.differences import difference
 from cxrbench.report.drawing import FAMILY_COLOURS, META, Drawing

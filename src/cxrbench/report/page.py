@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from cxrbench import __version__, runs
-from cxrbench.evaluate.writing import replaced_folder
+from cxrbench.files import replaced_folder
 from cxrbench.report import provenance, words
 from cxrbench.report.contents import Page, make_page
 from cxrbench.report.drawing import themed

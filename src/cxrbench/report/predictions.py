@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
-import polars as pl
-
-from cxrbench.evaluate.calibrations import AS_THEY_ARE
-from cxrbench.evaluate.comparison import COMPARISON_SCHEMA
+from cxrbench.evaluate.calibration import AS_THEY_ARE
 from cxrbench.evaluate.evaluation import Evaluation
+from cxrbench.evaluate.tables import RESULT_TABLES
 from cxrbench.files import atomic_file
 from cxrbench.report.agreement import agreement_section
 from cxrbench.report.curves import curve_section
@@ -67,12 +65,10 @@ def _write(folder: Path, texts: Mapping[str, str]) -> None:
 def _results(result: Evaluation) -> Results:
     """The tables as those of one split; what only a study has is empty."""
     names = tuple(result.tables["auc"]["approach"].unique(maintain_order=True))
-    absent = {field.name: pl.DataFrame() for field in fields(Tables)}
-    nothing_compared = {"comparison": pl.DataFrame(schema=COMPARISON_SCHEMA)}
-    known = {name: table for name, table in result.tables.items() if name in absent}
+    tables = {one.name: result.tables.get(one.name, RESULT_TABLES[one.name].empty()) for one in fields(Tables)}
     return Results(
         kind=result.tables["auc"]["kind"][0],
-        tables=Tables(**{**absent, **nothing_compared, **known}),
+        tables=Tables(**tables),
         approaches=names,
         vocabulary=result.vocabulary,
         looks=looks(names),

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from cxrbench.evaluate.calibrations import AS_THEY_ARE, PLATT
+from cxrbench.evaluate.calibration import AS_THEY_ARE, PLATT
 from cxrbench.evaluate.probabilities import NO_LINE
 from cxrbench.report.blocks import Block, Choice, Choices, Section, Shown
 from cxrbench.report.curves import calibration_figure, calibration_panels, decision_figure

@@ -7,9 +7,8 @@ from functools import cached_property
 import polars as pl
 
 from cxrbench.config import Vocabulary
-from cxrbench.evaluate.calibrations import PLATT
-from cxrbench.evaluate.discrimination import MEAN
-from cxrbench.evaluate.groups import ALL
+from cxrbench.evaluate.calibration import PLATT
+from cxrbench.evaluate.columns import ALL, MEAN
 from cxrbench.report.blocks import Legend
 from cxrbench.report.drawing import Look
 from cxrbench.report.pretraining import seen_before, seen_said

@@ -1,7 +1,7 @@
 """A study's settings, result tables and further analyses, read once for the report."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,7 @@ import polars as pl
 
 from cxrbench import runs
 from cxrbench.config import PAPER_APPROACHES, Vocabulary
-from cxrbench.errors import StudyError
-from cxrbench.evaluate.asked import (
+from cxrbench.evaluate.explanations import (
     LOCALISATION_FILE,
     LOCALISATION_FOLDER,
     NONIMAGE_FILE,
@@ -21,19 +20,11 @@ from cxrbench.evaluate.asked import (
     read_origin,
 )
 from cxrbench.evaluate.outputs import left_out_reasons, recorded_vocabulary
+from cxrbench.evaluate.tables import read_results
 from cxrbench.runs import RunName
 
 KINDS = ("resample", "fold", "official")
 """Kinds of splits, in the order in which a report shows them."""
-
-REMEDY = "evaluate the study again with `cxrbench report`"
-
-TEXT = frozenset(
-    {"approach", "approach_a", "approach_b", "calibration", "ensemble", "finding", "group", "group_a", "group_b"}
-    | {"hash", "kind", "mean_of", "measure", "method", "note", "part", "question", "reason", "rule", "sex", "split"}
-    | {"view", "weights", "weights_digest"}
-)
-"""Columns that hold words; all others hold numbers, even where a study has none of them."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +72,7 @@ def _read_table(path: Path) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Tables:
-    """Result tables; docs/results.md describes their columns."""
+    """Result tables, each as its ``ResultTable`` in ``evaluate`` describes it."""
 
     auc: pl.DataFrame
     auc_seeds: pl.DataFrame
@@ -138,7 +129,8 @@ def read_study(folder: Path) -> Study:
     Raises:
         StudyError: One of them is absent or cannot be read.
     """
-    tables = Tables(**{name: _read_result(folder, name) for name in Tables.__dataclass_fields__})
+    found = read_results(folder)
+    tables = Tables(**{one.name: found[one.name] for one in fields(Tables)})
     record = runs.read_study_record(folder)
     done = set(tables.auc["approach"])
     wanted = (*record["settings"]["approaches"], *PAPER_APPROACHES, *sorted(done))
@@ -159,22 +151,6 @@ def read_study(folder: Path) -> Study:
 def _findings(column: pl.Series) -> Sequence[str]:
     """Findings in the table's order, without the mean."""
     return [name for name in column.unique(maintain_order=True) if name != "mean"]
-
-
-def _read_result(folder: Path, name: str) -> pl.DataFrame:
-    """One result table, CSV or Parquet."""
-    results = folder / runs.RESULTS_FOLDER
-    for path, read in ((results / f"{name}.csv", _read_csv), (results / f"{name}.parquet", pl.read_parquet)):
-        if path.is_file():
-            return read(path)
-    raise StudyError(f"{results} has no table {name}; {REMEDY}")
-
-
-def _read_csv(path: Path) -> pl.DataFrame:
-    """A table whose columns of words are words and whose columns of numbers are numbers, even where all are empty."""
-    table = pl.read_csv(path, infer_schema_length=None, schema_overrides=dict.fromkeys(TEXT, pl.String))
-    empty = [name for name in table.columns if name not in TEXT and table[name].null_count() == table.height]
-    return table.cast(dict.fromkeys(empty, pl.Float64))
 
 
 def run_names(study: Study) -> Iterator[RunName]:
