@@ -177,7 +177,7 @@ EXPECTED = {
         {"view": "AP", "sex": "M", "Edema": None, "Pneumonia": 1, "No Finding": 0, "part": "val"},
     ],
     "padchest": [
-        {"image_id": "1055_c.png", "age_years": 71.0, "sex": "M", "view": "AP", "pleural effusion": 1, "kyphosis": 1},
+        {"image_id": "c.png", "age_years": 71.0, "sex": "M", "view": "AP", "pleural effusion": 1, "kyphosis": 1},
         {"patient_id": "244685263100771469051214745085012030120", "sex": None, "age_years": None, "normal": None},
         {"image_id": "1055_f.png", "normal": None, "pneumonia": None},
         {"image_id": "1055_g.png", "normal": 0, "pseudonodule": 1, "nodule": 0},
