@@ -89,7 +89,8 @@ def test_regions_hold_the_chest_by_the_standards_own_tables():
 
 
 CHESTS = [
-    "CHEST", "CHEST PA", "CXR", "CHST", "PCXR", "THORAX", "Thorax ap", "TÓRAX", "TORAX", "T?RAX", "T\ufffdRAX", "T??RAX",
+    "CHEST", "CHEST PA", "CXR", "CHST", "PCXR", "THORAX", "Thorax ap", "TÓRAX", "TORAX", "T?RAX", "T\ufffdRAX",
+    "T??RAX",
     "TORACE", "TORAKS", "PECHO", "PEITO", "PULMÓN", "PULM?N", "PULMÃO", "POLMONI", "POUMON", "POUMONS", "POITRINE",
     "BRUST", "BRUSTKORB", "LUNGE", "LUNGS", "LONGEN", "BORSTKAS", "BRÖSTKORG", "KEUHKOT", "KLATKA PIERSIOWA", "PŁUCA",
     "P?UCA", "HRUDNÍK", "PLÍCE", "MELLKAS", "GÖĞÜS", "G??S CHEST", "ГРУДНАЯ КЛЕТКА", "ОГК", "ЛЁГКИЕ", "ΘΩΡΑΚΑΣ",
