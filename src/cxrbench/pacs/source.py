@@ -58,12 +58,12 @@ class Source:
 
     @property
     def is_grey(self) -> bool:
-        """Whether the film's pixels are grey values, which a grey-scale presentation state can show."""
+        """Return whether the film's pixels are grey values, which a grey-scale presentation state can show."""
         return int(self.image.get("SamplesPerPixel") or 1) == 1
 
     @property
     def is_inverted(self) -> bool:
-        """Whether low values are bright, as ``data/images/dicom`` shows the film."""
+        """Return whether low values are bright, as ``data/images/dicom`` shows the film."""
         photometric, shape = (
             str(self.image.get(name)) for name in ("PhotometricInterpretation", "PresentationLUTShape")
         )
