@@ -12,10 +12,11 @@ import torch
 from safetensors.torch import load, save
 
 from cxrbench.config import BACKBONES
-from cxrbench.models.classifier import build_classifier, masked_loss
+from cxrbench.models.classifier import build_classifier
 from cxrbench.runs import WEIGHTS_FILE
 from cxrbench.study import make_plan, prepare_study
 from cxrbench.training import STATE_FILE
+from cxrbench.training.losses import masked_loss
 from family_chain import CASES, ONE_OF_EACH_KIND, prepared, run_chain, settings_of, trained
 from fitting import fit, losses
 from tiny_networks import FAMILIES, HEADS, tiny_approach

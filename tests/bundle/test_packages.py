@@ -15,8 +15,8 @@ import pytest
 from cxrbench import cli
 from cxrbench.bundle import choose_runs, load_bundle
 from cxrbench.bundle.making import make_bundle
-from cxrbench.bundle.packages import code_notes, modules_of, obstacle_of, packages_of
-from cxrbench.config import BACKBONES, SplitPlan, StudySettings
+from cxrbench.bundle.packages import code_notes, modules_of, obstacle_of, packages_of, with_absent_parts
+from cxrbench.config import BACKBONES, Approach, SplitPlan, StudySettings, load_approach
 from cxrbench.errors import BundleError
 from cxrbench.files import digest_json
 from cxrbench.predict import Predictor
@@ -387,3 +387,12 @@ def test_other_code_than_the_bundle_was_made_with_is_noted(bundles, package):
 
 def test_the_package_is_what_python_says_it_is(package):
     assert metadata.version("throwaway-nets") == "1.5"
+
+
+def test_an_operation_of_a_package_that_is_not_installed_stops_no_prediction():
+    approach = load_approach("1channel").model_dump(mode="json")
+    approach["augmentation"]["operations"] = [{"sparkle": {"much": 1}}, {"noise": {}}]
+    read = with_absent_parts({"packages": [], "approach": approach})
+    kept = Approach.model_validate(read["approach"])
+    assert kept.model_dump(mode="json")["augmentation"]["operations"][0] == {"sparkle": {"much": 1}}
+    assert kept.augmentation.operations[1].settings.strength == 0.05

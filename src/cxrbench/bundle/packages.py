@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
-from cxrbench.config import BACKBONES, HEADS, Network, Part, Registry, Settings
+from cxrbench.config import AUGMENTATIONS, BACKBONES, HEADS, Network, Part, Registry, Settings
 from cxrbench.config.code import source_digest
 from cxrbench.config.network import Module
 from cxrbench.config.registry import Absent, top_spec
@@ -115,9 +115,21 @@ def with_absent_parts(member: Any) -> Any:
             (name, settings), *more = network[kind].items()
             if (kind, name) in named and name not in registry.names and not more:
                 network[kind] = Part(name=name, settings=Absent(**settings))
-        return {**member, "approach": {**member["approach"], "network": network}}
+        approach = {**member["approach"], "network": network}
+        if "augmentation" in approach:
+            approach["augmentation"] = _without_unknown_operations(approach["augmentation"])
+        return {**member, "approach": approach}
     except (LookupError, TypeError, ValueError, AttributeError):
         return member  # its validation says what is wrong
+
+
+def _without_unknown_operations(augmentation: dict[str, Any]) -> dict[str, Any]:
+    """Keep operations of packages that are not installed unread: nothing is trained by a bundle."""
+    operations = [
+        Part(name=name, settings=Absent(**settings)) if name not in AUGMENTATIONS.names else {name: settings}
+        for ((name, settings),) in (each.items() for each in augmentation.get("operations", []))
+    ]
+    return {**augmentation, "operations": operations}
 
 
 def _parts(network: Network) -> Iterator[tuple[str, Part]]:

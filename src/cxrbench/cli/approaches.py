@@ -38,7 +38,7 @@ def _list_approaches(pattern: str) -> None:
     for each in names:
         found = config.load_approach(each)
         size = f"{found.input.image_size} px x {found.input.channels}"
-        listing.add_row(each, size, found.network.weights.name, found.recipe.trained, found.summary)
+        listing.add_row(each, size, found.network.weights.name, found.recipe.trained_parts, found.summary)
     Console().print(listing)
 
 

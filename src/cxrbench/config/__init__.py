@@ -10,9 +10,12 @@ from cxrbench.config.approach import (
     require_multiple,
     with_changes,
 )
-from cxrbench.config.augmentation import Augmentation
+from cxrbench.config.augmentation import AUGMENTATIONS, Augmentation, Views
 from cxrbench.config.base import Added, AnySettings, NotIdentity, Settings, changed, is_path, parse_settings, read_yaml
 from cxrbench.config.code import changed_code, code_of
+from cxrbench.config.format import Join, TableFormat, format_names, load_format, read_format
+from cxrbench.config.labelling import Column, LabelPolicy, Labels, Readers, columns_in
+from cxrbench.config.losses import LOSSES, SAMPLERS, Loss
 from cxrbench.config.network import (
     BACKBONES,
     HEADS,
@@ -25,8 +28,9 @@ from cxrbench.config.network import (
     Network,
     ResNet,
 )
+from cxrbench.config.optimisation import AVERAGES, OPTIMISERS, SCHEDULES, TIMM_OPTIMISERS, Optimiser, Schedule
 from cxrbench.config.profile import Profile, load_profile
-from cxrbench.config.recipe import Recipe
+from cxrbench.config.recipe import VALIDATION_AUC, VALIDATION_LOSS, Phase, Recipe
 from cxrbench.config.registry import Absent, Entry, Part, Registry
 from cxrbench.config.run import (
     EVERY,
@@ -60,15 +64,24 @@ from cxrbench.config.vocabulary import (
 
 __all__ = [
     "AS_FITS_THE_MACHINE",
+    "AUGMENTATIONS",
+    "AVERAGES",
     "BACKBONES",
     "EVERY",
     "HEADS",
     "HUB",
     "LOCAL_CLUSTER",
+    "LOSSES",
     "NO_WEIGHTS",
+    "OPTIMISERS",
     "PAPER_APPROACHES",
     "PAPER_WIDTH",
+    "SAMPLERS",
+    "SCHEDULES",
     "STAND_IN",
+    "TIMM_OPTIMISERS",
+    "VALIDATION_AUC",
+    "VALIDATION_LOSS",
     "WEIGHTS",
     "Absent",
     "Added",
@@ -78,23 +91,34 @@ __all__ = [
     "Augmentation",
     "ClusterSettings",
     "Code",
+    "Column",
     "ComputeSettings",
     "Entry",
     "Feature",
     "Finding",
     "Input",
+    "Join",
+    "LabelPolicy",
+    "Labels",
+    "Loss",
     "Network",
     "NotIdentity",
+    "Optimiser",
     "Part",
+    "Phase",
     "Profile",
+    "Readers",
     "Recipe",
     "Registry",
     "ResNet",
     "RunConfig",
+    "Schedule",
     "Settings",
     "SplitPlan",
     "StoredRun",
     "StudySettings",
+    "TableFormat",
+    "Views",
     "Vocabulary",
     "WeightsRecord",
     "approach_names",
@@ -102,13 +126,17 @@ __all__ = [
     "changed",
     "changed_code",
     "code_of",
+    "columns_in",
+    "format_names",
     "is_path",
     "load_approach",
+    "load_format",
     "load_profile",
     "load_study",
     "load_vocabulary",
     "norm_batch",
     "parse_settings",
+    "read_format",
     "read_run",
     "read_yaml",
     "recorded_vocabulary",

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -91,8 +91,9 @@ def first_problem(error: ValidationError, model: type[Settings]) -> str:
 def _keys_at(model: type[Settings], location: tuple[int | str, ...]) -> list[str]:
     for part in location:
         nested = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
-        if isinstance(nested, type) and issubclass(nested, Settings):
-            model = nested
+        for each in (nested, *get_args(nested)):  # tuple[Phase, ...] leads to Phase
+            if isinstance(each, type) and issubclass(each, Settings):
+                model = each
     return sorted(model.model_fields)
 
 

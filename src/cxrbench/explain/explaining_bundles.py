@@ -8,10 +8,10 @@ import polars as pl
 
 from cxrbench.bundle import Bundle
 from cxrbench.data.images import Film, read_film
-from cxrbench.evaluate.writing import replaced_folder
 from cxrbench.explain.bundled import Explainer
 from cxrbench.explain.explaining import ANSWERS_FILE, FEATURES_FILE, Explaining, asked_findings, file_stem, write_map
 from cxrbench.explain.overlay import Captioned, said
+from cxrbench.files import replaced_folder
 from cxrbench.predict import Answer, Predictor, Request, prepare_film
 
 

@@ -12,7 +12,7 @@ from cxrbench.config import changed_code, code_of
 from cxrbench.data.store import open_store
 from cxrbench.errors import CxrbenchError, StudyError
 from cxrbench.files import partial_of, write_json
-from cxrbench.runs import FAILURE_FILE, SPLITS_FOLDER, TABLE_FILE, RunName
+from cxrbench.runs import FAILURE_FILE, SPLITS_FOLDER, TABLE_FILE, RunName, seal_run
 from cxrbench.splits import check_covers, read_split
 from cxrbench.study.attempt import Attempt, TakenOverError, attempting
 from cxrbench.study.plan import RunTask
@@ -75,6 +75,8 @@ def _fit(task: RunTask, attempt: Attempt, report: ReportStep) -> None:
         compute=task.compute,
         report=attempt.watched(report),
     )
+    made_from = {"table": task.config.table_digest, "store": task.config.store_digest, "split": split.digest}
+    seal_run(attempt.scratch, task.name, made_from=made_from)
 
 
 def note_failure(task: RunTask, reason: str, error: Exception) -> str:

@@ -80,7 +80,7 @@ def _kept(
 def _digest(config: RunConfig, view: int | None, network: str) -> str:
     """Return the name of what the features depend on."""
     approach = config.approach
-    seen = None if view is None else [approach.augmentation.model_dump(mode="json"), config.seed, view]
+    seen = None if view is None else [approach.augmentation.identity(), config.seed, view]
     return digest_json([config.store_digest, network, approach.input.identity(), seen])
 
 
