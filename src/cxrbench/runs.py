@@ -42,16 +42,11 @@ RUN_HISTORY = ResultTable(
         Column(
             "val_auc",
             pl.Float64,
-            "Mean AUC of the validation images over the findings that have both classes there; empty where none has.",
+            "Mean AUC on the validation images; empty where no finding has both classes, or the run is older.",
             is_added=True,
         ),
-        Column("phase", pl.Int64, "Number of the recipe's phase, from 0.", is_added=True),
-        Column(
-            "is_kept",
-            pl.Boolean,
-            "The run kept the network of this epoch; empty: that of the lowest `val_loss`.",
-            is_added=True,
-        ),
+        Column("phase", pl.Int64, "Phase of the recipe, from 0.", is_added=True, older=0),
+        Column("is_kept", pl.Boolean, "The network of this epoch was kept; empty for older runs.", is_added=True),
     ),
     remedy="delete its run and run the study again",
 )
@@ -108,11 +103,14 @@ def run_file(study: Path, run: RunName, name: str) -> Path:
 
 
 def is_of_version_0_1(folder: Path) -> bool:
-    """Say by its configuration if a run was made by version 0.1, which wrote no schema and no manifests."""
+    """Say by its configuration if a run was made by version 0.1, which wrote no schema and no manifests.
+
+    A configuration that cannot be read counts as one: whoever reads it says what is wrong.
+    """
     try:
         return "schema" not in json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError):
-        return False
+        return True
 
 
 def read_study_record(study: Path) -> dict[str, Any]:

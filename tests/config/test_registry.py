@@ -6,6 +6,7 @@ from typing import Annotated
 
 import pytest
 
+from cxrbench.config.augmentation import AUGMENTATIONS
 from cxrbench.config.base import Settings, changed, parse_settings
 from cxrbench.config.losses import LOSSES, SAMPLERS
 from cxrbench.config.network import BACKBONES, HEADS, WEIGHTS
@@ -126,7 +127,7 @@ def test_a_module_that_cannot_be_imported_is_named():
         imported("math:squareroot", what="backbone x")
 
 
-EVERY_KIND = [BACKBONES, HEADS, WEIGHTS, OPTIMISERS, SCHEDULES, AVERAGES, LOSSES, SAMPLERS]
+EVERY_KIND = [AUGMENTATIONS, BACKBONES, HEADS, WEIGHTS, OPTIMISERS, SCHEDULES, AVERAGES, LOSSES, SAMPLERS]
 
 
 @pytest.mark.parametrize("registry", EVERY_KIND, ids=lambda registry: registry.kind)
