@@ -9,7 +9,7 @@ from cxrbench import config
 from cxrbench.config.schema1 import map_approach
 from cxrbench.errors import ConfigError
 
-DOCS = Path(__file__).parents[2] / "docs/approaches.md"
+DOCS = [Path(__file__).parents[2] / f"docs/{page}.md" for page in ("approaches", "augmentation")]
 
 
 def test_the_papers_eight_approaches_come_first_then_other_depths_and_cached_features():
@@ -165,7 +165,7 @@ def test_a_crop_that_leaves_most_of_the_film_out_must_be_written_out(tmp_path):
     assert config.load_approach("ft").input.crop == 224 / 256
 
 
-SNIPPETS = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(), re.DOTALL)
+SNIPPETS = [text for page in DOCS for text in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)]
 
 
 @pytest.mark.parametrize("text", [text for text in SNIPPETS if "summary" in text])

@@ -104,6 +104,19 @@ def test_another_packages_entry_that_is_broken_is_named(offered, source, message
         offered(source).find("coarse")
 
 
+def test_a_name_that_two_packages_offer_is_an_error_when_it_is_used(monkeypatch):
+    points = [metadata.EntryPoint(name="coarse", value=f"{one}_sieves:COARSE", group="test.sieves") for one in "ba"]
+    monkeypatch.setattr(metadata, "entry_points", lambda group: points)
+    registry = Registry("sieve", SIEVES.own, group="test.sieves")
+    assert registry.names == ["fine", "coarse"]
+    assert registry.listing == ["fine", "coarse (of a_sieves:COARSE and b_sieves:COARSE)"]
+    assert registry.parse("fine").name == "fine"
+    with pytest.raises(ConfigError, match="sieve 'coarse': offered by a_sieves:COARSE and b_sieves:COARSE; uninstall"):
+        registry.find("coarse")
+    with pytest.raises(ConfigError, match=r"valid names: fine, coarse \(of a_sieves:COARSE and b_sieves:COARSE\)"):
+        registry.find("middling")
+
+
 def test_a_module_that_cannot_be_imported_is_named():
     with pytest.raises(ConfigError, match=r"backbone x: nowhere\.at\.all cannot be imported"):
         imported("nowhere.at.all:f", what="backbone x")

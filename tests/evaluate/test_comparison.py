@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from cxrbench.evaluate.comparison import COMPARISON_SCHEMA, adjusted, resampled_comparisons
+from cxrbench.evaluate.comparison import COMPARISON_TABLE, adjusted, resampled_comparisons
 from cxrbench.splits import Split
 
 PATIENTS = {"train": tuple("abcdefg"), "val": ("h",), "test": ("i", "j")}
@@ -24,7 +24,7 @@ def test_holm_within_the_family_of_means_and_of_findings():
     rows = [
         {"kind": "official", "finding": finding, "p_value": p} for finding, values in p_values.items() for p in values
     ]
-    result = adjusted(pl.DataFrame(rows, schema=COMPARISON_SCHEMA))
+    result = adjusted(COMPARISON_TABLE.frame(rows))
     means = result.filter(pl.col("finding") == "mean")["p_adjusted"].to_list()
     assert means == [pytest.approx(0.02), pytest.approx(0.04), None]
     findings = result.filter(pl.col("finding") != "mean")["p_adjusted"].to_list()
@@ -33,7 +33,7 @@ def test_holm_within_the_family_of_means_and_of_findings():
 
 def test_families_are_apart_by_kind():
     rows = [{"kind": kind, "finding": "mean", "p_value": 0.03} for kind in ("resample", "official")]
-    assert adjusted(pl.DataFrame(rows, schema=COMPARISON_SCHEMA))["p_adjusted"].to_list() == [0.03, 0.03]
+    assert adjusted(COMPARISON_TABLE.frame(rows))["p_adjusted"].to_list() == [0.03, 0.03]
 
 
 def test_only_splits_that_both_have_count():

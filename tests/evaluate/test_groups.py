@@ -3,8 +3,7 @@
 import numpy as np
 import polars as pl
 
-from cxrbench.evaluate.gaps import group_pairs
-from cxrbench.evaluate.groups import AGE_BANDS, group_rows
+from cxrbench.evaluate.groups import AGE_BANDS, group_pairs, group_rows
 
 IMAGES = pl.DataFrame(
     {

@@ -7,8 +7,9 @@ import torch
 
 from cxrbench.config import PAPER_APPROACHES, approach_names, load_approach, load_profile, with_changes
 from cxrbench.errors import ConfigError
-from cxrbench.models.classifier import Classifier, build_classifier, masked_loss
+from cxrbench.models.classifier import Classifier, build_classifier
 from cxrbench.models.weights.stand_in import stand_in_weights
+from cxrbench.training.losses import masked_loss
 from tiny_networks import FAMILIES, HEADS, tiny_approach
 
 SMALL = load_profile("small")

@@ -81,3 +81,11 @@ def test_constant_logits_are_refused(fit):
 def test_absent_class_is_refused(fit):
     with pytest.raises(ValueError, match="got 0 present, 3 absent"):
         fit([0.1, 0.2, 0.3], [0, 0, 0])
+
+
+def test_logits_that_rank_backwards_have_no_temperature():
+    """A negative slope would turn the order of the images round."""
+    logits = np.linspace(-2, 2, 40)
+    present = np.random.default_rng(0).random(40) < expit(-2 * logits)
+    with pytest.raises(ValueError, match=r"would be -\d"):
+        fit_temperature(logits, present)

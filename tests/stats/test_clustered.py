@@ -177,3 +177,18 @@ def test_a_patient_with_most_of_a_class_leaves_no_interval():
         auc_estimate(joint, 0).reason == "one patient has 67% of the positive images; an interval needs more of others"
     )
     assert np.isnan(auc_difference(joint, 0, 1).p_value)
+
+
+@pytest.mark.parametrize("kind", ["constant", "perfect"])
+def test_a_mean_has_no_interval_where_one_of_its_findings_has_none(kind):
+    """Such a finding would enter with variance zero, as if it were known exactly."""
+    scores, present, patients = draw(np.random.default_rng(9), models=2)
+    scores[:, [1, 3]] = 0.5 if kind == "constant" else present[:, [1]]
+    scores[:, 3] = 0.5
+    joint = joint_aucs(scores, present, patients)
+    assert auc_estimate(joint, 1).reason == f"an AUC of {joint.auc[1]:g}, whose placements do not vary"
+    mean = auc_estimate(joint, [0, 1])
+    assert np.isfinite(mean.estimate)
+    assert (mean.reason, np.isnan(mean.lower)) == (auc_estimate(joint, 1).reason, True)
+    difference = auc_difference(joint, [0, 1], [2, 3])
+    assert (difference.reason is None) == (kind == "constant")  # two constant columns are equal beyond doubt

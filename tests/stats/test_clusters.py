@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrbench.stats.clusters import ClusterSizes, residual_moments, residual_spectrum
+from cxrbench.stats.bootstrap import resample_patients
+from cxrbench.stats.clusters import ClusterSizes, numbered, residual_moments, residual_spectrum
 
 
 def dense_moments(sizes, correlation):
@@ -49,3 +50,18 @@ def test_the_spectrum_is_that_of_the_matrix(sizes, correlation):
     covariance = taken_off @ np.diag(sizes * (1 + (sizes - 1) * correlation)) @ taken_off.T
     expected = np.sort(np.linalg.eigvalsh(covariance))[1:] / np.trace(covariance)
     np.testing.assert_allclose(np.sort(np.repeat(values, number.astype(int))), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("patients", "shown"),
+    [
+        (np.array([1.0, np.nan, np.nan]), "row 1 is nan"),
+        (np.array(["a", "b", None], dtype=object), "row 2 is None"),
+        (np.array(["a", float("nan")], dtype=object), "row 1 is nan"),
+    ],
+    ids=["numbers", "missing name", "NaN among names"],
+)
+@pytest.mark.parametrize("read", [numbered, resample_patients])
+def test_unknown_patients_are_not_one_patient(read, patients, shown):
+    with pytest.raises(ValueError, match=shown):
+        read(patients)

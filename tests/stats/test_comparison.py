@@ -39,8 +39,15 @@ def test_nil_probability_is_the_posterior_mass_near_zero():
 def test_equal_differences_leave_no_doubt():
     same = corrected_resampled([0.0, 0.0, 0.0], test_to_train=0.3)
     assert (same.p_value, same.probability_practically_nil) == (1, 1)
-    apart = corrected_resampled([0.5, 0.5], test_to_train=0.3)
-    assert (apart.p_value, apart.probability_practically_nil, apart.lower) == (0, 0, 0.5)
+
+
+@pytest.mark.parametrize("differences", [[0.5, 0.5], [0.1, 0.1, 0.1], [0.1 + 0.2, 0.3, 0.3]])
+def test_equal_differences_that_are_not_zero_have_a_reason_and_no_p_value(differences):
+    """Three re-samples that happen to agree are no proof; their spread is unknown, not zero."""
+    apart = corrected_resampled(differences, test_to_train=0.3)
+    assert apart.difference == pytest.approx(differences[0])
+    assert np.isnan([apart.p_value, apart.std_error, apart.lower, apart.probability_practically_nil]).all()
+    assert apart.reason == f"all {len(differences)} differences are {differences[-1]:g}: no spread"
 
 
 def test_one_resample_is_too_few():

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from cxrbench.stats.multiplicity import benjamini_hochberg, holm, max_t
+from cxrbench.stats.multiplicity import adjust_families, benjamini_hochberg, holm, max_t, max_t_critical
 
 p_lists = st.lists(st.floats(0, 1), min_size=1, max_size=20)
 
@@ -81,3 +81,38 @@ def test_max_t_needs_a_fitting_covariance():
 def test_max_t_needs_positive_variances():
     with pytest.raises(ValueError, match=r"0\.0"):
         max_t([1.0, 2.0], np.diag([1.0, 0.0]), df=9, seed=0)
+
+
+def test_max_t_leaves_out_what_was_not_compared():
+    """NaN once sorted behind every simulated value and came out as the smallest possible p-value."""
+    covariance = np.array([[1.0, np.nan, 0.5], [np.nan, np.nan, np.nan], [0.5, np.nan, 1.0]])
+    adjusted = max_t([1.0, np.nan, 2.0], covariance, df=9, seed=3)
+    np.testing.assert_array_equal(adjusted[[0, 2]], max_t([1.0, 2.0], [[1, 0.5], [0.5, 1]], df=9, seed=3))
+    assert np.isnan(adjusted[1])
+    assert np.isnan(max_t([np.nan], [[np.nan]], df=9, seed=3)).all()
+
+
+def test_max_t_needs_the_covariance_of_what_was_compared():
+    with pytest.raises(ValueError, match="must be known"):
+        max_t([1.0, 2.0], [[1.0, np.nan], [np.nan, 1.0]], df=9, seed=0)
+
+
+def test_critical_value_is_where_the_adjusted_p_value_meets_the_level():
+    covariance = np.full((4, 4), 0.6) + 0.4 * np.eye(4)
+    critical = max_t_critical(covariance, df=12, seed=5)
+    assert max_t([critical, 0, 0, 0], covariance, df=12, seed=5)[0] == pytest.approx(0.05, abs=1e-4)
+    assert stats.t.ppf(0.975, 12) < critical < stats.t.ppf(1 - 0.025 / 4, 12)
+
+
+@pytest.mark.parametrize("adjust", [holm, benjamini_hochberg])
+def test_each_family_is_adjusted_alone(adjust):
+    """Means are compared first; that single findings are looked at too must not make their test stricter."""
+    p_values, families = np.array([0.01, 0.2, 0.03, np.nan, 0.04]), np.array(["mean", "one", "one", "one", "mean"])
+    adjusted = adjust_families(p_values, families, adjust=adjust)
+    np.testing.assert_array_equal(adjusted[families == "mean"], adjust(p_values[families == "mean"]))
+    np.testing.assert_array_equal(adjusted[families == "one"], adjust(p_values[families == "one"]))
+
+
+def test_each_comparison_needs_a_family():
+    with pytest.raises(ValueError, match=r"\(2,\) for \(3,\)"):
+        adjust_families([0.1, 0.2, 0.3], ["a", "b"])

@@ -69,3 +69,16 @@ def test_nothing_flagged_has_no_predictive_value(drawn):
 def test_impossible_share_is_shown(drawn, choose):
     with pytest.raises(ValueError, match=r"got 1\.2"):
         choose(*drawn[:2], at_least=1.2)
+
+
+def test_a_threshold_that_is_no_number_is_refused(drawn):
+    """NaN compares as false with every score: it once gave a sensitivity of 0."""
+    with pytest.raises(ValueError, match="threshold is NaN"):
+        operating_point(*drawn, threshold=np.nan)
+
+
+def test_a_score_that_is_no_number_is_refused(drawn):
+    scores, present, patients = drawn
+    scores[7] = np.nan
+    with pytest.raises(ValueError, match="row 7 is NaN"):
+        operating_point(scores, present, patients, threshold=0.5)

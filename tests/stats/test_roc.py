@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics
 
-from cxrbench.stats.roc import auc, roc_curve
+from cxrbench.stats.roc import auc, count_ties, roc_curve
 
 
 def pairwise_auc(scores, present):
@@ -85,3 +85,25 @@ def test_missing_score_is_named():
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match=r"\(3,\) and \(2,\)"):
         auc([0.1, 0.2, 0.3], [1, 0])
+
+
+def test_ties_and_clipped_scores_are_counted():
+    rng = np.random.default_rng(2)
+    scores, present = rng.normal(0.5, 0.5, 200).clip(0, 1).round(2), rng.random(200) < 0.3
+    found = count_ties(scores, present)
+    values, counts = np.unique(scores, return_counts=True)
+    assert (found.images, found.distinct, found.tied_images) == (200, len(values), counts[counts > 1].sum())
+    assert (found.at_lowest, found.at_highest) == ((scores == 0).sum(), (scores == 1).sum())
+    assert found.tied_pairs == pytest.approx((scores[present][:, None] == scores[~present]).mean())
+
+
+def test_breaking_ties_moves_the_auc_by_half_of_the_tied_pairs_at_most():
+    rng = np.random.default_rng(3)
+    scores, present = rng.normal(size=300).round(1), rng.random(300) < 0.4
+    in_favour = scores + np.where(present, 1e-3, 0)
+    assert auc(in_favour, present) - auc(scores, present) == pytest.approx(count_ties(scores, present).tied_pairs / 2)
+
+
+def test_one_image_at_each_end_is_not_clipped():
+    found = count_ties([0.0, 0.4, 0.6, 1.0], [0, 1, 0, 1])
+    assert (found.at_lowest, found.at_highest, found.tied_images, found.tied_pairs) == (0, 0, 0, 0)

@@ -155,7 +155,17 @@ def demo(
 
 def report(study: Study) -> None:
     """Rebuild results and report from predictions alone; needs no torch."""
+    say_origin(study)
     _write_report(study)
+
+
+def say_origin(study: Path) -> None:
+    """Say so where version 0.1 began a study."""
+    from cxrbench.runs import STUDY_FILE, origin_note, read_study_record
+
+    note = origin_note(read_study_record(study)) if (study / STUDY_FILE).exists() else None
+    if note:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def approaches(
@@ -189,7 +199,7 @@ def _list_approaches(pattern: str) -> None:
     for each in names:
         found = config.load_approach(each)
         size = f"{found.input.image_size} px x {found.input.channels}"
-        listing.add_row(each, size, found.network.weights.name, found.recipe.trained, found.summary)
+        listing.add_row(each, size, found.network.weights.name, found.recipe.trained_parts, found.summary)
     Console().print(listing)
 
 
@@ -207,7 +217,7 @@ def _show_approach(name: str) -> None:
 
 
 def splits(study: Study) -> None:
-    """Who is where: patients, images and images per finding in each part of each split."""
+    """Count patients, images and images per finding in each part of each split."""
     import polars as pl
 
     from cxrbench.runs import SPLITS_FOLDER, TABLE_FILE

@@ -10,10 +10,12 @@ from cxrbench.config.approach import (
     require_multiple,
     with_changes,
 )
-from cxrbench.config.augmentation import Augmentation
+from cxrbench.config.augmentation import AUGMENTATIONS, Augmentation, Views
 from cxrbench.config.base import Added, AnySettings, NotIdentity, Settings, changed, is_path, parse_settings, read_yaml
+from cxrbench.config.code import changed_code, code_of
 from cxrbench.config.format import Join, TableFormat, format_names, load_format, read_format
 from cxrbench.config.labelling import Column, LabelPolicy, Labels, Readers, columns_in
+from cxrbench.config.losses import LOSSES, SAMPLERS, Loss
 from cxrbench.config.network import (
     BACKBONES,
     HEADS,
@@ -26,9 +28,10 @@ from cxrbench.config.network import (
     Network,
     ResNet,
 )
+from cxrbench.config.optimisation import AVERAGES, OPTIMISERS, SCHEDULES, TIMM_OPTIMISERS, Optimiser, Schedule
 from cxrbench.config.profile import Profile, load_profile
-from cxrbench.config.recipe import Recipe
-from cxrbench.config.registry import Entry, Part, Registry
+from cxrbench.config.recipe import VALIDATION_AUC, VALIDATION_LOSS, Phase, Recipe
+from cxrbench.config.registry import Absent, Entry, Part, Registry
 from cxrbench.config.run import (
     EVERY,
     ArchiveSeen,
@@ -61,16 +64,26 @@ from cxrbench.config.vocabulary import (
 
 __all__ = [
     "AS_FITS_THE_MACHINE",
+    "AUGMENTATIONS",
+    "AVERAGES",
     "BACKBONES",
     "EVERY",
     "HEADS",
     "HUB",
     "LOCAL_CLUSTER",
+    "LOSSES",
     "NO_WEIGHTS",
+    "OPTIMISERS",
     "PAPER_APPROACHES",
     "PAPER_WIDTH",
+    "SAMPLERS",
+    "SCHEDULES",
     "STAND_IN",
+    "TIMM_OPTIMISERS",
+    "VALIDATION_AUC",
+    "VALIDATION_LOSS",
     "WEIGHTS",
+    "Absent",
     "Added",
     "AnySettings",
     "Approach",
@@ -87,25 +100,32 @@ __all__ = [
     "Join",
     "LabelPolicy",
     "Labels",
+    "Loss",
     "Network",
     "NotIdentity",
+    "Optimiser",
     "Part",
+    "Phase",
     "Profile",
     "Readers",
     "Recipe",
     "Registry",
     "ResNet",
     "RunConfig",
+    "Schedule",
     "Settings",
     "SplitPlan",
     "StoredRun",
     "StudySettings",
     "TableFormat",
+    "Views",
     "Vocabulary",
     "WeightsRecord",
     "approach_names",
     "approach_text",
     "changed",
+    "changed_code",
+    "code_of",
     "columns_in",
     "format_names",
     "is_path",

@@ -11,23 +11,21 @@ from scipy.special import ndtri
 
 from cxrbench.config import Vocabulary
 from cxrbench.errors import DataError
-from cxrbench.evaluate.discrimination import MEAN, known
-from cxrbench.evaluate.reading import NOT_STATED, HeldOut
+from cxrbench.evaluate.columns import FINDING, MEAN, REASON, STD_ERROR, known, number
+from cxrbench.evaluate.discrimination import COUNTED
+from cxrbench.evaluate.held_out import HeldOut, patient_numbers
 from cxrbench.evaluate.truth import held_out, read_labels
+from cxrbench.results import ResultTable
 from cxrbench.stats import student
 from cxrbench.stats.clustered import AucDifference, auc_difference
 from cxrbench.stats.joint import joint_aucs
 
-POWER_SCHEMA = {
-    "finding": pl.String,
-    "images": pl.Int64,
-    "positives": pl.Int64,
-    "positive_patients": pl.Int64,
-    "std_error": pl.Float64,
-    "smallest_detectable": pl.Float64,
-    "power": pl.Float64,
-    "reason": pl.String,
-}
+ESTIMATED = (
+    STD_ERROR,
+    number("smallest_detectable", "Difference in AUC that a two-sided test at 5 % shows with a power of 80 %."),
+    number("power", "Chance that such a test shows the given difference."),
+)
+POWER_TABLE = ResultTable("power.csv", "One row per finding.", (FINDING, *COUNTED, *ESTIMATED, REASON))
 
 
 @dataclass(frozen=True)
@@ -83,9 +81,9 @@ def power(
     rng = np.random.default_rng(seed)
     drawn = [_simulated(truth, assumptions, rng) for _ in range(assumptions.replicates)]
     rows = [
-        {"finding": name, **_counts(truth, name), **_row([one[name] for one in drawn], difference)} for name in drawn[0]
+        {"finding": name, **truth.counts(name), **_row([one[name] for one in drawn], difference)} for name in drawn[0]
     ]
-    return pl.DataFrame(rows, schema=POWER_SCHEMA)
+    return POWER_TABLE.frame(rows)
 
 
 def _check(difference: float, assumptions: Assumptions) -> None:
@@ -112,7 +110,8 @@ def _listed(path: Path, table: pl.DataFrame) -> pl.Series:
 
 def _simulated(truth: HeldOut, assumptions: Assumptions, rng: np.random.Generator) -> dict[str, AucDifference]:
     """The difference of two equally good models on the truth as it is: per finding, and of their means."""
-    n_patients, patient = _codes(truth.patients)
+    patient = patient_numbers(truth.images)
+    n_patients = int(patient.max(initial=-1)) + 1
     shape = (len(patient), len(truth.findings))
     separation = np.sqrt(2) * ndtri(assumptions.auc)  # binormal, equal variances
     signal = separation * (truth.labels == 1)
@@ -125,30 +124,9 @@ def _simulated(truth: HeldOut, assumptions: Assumptions, rng: np.random.Generato
     share, r = assumptions.patient_share, assumptions.correlation
     common = noise(share)
     models = [signal + np.sqrt(r) * common + np.sqrt(1 - r) * noise(share) for _ in range(2)]
-    present = np.where(truth.labels == NOT_STATED, np.nan, truth.labels)
-    joint = joint_aucs(np.concatenate(models, axis=1).astype(np.float32), present, truth.patients)
-    width = len(truth.findings)
-    places = {name: [column] for column, name in enumerate(truth.findings)}
-    places[MEAN] = [truth.findings.index(name) for name in truth.pathologies]
+    joint = joint_aucs(np.concatenate(models, axis=1).astype(np.float32), truth.labels, patient)
+    width, places = len(truth.findings), {name: truth.columns(name) for name in (*truth.findings, MEAN)}
     return {name: auc_difference(joint, at, [column + width for column in at]) for name, at in places.items()}
-
-
-def _codes(patients: np.ndarray) -> tuple[int, np.ndarray]:
-    """How many patients there are, and each image's as a number."""
-    names, code = np.unique(patients, return_inverse=True)
-    return len(names), code.reshape(-1)
-
-
-def _counts(truth: HeldOut, finding: str) -> dict[str, int]:
-    """Images whose label is stated, those with the finding, and their patients; of the mean, all images."""
-    if finding == MEAN:
-        return {"images": truth.images.height}
-    labels = truth.labels[:, truth.findings.index(finding)]
-    return {
-        "images": int((labels != NOT_STATED).sum()),
-        "positives": int((labels == 1).sum()),
-        "positive_patients": len(np.unique(truth.codes[labels == 1])),
-    }
 
 
 def _row(drawn: Sequence[AucDifference], difference: float) -> dict[str, Any]:

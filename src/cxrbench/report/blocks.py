@@ -1,10 +1,10 @@
-"""What a chapter of the report is made of, as values; the template shows them in order."""
+"""Blocks that a section of the page shows in order; the template renders them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cxrbench.report.drawing import Drawing
-from cxrbench.report.tables.table import Table
+from cxrbench.report.table import Table
 
 
 @dataclass(frozen=True)

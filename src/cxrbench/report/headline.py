@@ -1,12 +1,16 @@
-"""The study in a sentence: which approach is best, and how sure that is."""
+"""The first screen: the study in a sentence, how sure that is, and what to know before reading on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from cxrbench.report.differences import Difference, from_best
-from cxrbench.report.results import IS_MEAN, Results, seen_before
+from cxrbench.report import words
+from cxrbench.report.differences import from_best
+from cxrbench.report.forest import Difference
+from cxrbench.report.pretraining import pretraining, seen_before, seen_said
+from cxrbench.report.selection import IS_MEAN, Results
+from cxrbench.report.study import Study
 from cxrbench.report.words import decimal, interval, listed, plus_minus
 
 
@@ -73,3 +77,58 @@ def verdict(ranked: Sequence[str], differences: Sequence[Difference]) -> str:
 def _behind(number: int) -> str:
     """The approaches that are clearly worse."""
     return "; one approach is clearly behind" if number == 1 else f"; {number} approaches are clearly behind"
+
+
+def cautions(study: Study) -> list[tuple[str, str]]:
+    """What must be known before any number is read: title and text."""
+    record = study.record
+    profile, failed, archive = record["profile"], study.tables.failures.height, record["archive"]
+    weights = pretraining(study)
+    stand_ins = [name for name, one in weights.items() if one.is_stand_in]
+    not_for_sale = [f"{name} ({one.licence})" for name, one in weights.items() if one.is_non_commercial]
+    said = {
+        "Part of the archive": (
+            archive["images_missing"] > 0,
+            f"{words.count(archive['images'])} of its {words.count(archive['images_listed'])} images are at hand.",
+        ),
+        "Generated radiographs": (
+            archive["is_phantom"],
+            "The images were drawn by a program. Nothing here is about patients.",
+        ),
+        "Stand-in weights": (
+            bool(stand_ins),
+            _stand_ins(stand_ins),
+        ),
+        "Seen before": (bool(seen := seen_said(study)), seen),
+        "Not for commercial use": (
+            bool(not_for_sale),
+            f"The licence of the pre-trained weights forbids it: {words.listed(not_for_sale)}.",
+        ),
+        f"Profile {profile['name']}": (
+            profile["name"] != "paper",
+            f"{sentence(profile['summary'])} The numbers are not those of full-size networks.",
+        ),
+        "Left out": (
+            bool(study.left_out),
+            f"No network answers {_named(study.left_out)}, which the labels name; the reasons stand under The archive.",
+        ),
+        "Incomplete": (failed > 0, f"Failed runs: {failed}; they are listed under Provenance."),
+    }
+    return [(title, text) for title, (applies, text) in said.items() if applies]
+
+
+def _named(findings: Iterable[str]) -> str:
+    """Findings as prose."""
+    return words.listed([words.title_of(name) for name in findings])
+
+
+def _stand_ins(approaches: Sequence[str]) -> str:
+    return (
+        f"Stand-ins, trained on generated pictures, replace the published weights of {words.listed(list(approaches))}. "
+        "These results are not ImageNet's or any other published weights'."
+    )
+
+
+def sentence(text: str) -> str:
+    """Text with a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

@@ -9,17 +9,17 @@ from cxrbench.evaluate.calibrations import AS_THEY_ARE
 from cxrbench.evaluate.comparison import COMPARISON_SCHEMA
 from cxrbench.evaluate.evaluation import Evaluation
 from cxrbench.files import atomic_file
+from cxrbench.report.agreement import agreement_section
 from cxrbench.report.blocks import Section
+from cxrbench.report.curves import curve_section
+from cxrbench.report.differences import difference_section
+from cxrbench.report.discrimination import discrimination_section
+from cxrbench.report.drawing import looks
+from cxrbench.report.groups import group_section
 from cxrbench.report.headline import headline
 from cxrbench.report.page import render
-from cxrbench.report.palette import looks
-from cxrbench.report.results import Results
-from cxrbench.report.sections.agreement import agreement_section
-from cxrbench.report.sections.curves import curve_section
-from cxrbench.report.sections.differences import difference_section
-from cxrbench.report.sections.discrimination import discrimination_section
-from cxrbench.report.sections.groups import group_section
-from cxrbench.report.sections.probabilities import probability_section
+from cxrbench.report.probabilities import probability_section
+from cxrbench.report.selection import Results
 from cxrbench.report.study import Tables
 
 SECTIONS = (
@@ -30,6 +30,7 @@ SECTIONS = (
     agreement_section,
     group_section,
 )
+
 PAGE_FILE, FIGURES_FOLDER = "index.html", "figures"
 
 

@@ -9,6 +9,7 @@ from cxrbench.config import load_vocabulary
 from cxrbench.report.study import Study
 
 RELEASE_IMAGES, RELEASE_PATIENTS = 112_120, 30_805
+
 SPLIT_OF_KIND = {"resample": "random", "fold": "random", "official": "official"}
 
 

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 MINUS = "−"
+
 NOTHING = "–"
 
 
@@ -108,6 +109,11 @@ def auc_said(row: Mapping[str, float | None]) -> str:
 def percent(share: float) -> str:
     """A share of the whole, in per cent."""
     return f"{100 * share:.1f}\u202f%"
+
+
+def short(digest: str) -> str:
+    """The first digits of a digest: enough to tell two apart."""
+    return digest[:12]
 
 
 def number(value: int) -> str:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cxrbench.stats.clusters import known_patients
+
 Numbers = NDArray[np.float64]
 Multiplicities = NDArray[np.uint8]
 
@@ -53,9 +55,12 @@ def resample_patients(
         seed: Of the draws.
         rows: Images of one part of an archive: the patients of all are drawn, those with none in it are not kept.
 
+    Raises:
+        ValueError: A patient is NaN or None.
+
     Source: doi:10.1111/j.1467-9868.2007.00593.x.
     """
-    names, everyone = np.unique(np.asarray(patients), return_inverse=True)
+    names, everyone = np.unique(known_patients(patients), return_inverse=True)
     kept, code = np.unique(everyone if rows is None else everyone[rows], return_inverse=True)
     n, rng = len(names), np.random.default_rng(seed)
     multiplicities = np.empty((len(kept), replicates), np.uint8)

@@ -65,7 +65,8 @@ def fit_temperature(logits: ArrayLike, present: ArrayLike) -> SigmoidCalibrator:
         present: (N,) truth.
 
     Raises:
-        ValueError: A class is absent, or no finite temperature is most likely (the logits separate the classes).
+        ValueError: A class is absent, no finite temperature is most likely (the logits separate the classes), or the
+            best one is not positive (present images have the lower logits), which would turn the order round.
 
     Source: Guo et al. 2017, arXiv:1706.04599.
     """
@@ -73,6 +74,10 @@ def fit_temperature(logits: ArrayLike, present: ArrayLike) -> SigmoidCalibrator:
     slope = fit_slope(values, truth.astype(np.float64))
     if np.isnan(slope):
         raise ValueError("no finite temperature fits: the logits separate the classes; use Platt's method")
+    if slope <= 0:
+        raise ValueError(
+            f"no temperature fits: its inverse would be {slope:.3g}, but must be positive; use Platt's method"
+        )
     return SigmoidCalibrator(slope)
 
 

@@ -21,6 +21,9 @@ MIN_PATIENTS = 5
 MOST = 0.5
 """When one patient has more than this share of the positive (or negative) images no interval is offered."""
 
+ROUNDING = 1e-28
+"""Variance of a column that is left by rounding; one exchanged pair among a million images of each class adds more."""
+
 POWER = 0.8
 """Chance with which the smallest detectable difference is detected."""
 
@@ -74,7 +77,8 @@ def auc_estimate(joint: JointAucs, columns: Columns, *, confidence: float = 0.95
     """AUC of a column, or mean over columns, with an interval on the logit scale.
 
     Columns without both classes are left out of a mean; ``n_columns`` says how many remain. A mean has an interval
-    when each of them has the patients for one. The interval, unlike the standard error, is corrected for the bias
+    when each of them has one: patients enough, and placements that vary (scores neither
+    constant nor perfect). The interval, unlike the standard error, is corrected for the bias
     that patients with unequally many images bring.
     """
     kept = np.atleast_1d(columns)
@@ -82,9 +86,9 @@ def auc_estimate(joint: JointAucs, columns: Columns, *, confidence: float = 0.95
     blank = AucEstimate(_mean(joint.auc[kept]), *_support(joint, kept), n_columns=len(kept))
     if reason := _obstacle(joint, kept):
         return replace(blank, reason=reason)
+    if len(still := kept[~_varies(joint, kept)]):
+        return replace(blank, reason=f"an AUC of {joint.auc[still[0]]:g}, whose placements do not vary")
     mean = contrast(joint, kept, np.full(len(kept), 1 / len(kept)))
-    if not (0 < mean.estimate < 1 and mean.variance > 0):
-        return replace(blank, reason=f"an AUC of {mean.estimate:g}, whose placements do not vary")
     half = student.half_width(confidence, mean.df) * np.sqrt(mean.corrected_variance)
     ends = logit(mean.estimate) + np.array([-1, 1]) * half / (mean.estimate * (1 - mean.estimate))
     lower, upper = expit(ends).tolist()
@@ -114,6 +118,10 @@ def auc_difference(joint: JointAucs, first: Columns, second: Columns, *, confide
     blank = AucDifference(estimate, *_support(joint, columns), n_columns=n)
     if reason := _obstacle(joint, columns):
         return replace(blank, reason=reason)
+    if not (
+        _varies(joint, columns[:n]) | _varies(joint, columns[n:]) | (joint.auc[pairs[0]] == joint.auc[pairs[1]])
+    ).all():
+        return replace(blank, reason="placements do not vary")
     difference = contrast(joint, columns, np.repeat([1 / n, -1 / n], n))
     if not difference.variance > 0:
         return _without_variance(blank)
@@ -156,6 +164,12 @@ def _without_variance(blank: AucDifference) -> AucDifference:
     if blank.estimate == 0:
         return replace(blank, std_error=0.0, lower=0.0, upper=0.0, p_value=1.0, smallest_detectable=0.0)
     return replace(blank, reason="placements do not vary")
+
+
+def _varies(joint: JointAucs, columns: Indices) -> NDArray[np.bool_]:
+    """Columns (C,) whose placements vary: neither constant nor perfect, so that their variance says something."""
+    at = (columns, columns)
+    return np.asarray(joint.positive[at] + joint.negative[at] > ROUNDING)
 
 
 def _mean(values: Numbers) -> float:

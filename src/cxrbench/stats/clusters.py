@@ -62,12 +62,32 @@ def beside(groups: Sequence[ClusterSizes]) -> ClusterSizes:
     )
 
 
+def known_patients(patients: ArrayLike) -> NDArray[np.generic]:
+    """Patients (N,) as an array.
+
+    Raises:
+        ValueError: A patient is NaN or None.
+    """
+    names = np.asarray(patients)
+    if names.dtype.kind in "fcO":
+        # What does not equal itself is not a number; None stands for it in arrays of objects.
+        is_none = np.array([name is None for name in names]) if names.dtype == object else False
+        unknown = np.flatnonzero((names != names) | is_none)  # noqa: PLR0124
+        if len(unknown):
+            row = unknown[0]
+            raise ValueError(f"patients must be known; row {row} is {names[row]}: name its patient or drop the image")
+    return names
+
+
 def numbered(patients: ArrayLike) -> tuple[NDArray[np.intp], int]:
     """Patients (N,) as numbers from 0, and an upper bound of them; not every number need occur.
 
     Small whole numbers stay as they are: sorting names costs more than many a statistic.
+
+    Raises:
+        ValueError: A patient is NaN or None: images of unknown patients are not all of one patient.
     """
-    names = np.asarray(patients)
+    names = known_patients(patients)
     if not len(names):
         return np.zeros(0, dtype=np.intp), 0
     if names.dtype.kind not in "iu" or names.min() < 0 or names.max() > 4 * len(names) + 1000:

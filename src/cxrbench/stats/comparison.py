@@ -7,10 +7,24 @@ from numpy.typing import ArrayLike, NDArray
 
 from cxrbench.stats import student
 
+ROUNDING = 1e-12
+"""Differences that vary by no more than this share of their size are equal but for rounding."""
+
 
 @dataclass(frozen=True)
 class ResampledDifference:
-    """Mean difference of two recipes over re-samples: which recipe is better on new training sets."""
+    """Mean difference of two recipes over re-samples: which recipe is better on new training sets.
+
+    Attributes:
+        difference: Mean over re-samples.
+        std_error: Corrected standard error; NaN, as all that follows from it, where there is a ``reason``.
+        lower: Lower end of the interval.
+        upper: Upper end.
+        p_value: Two-sided, for no difference.
+        probability_practically_nil: Posterior probability that the difference is too small to matter.
+        n: Re-samples.
+        reason: Why there is no interval, or None.
+    """
 
     difference: float
     std_error: float
@@ -19,6 +33,7 @@ class ResampledDifference:
     p_value: float
     probability_practically_nil: float
     n: int
+    reason: str | None = None
 
 
 def corrected_resampled(
@@ -38,7 +53,8 @@ def corrected_resampled(
 
     Returns:
         Mean difference with its standard error, interval, two-sided p-value, and the posterior probability that
-        the true difference lies within +- ``practically_nil`` (correlated Bayesian t-test).
+        the true difference lies within +- ``practically_nil`` (correlated Bayesian t-test). Differences that are all
+        zero leave no doubt; differences that are equal and not zero have no interval, since nobody knows their spread.
 
     Raises:
         ValueError: Fewer than two re-samples, a difference that is not finite, or a ratio that is not positive.
@@ -48,9 +64,13 @@ def corrected_resampled(
     values = _checked_differences(differences, test_to_train)
     n, mean = len(values), float(values.mean())
     std_error = float(values.std(ddof=1) * np.sqrt(1 / n + test_to_train))
-    if std_error == 0:
-        nil = float(abs(mean) <= practically_nil)
-        return ResampledDifference(mean, 0.0, mean, mean, float(mean == 0), nil, n)
+    if not values.any():
+        return ResampledDifference(0.0, 0.0, 0.0, 0.0, 1.0, 1.0, n)
+    if np.ptp(values) <= ROUNDING * np.abs(values).max():
+        nan = np.nan
+        return ResampledDifference(
+            mean, nan, nan, nan, nan, nan, n, reason=f"all {n} differences are {mean:.4g}: no spread"
+        )
     half = float(student.half_width(confidence, n - 1)) * std_error
     p_value = float(student.two_sided_p(mean / std_error, n - 1))
     edges = (np.array([practically_nil, -practically_nil]) - mean) / std_error

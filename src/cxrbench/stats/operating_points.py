@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from cxrbench.stats.means import MeanEstimate, clustered_proportion
 from cxrbench.stats.roc import checked, roc_curve
+from cxrbench.stats.sorting import Floats
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,12 @@ def operating_point(
         patients: (N,) who each image shows.
         threshold: Chosen on other images.
         confidence: Of the intervals.
+
+    Raises:
+        ValueError: The threshold or a score is NaN, or a class is absent.
     """
     values, truth = checked(scores, present)
+    _check_numbers(values, threshold)
     flagged = values >= threshold
     return OperatingPoint(
         threshold,
@@ -78,6 +83,14 @@ def operating_point(
             for hits, among in ((flagged, truth), (~flagged, ~truth), (truth, flagged), (~truth, ~flagged))
         ),
     )
+
+
+def _check_numbers(scores: Floats, threshold: float) -> None:
+    """Refuse what compares as false with everything and would count as negative."""
+    if np.isnan(threshold):
+        raise ValueError("the threshold is NaN: no image would count as positive; choose a threshold first")
+    if np.isnan(scores).any():
+        raise ValueError(f"scores must be numbers; row {int(np.flatnonzero(np.isnan(scores))[0])} is NaN")
 
 
 def _check_share(share: float) -> None:

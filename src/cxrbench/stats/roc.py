@@ -1,5 +1,7 @@
 """Receiver operating characteristic and the area under it; ties count one half."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -69,6 +71,48 @@ def roc_curve(scores: ArrayLike, present: ArrayLike) -> tuple[Floats, Floats, Fl
     fpr = np.concatenate([[0.0], alarms / alarms[-1]])
     tpr = np.concatenate([[0.0], hits / hits[-1]])
     return fpr, tpr, np.concatenate([[np.inf], ordered[last]])
+
+
+@dataclass(frozen=True)
+class Ties:
+    """How coarse scores are: what rounding or clipping may have taken from an AUC.
+
+    Attributes:
+        images: Number of scores, N.
+        distinct: Number of distinct scores.
+        tied_images: Images whose score another image has too.
+        at_lowest: Images that share the lowest score; 0 if only one has it.
+        at_highest: Images that share the highest score; likewise.
+        tied_pairs: Share of the pairs of a present and an absent image that are tied. Had the ties been broken, the
+            AUC could be half of this higher or lower.
+    """
+
+    images: int
+    distinct: int
+    tied_images: int
+    at_lowest: int
+    at_highest: int
+    tied_pairs: float
+
+
+def count_ties(scores: ArrayLike, present: ArrayLike) -> Ties:
+    """Count tied and clipped scores.
+
+    Args:
+        scores: (N,) as for ``auc``.
+        present: (N,) as for ``auc``.
+
+    Raises:
+        ValueError: As for ``auc``.
+    """
+    values, truth = checked(scores, present)
+    order = ascending(values)
+    starts = group_starts(values[order])
+    sizes = np.diff(starts, append=len(values))
+    positives = np.add.reduceat(truth[order], starts, dtype=np.float64)
+    pairs = float(positives @ (sizes - positives)) / (float(truth.sum()) * float((~truth).sum()))
+    lowest, highest = (int(size) if size > 1 else 0 for size in (sizes[0], sizes[-1]))
+    return Ties(len(values), len(sizes), int(sizes[sizes > 1].sum()), lowest, highest, pairs)
 
 
 def checked(scores: ArrayLike, present: ArrayLike) -> tuple[Floats, Truth]:

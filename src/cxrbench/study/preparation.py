@@ -36,7 +36,7 @@ from cxrbench.environment import usable_cores
 from cxrbench.errors import ConfigError, DataError, StudyError
 from cxrbench.files import atomic_file, write_json
 from cxrbench.progress import Track, silent
-from cxrbench.runs import SPLITS_FOLDER, STUDY_FILE, STUDY_SCHEMA, TABLE_FILE, read_study_record
+from cxrbench.runs import SPLITS_FOLDER, STUDY_FILE, STUDY_SCHEMA, TABLE_FILE, origin_of, read_study_record
 from cxrbench.splits import Split, fold_splits, official_split, read_split, resample_splits, write_split
 from cxrbench.study.outputs import Outputs, settle_outputs
 from cxrbench.study.overlap import Films, Overlap, as_records, describe_overlaps, find_overlaps
@@ -230,7 +230,7 @@ def _vocabulary(settings: StudySettings, record: Mapping[str, Any]) -> Vocabular
     """The findings that the study began with, else those that are asked for; None: those of the labels' format."""
     if record:
         # Version 0.1 recorded none: its tables have the paper's findings, whatever the format.
-        return recorded_vocabulary(record, where=settings.out / STUDY_FILE) or load_vocabulary()
+        return recorded_vocabulary(record, where=settings.out / STUDY_FILE)
     return None if settings.vocabulary is None else load_vocabulary(settings.vocabulary)
 
 
@@ -328,5 +328,6 @@ def _write_study(
             "weights": {name: one.model_dump(mode="json") for name, one in {**weights, **records}.items()},
             "pretraining": [*before, *as_records(overlaps)],
             "version": __version__,
+            "began_with": origin_of(record) if record else __version__,
         },
     )
