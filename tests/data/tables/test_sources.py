@@ -49,7 +49,7 @@ def test_the_joined_table_may_be_named_or_lie_beside_the_first(folder, tmp_path)
 def test_rows_without_a_partner_are_counted(folder):
     (folder / "images.csv").write_text("file,study\na.png,s1\nb.png,s9\n")
     assert (
-        read_source([folder], form()).notes[1] == "studies.csv: joined to 1 row by study; 1 row have no partner there"
+        read_source([folder], form()).notes[1] == "studies.csv: joined to 1 row by study; 1 row without a partner there"
     )
 
 
@@ -58,7 +58,7 @@ def test_tables_that_do_not_join_are_refused(folder):
     with pytest.raises(DataError, match=r"does not join images\.csv: no study of one .* \(first: 1; there: s1\)"):
         read_source([folder], form())
     (folder / "images.csv").write_text("file,study\na.png,S1.0\n")
-    with pytest.raises(DataError, match="they differ only by zeros, '.0' or case"):
+    with pytest.raises(DataError, match=r"they differ only by zeros, '\.0' or case"):
         read_source([folder], form())
 
 
