@@ -5,6 +5,7 @@ import re
 import pytest
 
 from cxrbench.config import TableFormat
+from cxrbench.data.tables.rows import read_rows
 from cxrbench.data.tables.sheets import LINE
 from cxrbench.data.tables.sources import FILE, PART, main_files, read_source
 from cxrbench.errors import DataError
@@ -112,3 +113,11 @@ def test_labels_in_folders_need_a_folder(tmp_path):
     (tmp_path / "x.csv").touch()
     with pytest.raises(DataError, match=r"x\.csv: not a folder; this format reads the labels from folders"):
         read_source([tmp_path / "x.csv"], listing)
+
+
+def test_an_image_in_two_files_is_refused_with_both(tmp_path):
+    for name in ("train", "valid"):
+        (tmp_path / f"{name}.csv").write_text("file,patient,findings\na.png,p,Mass\n")
+    parts = form(files=[], join=[], parts={"train.csv": "train", "valid.csv": "val"})
+    with pytest.raises(DataError, match=r"lists 1 image more than once: a\.png \(in train\.csv and valid\.csv\)"):
+        read_rows(tmp_path, parts)
