@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from cxrbench.config import Vocabulary
-from cxrbench.data.tables import read_table
+from cxrbench.data.tables import read_label_table
 from cxrbench.data.tables.labels import parse_labels
 from cxrbench.data.tables.releases import NIH, TableFormat, read_format
 from cxrbench.data.tables.sheets import read_sheet
@@ -32,6 +32,8 @@ class Labels:
     """Columns as in ``table.parquet``."""
     vocabulary: Vocabulary
     """Its findings, in the order of their columns."""
+    notes: tuple[str, ...] = ()
+    """What the reader made of the file; for people to read."""
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -44,16 +46,17 @@ def read_labels(path: Path, *, table_format: Path | None = None, vocabulary: Voc
 
     Args:
         path: Of the file.
-        table_format: YAML that names the columns of a label file that is not NIH's.
+        table_format: Name or YAML of the label file's format; as its columns show unless given.
         vocabulary: Findings to read; unless given, those of the format, and of a ``table.parquet`` its own.
 
     Raises:
         DataError: It cannot be read as its format says.
     """
-    form = NIH if table_format is None else read_format(table_format)
+    form = None if table_format is None else read_format(table_format)
     if path.suffix != ".parquet":
-        vocabulary = vocabulary or form.findings
-        return Labels(path, form, read_table(path, form, vocabulary=vocabulary), vocabulary)
+        read = read_label_table([path], form=form, vocabulary=vocabulary)
+        return Labels(path, read.form, read.table, read.vocabulary, read.notes)
+    form = form or NIH
     try:
         table = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
