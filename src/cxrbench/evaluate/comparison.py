@@ -33,6 +33,7 @@ from cxrbench.evaluate.columns import (
     known,
     known_values,
     number,
+    support,
     text,
 )
 from cxrbench.evaluate.held_out import HeldOut, Scores
@@ -168,7 +169,7 @@ def paired_comparisons(truth: HeldOut, scores: Sequence[Scores], *, adjustment: 
     question = NEW_PATIENTS if len(approaches) == len(scores) else NEW_PATIENTS_OF_SEVERAL
     head = {"kind": truth.kind, "question": question, "method": PAIRED, "splits": 1}
     rows = [
-        {**head, "approach_a": a, "approach_b": b, "finding": finding, **_as_row(difference)}
+        {**head, "approach_a": a, "approach_b": b, "finding": finding, **_as_row(difference, finding)}
         for (finding, a, b), difference in zip(compared, differences, strict=True)
     ]
     table = COMPARISON_TABLE.frame(rows)
@@ -225,11 +226,10 @@ def _paired_columns(truth: HeldOut, scores: Sequence[Scores], pair: tuple[str, s
     return first, second
 
 
-def _as_row(difference: AucDifference) -> dict[str, Any]:
+def _as_row(difference: AucDifference, finding: str) -> dict[str, Any]:
     """A difference as a row; what is not known is null."""
     return {
-        "positives": difference.positives,
-        "positive_patients": difference.positive_patients,
+        **support(difference, finding),
         "difference": known(difference.estimate),
         **known_values(difference, (*ESTIMATED, INFLATION, SMALLEST_DETECTABLE)),
         "reason": difference.reason,
