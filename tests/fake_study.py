@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from cxrbench import files, runs, splits
-from cxrbench.config import load_vocabulary
+from cxrbench.config import load_vocabulary, schema1
 from cxrbench.runs import RunName
 from cxrbench.splits import Split
 
@@ -95,9 +95,8 @@ def write_run(
         "table_digest": "ef" * 32,
         "seed": name.seed,
         "findings": [name for name in NIH if name in table.columns],
-        "hash": files.digest_json(str(name)),
     }
-    files.write_json(folder / runs.CONFIG_FILE, config)
+    write_config(folder, config)
     environment = {
         "python": "3.11.9",
         "system": "Linux x86_64",
@@ -111,6 +110,12 @@ def write_run(
     files.write_json(folder / runs.ENVIRONMENT_FILE, environment)
     fake_history(rng).write_csv(folder / runs.HISTORY_FILE)
     return folder
+
+
+def write_config(folder: Path, config: dict[str, Any]) -> None:
+    """Write a run's configuration as version 0.1 did: with its hash, and no manifest beside it."""
+    config = {name: value for name, value in config.items() if name != "hash"}
+    files.write_json(folder / runs.CONFIG_FILE, {**config, "hash": schema1.hash_of(config)})
 
 
 def fake_predictions(rows: pl.DataFrame, strength: float, rng: np.random.Generator) -> pl.DataFrame:

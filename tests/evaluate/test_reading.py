@@ -11,7 +11,7 @@ from cxrbench import runs, splits
 from cxrbench.errors import DataError, StudyError
 from cxrbench.evaluate import evaluate_study
 from cxrbench.runs import RunName
-from fake_study import fake_predictions, result, write_fake_study
+from fake_study import fake_predictions, result, write_config, write_fake_study
 
 
 def break_split(study: Path) -> None:
@@ -71,9 +71,8 @@ def test_a_logit_that_is_no_number(small):
 
 
 def test_a_run_of_another_split(small):
-    path = RunName("ft", "resample-1", 0).folder(small) / "config.json"
-    config = json.loads(path.read_text()) | {"split_digest": "0" * 64}
-    path.write_text(json.dumps(config))
+    folder = RunName("ft", "resample-1", 0).folder(small)
+    write_config(folder, json.loads((folder / "config.json").read_text()) | {"split_digest": "0" * 64})
     with pytest.raises(StudyError, match=r"another split named resample-1 .*digest is 000000000000"):
         evaluate_study(small)
 
@@ -105,8 +104,8 @@ def test_a_file_that_cannot_be_read(small, name, damage):
 )
 def test_runs_of_two_studies_are_not_compared(tmp_path, key, value, said):
     study = write_fake_study(tmp_path / "study", patients=40, resamples=1, approaches=["ft", "large"])
-    path = RunName("large", "resample-1", 0).folder(study) / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    folder = RunName("large", "resample-1", 0).folder(study)
+    write_config(folder, json.loads((folder / "config.json").read_text()) | {key: value})
     with pytest.raises(
         StudyError, match=f"ft / resample-1 / seed 0 and large / resample-1 / seed 0 were made with {said}"
     ):
@@ -121,7 +120,7 @@ def test_a_run_without_pretrained_weights_stands_beside_one_with(tmp_path):
 
 def exchange_weights(folder, digest):
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"weights": config["weights"] | {"digest": digest}}))
+    write_config(folder, config | {"weights": config["weights"] | {"digest": digest}})
 
 
 def test_weights_are_shared_by_the_runs_of_an_approach_not_of_a_study(tmp_path):

@@ -11,7 +11,7 @@ from report_pages import small_study
 def compared(rows: list[tuple[str, str, float, float | None, float | None]]) -> pl.DataFrame:
     """Rows of approach a, approach b, difference, lower, upper."""
     keys = ("approach_a", "approach_b", "difference", "lower", "upper")
-    return COMPARISON_TABLE.frame(dict(zip(keys, row, strict=True)) for row in rows)
+    return pl.DataFrame([dict(zip(keys, row, strict=True)) for row in rows], schema=COMPARISON_TABLE.schema)
 
 
 def said(ranked: list[str], rows: list[tuple[str, str, float, float | None, float | None]]) -> str:

@@ -132,7 +132,8 @@ def history_table(study: Path, names: Sequence[RunName]) -> pl.DataFrame:
 def _history(study: Path, run: RunName) -> pl.DataFrame:
     """Return the history of one run, with its name."""
     named = (pl.lit(run.approach).alias("approach"), pl.lit(run.split).alias("split"), pl.lit(run.seed).alias("seed"))
-    return runs.RUN_HISTORY.read(run.folder(study)).with_columns(named)
+    history = runs.run_file(study, run, runs.HISTORY_FILE)
+    return runs.RUN_HISTORY.read(history.parent).with_columns(named)
 
 
 def run_table(study: Path, names: Sequence[RunName], histories: pl.DataFrame) -> pl.DataFrame:

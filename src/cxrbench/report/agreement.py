@@ -8,6 +8,7 @@ import polars as pl
 from matplotlib.colors import LinearSegmentedColormap
 
 from cxrbench.evaluate.columns import MEAN
+from cxrbench.evaluate.ensembles import SEEDS_OF
 from cxrbench.report.blocks import Choice, Choices, Section, Shown
 from cxrbench.report.drawing import ACCENT, Drawing, Margins, drawing, room_for, sheet
 from cxrbench.report.selection import IS_MEAN, Results
@@ -161,7 +162,8 @@ def ensemble_table(results: Results) -> Table | None:
 
 def _members(ensemble: str, results: Results) -> tuple[str, ...]:
     """Approaches in an ensemble: one with its seeds, or all."""
-    return (ensemble,) if ensemble in results.approaches else results.approaches
+    seeds_of = ensemble.removeprefix(SEEDS_OF)
+    return (seeds_of,) if seeds_of in results.approaches else results.approaches
 
 
 def _ensemble_mean(of: pl.DataFrame) -> str:

@@ -65,11 +65,10 @@ def _write(folder: Path, texts: Mapping[str, str]) -> None:
 def _results(result: Evaluation) -> Results:
     """The tables as those of one split; what only a study has is empty."""
     names = tuple(result.tables["auc"]["approach"].unique(maintain_order=True))
-    absent = {field.name: RESULT_TABLES[field.name].empty() for field in fields(Tables)}
-    known = {name: table for name, table in result.tables.items() if name in absent}
+    tables = {one.name: result.tables.get(one.name, RESULT_TABLES[one.name].empty()) for one in fields(Tables)}
     return Results(
         kind=result.tables["auc"]["kind"][0],
-        tables=Tables(**{**absent, **known}),
+        tables=Tables(**tables),
         approaches=names,
         vocabulary=result.vocabulary,
         looks=looks(names),

@@ -1,7 +1,7 @@
 """A study's settings, result tables and further analyses, read once for the report."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from cxrbench.evaluate.explanations import (
     read_origin,
 )
 from cxrbench.evaluate.reading import left_out_reasons
-from cxrbench.evaluate.tables import RESULT_TABLES
+from cxrbench.evaluate.tables import read_results
 from cxrbench.runs import RunName
 
 KINDS = ("resample", "fold", "official")
@@ -72,7 +72,7 @@ def _read_table(path: Path) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Tables:
-    """Result tables; docs/results.md describes their columns."""
+    """Result tables, each as its ``ResultTable`` in ``evaluate`` describes it."""
 
     auc: pl.DataFrame
     auc_seeds: pl.DataFrame
@@ -129,8 +129,8 @@ def read_study(folder: Path) -> Study:
     Raises:
         StudyError: One of them is absent or cannot be read.
     """
-    results = folder / runs.RESULTS_FOLDER
-    tables = Tables(**{name: RESULT_TABLES[name].read(results) for name in Tables.__dataclass_fields__})
+    found = read_results(folder)
+    tables = Tables(**{one.name: found[one.name] for one in fields(Tables)})
     record = runs.read_study_record(folder)
     done = set(tables.auc["approach"])
     wanted = (*record["settings"]["approaches"], *PAPER_APPROACHES, *sorted(done))
