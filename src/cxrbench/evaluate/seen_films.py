@@ -94,8 +94,8 @@ def seen_films(study: Path, names: Sequence[RunName], splits: Iterable[Split]) -
 
     Args:
         study: Folder of the study.
-        names: Its finished runs.
-        splits: Splits of these.
+        names: Finished runs.
+        splits: Splits of these runs.
     """
     seen = {(run.approach, run.split): _unless_told(study, run) for run in names}
     told = pretraining_table(study, names)
