@@ -182,7 +182,7 @@ def paired_comparisons(truth: HeldOut, scores: Sequence[Scores], *, adjustment: 
 def _by_max_t(
     joint: JointAucs, columns: Sequence[Columns], differences: Sequence[AucDifference], is_mean: np.ndarray
 ) -> pl.Series:
-    """Return adjusted p-values, null where there is none; means and single findings are two families, as in ``adjusted``.
+    """Return adjusted p-values, null where there is none; the two families are those of ``adjusted``.
 
     Each statistic counts as the normal one of equal p-value, so that a rare finding with few degrees of freedom does
     not blunt the others.
@@ -206,7 +206,7 @@ def _by_max_t(
 
 
 def _measured(joint: JointAucs, columns: Columns) -> Columns:
-    """Return both sides less the columns where either lacks a class, as ``auc_difference`` leaves them out."""
+    """Return both sides' columns less those where either lacks a class, as ``auc_difference`` leaves them out."""
     pairs = [(a, b) for a, b in zip(*columns, strict=True) if not np.isnan(joint.auc[[a, b]]).any()]
     first, second = zip(*pairs, strict=True)
     return list(first), list(second)
