@@ -33,7 +33,7 @@ class Assumptions:
     """Two models as they may turn out; what a test set can show depends on them."""
 
     auc: float = 0.8
-    """Of both models, every finding."""
+    """AUC of both models, every finding."""
     correlation: float = 0.8
     """Between the scores of the two models on images of one class."""
     patient_share: float = 0.3
@@ -52,7 +52,7 @@ def power(
     vocabulary: Vocabulary | None = None,
     seed: int = 0,
 ) -> pl.DataFrame:
-    """What the paired, clustered test would show of two models on these labels.
+    """Return what the paired, clustered test would show of two models on these labels.
 
     Scores of two equally good models are drawn on the labels and patients as they are; the standard error of their
     difference gives the smallest difference that a two-sided test at 5 % shows with a power of 80 %, and the power
@@ -60,12 +60,12 @@ def power(
 
     Args:
         labels: The release's label file, or a study's ``table.parquet``.
-        difference: In AUC, such as 0.01.
+        difference: Difference in AUC, such as 0.01.
         table_format: YAML that names the columns of a label file that is not NIH's.
         images: Names of the test images, one a line; all images of ``labels`` unless given.
-        assumptions: About the two models.
+        assumptions: Assumptions about the two models.
         vocabulary: Findings to read; those of the format unless given.
-        seed: Of the simulation.
+        seed: Seed of the simulation.
 
     Returns:
         One row per finding and one for the mean over the pathologies.
@@ -96,7 +96,7 @@ def _check(difference: float, assumptions: Assumptions) -> None:
 
 
 def _listed(path: Path, table: pl.DataFrame) -> pl.Series:
-    """Images that a list names."""
+    """Return the images that a list names."""
     try:
         names = pl.Series(path.read_text(encoding="utf-8").split(), dtype=pl.String)
     except (OSError, UnicodeDecodeError) as error:
@@ -109,7 +109,7 @@ def _listed(path: Path, table: pl.DataFrame) -> pl.Series:
 
 
 def _simulated(truth: HeldOut, assumptions: Assumptions, rng: np.random.Generator) -> dict[str, AucDifference]:
-    """The difference of two equally good models on the truth as it is: per finding, and of their means."""
+    """Simulate the difference of two equally good models on the truth as it is: per finding, and of their means."""
     patient = patient_numbers(truth.images)
     n_patients = int(patient.max(initial=-1)) + 1
     shape = (len(patient), len(truth.findings))
@@ -130,7 +130,7 @@ def _simulated(truth: HeldOut, assumptions: Assumptions, rng: np.random.Generato
 
 
 def _row(drawn: Sequence[AucDifference], difference: float) -> dict[str, Any]:
-    """One finding, averaged over the simulations."""
+    """Return one finding's row, averaged over the simulations."""
     first = drawn[0]
     std_error, df, smallest = (
         float(np.mean([getattr(one, name) for one in drawn])) for name in ("std_error", "df", "smallest_detectable")
