@@ -6,9 +6,9 @@ import shutil
 
 import pytest
 
-from cxrbench import files
 from cxrbench.evaluate import evaluate_study
 from cxrbench.report import write_report
+from fake_study import write_config
 from report_pages import page_section
 
 
@@ -38,9 +38,7 @@ def remove(run):
     [
         (remove, "it tells of ft-meta / resample-1 / seed 0, which the study does not have"),
         (
-            lambda run: files.write_json(
-                run / "config.json", {**json.loads((run / "config.json").read_text()), "hash": "another"}
-            ),
+            lambda run: write_config(run, json.loads((run / "config.json").read_text()) | {"norm_batch": 4}),
             "ft-meta / resample-1 / seed 0 was made anew with other settings since",
         ),
         (

@@ -90,7 +90,7 @@ def test_an_earlier_report_is_replaced(reported_study):
 
 def test_without_results(tmp_path):
     study = write_fake_study(tmp_path / "study", patients=40, resamples=1, approaches=["ft"])
-    with pytest.raises(StudyError, match=r"results has no table auc; evaluate the study again"):
+    with pytest.raises(StudyError, match=r"auc\.csv cannot be read .*; evaluate the study again"):
         write_report(study)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from cxrbench import files, runs
 from cxrbench.evaluate import evaluate_study
 from cxrbench.report import write_report
-from fake_study import write_fake_study
+from fake_study import write_config, write_fake_study
 from report_pages import FEW, Page, small_study
 
 
@@ -18,7 +18,7 @@ def with_records(folder: Path, **records) -> Path:
     for path in folder.glob("runs/*/*/*/config.json"):
         config = json.loads(path.read_text())
         config["weights"] = records.get(config["approach"]["name"])
-        files.write_json(path, config)
+        write_config(path.parent, config)
     return folder
 
 

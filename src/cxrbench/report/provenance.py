@@ -78,7 +78,7 @@ def machines(study: Study) -> list[tuple[str, list[tuple[str, str]]]]:
     """Distinct environments of the runs: on how many runs, then name and value."""
     found: dict[str, int] = {}
     for run in run_names(study):
-        path = run.folder(study.folder) / runs.ENVIRONMENT_FILE
+        path = runs.run_file(study.folder, run, runs.ENVIRONMENT_FILE)
         with readable(path):
             environment = json.loads(path.read_text(encoding="utf-8"))
         environment.pop("training_seconds", None)

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from cxrbench import runs
-from cxrbench.config import PAPER_APPROACHES, Vocabulary
+from cxrbench.config import PAPER_APPROACHES, Vocabulary, recorded_vocabulary
 from cxrbench.evaluate.explanations import (
     LOCALISATION_FILE,
     LOCALISATION_FOLDER,
@@ -19,7 +19,7 @@ from cxrbench.evaluate.explanations import (
     check_origin,
     read_origin,
 )
-from cxrbench.evaluate.outputs import left_out_reasons, recorded_vocabulary
+from cxrbench.evaluate.reading import left_out_reasons
 from cxrbench.evaluate.tables import read_results
 from cxrbench.runs import RunName
 
@@ -141,7 +141,7 @@ def read_study(folder: Path) -> Study:
         tables=tables,
         approaches=tuple(dict.fromkeys(name for name in wanted if name in done)),
         kinds=tuple(kind for kind in KINDS if kind in present),
-        vocabulary=recorded_vocabulary(record, _findings(tables.auc["finding"]), where=str(folder / runs.STUDY_FILE)),
+        vocabulary=recorded_vocabulary(record, _findings(tables.auc["finding"]), where=folder / runs.STUDY_FILE),
         left_out=left_out_reasons(record),
         localisation=read_analysis(folder, LOCALISATION_FOLDER, (LOCALISATION_FILE, SANITY_FILE)),
         nonimage=read_analysis(folder, NONIMAGE_FOLDER, (NONIMAGE_FILE, PROBES_FILE)),
