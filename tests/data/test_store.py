@@ -218,7 +218,7 @@ def test_images_that_cannot_be_read_are_refused_with_their_reasons(release, out)
     message = (
         "3 images cannot be read "
         f"(images/00000001_001.png: truncated PNG: it breaks off after {len(whole) // 2} bytes; "
-        "images/00000002_000.png: not a PNG, JPEG, TIFF or DICOM image: it starts with b'not an image'; "
+        'images/00000002_000.png: not a PNG, JPEG, TIFF or DICOM image: it starts with "not an image"; '
         "images/00000003_000.png: 1 x 1 pixels are too few for a radiograph (at least 16 a side)); "
         "replace the files, or go on without them: --allow-missing"
     )
@@ -239,7 +239,7 @@ def test_images_that_cannot_be_read_are_left_out_when_allowed(release, out):
     assert store.failures[1] == Failure(
         "00000002_000.png",
         "images/00000002_000.png",
-        "not a PNG, JPEG, TIFF or DICOM image: it starts with b'not an image'",
+        'not a PNG, JPEG, TIFF or DICOM image: it starts with "not an image"',
     )
     with pytest.raises(DataError, match=r"has no image 00000002_000\.png: not a PNG"):
         store.rows(["00000002_000.png"])
