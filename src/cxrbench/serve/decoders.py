@@ -7,7 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
-from cxrbench.predict.decoding import within
+from cxrbench.data.sandbox import within
 from cxrbench.serve.films import start_process
 from cxrbench.serve.refusals import Refusal, busy
 
