@@ -15,12 +15,14 @@ from cxrbench.config.base import (
     packaged_text,
     parse_settings,
     read_yaml,
+    unknown,
 )
 from cxrbench.config.labelling import CellWords, ColumnField, Labels, Readers, Words
 from cxrbench.config.vocabulary import Vocabulary, load_vocabulary
 from cxrbench.errors import ConfigError
 
 NIH_FORMAT = "nih"
+NO_FINDING = "No Finding"
 
 AS_FOUND = "as found"
 """In place of a vocabulary: the names that the labels have."""
@@ -118,7 +120,10 @@ class TableFormat(Settings):
             return self.vocabulary
         if not isinstance(self.labels.columns, dict):
             return load_vocabulary()
-        return Vocabulary.of((self.labels.names.get(name, name) for name in self.labels.columns), name=self.name)
+        names = [self.labels.names.get(name, name) for name in self.labels.columns]
+        own = Vocabulary.of(names, name=self.name)
+        is_lacking = self.labels.policy.no_finding == "derived" and own.none_present is None
+        return Vocabulary.of([*names, NO_FINDING], name=self.name) if is_lacking else own
 
     @property
     def has_several_rows(self) -> bool:
@@ -131,6 +136,18 @@ class TableFormat(Settings):
             _ = self.findings
         except ConfigError as error:
             raise ValueError(f"labels.columns: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _policies_are_of_findings(self) -> Self:
+        if self.vocabulary == AS_FOUND:
+            return self
+        if strange := [name for name in self.labels.policy.findings if self.findings.canonical(name) is None]:
+            raise ValueError(f"labels.policy.findings: {unknown('finding', strange[0], self.findings.names)}")
+        if self.labels.policy.no_finding == "derived" and self.findings.none_present is None:
+            raise ValueError(
+                "labels.policy.no_finding: derived needs a finding of the vocabulary with means_none: true"
+            )
         return self
 
     @model_validator(mode="after")

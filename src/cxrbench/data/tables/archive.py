@@ -8,7 +8,7 @@ import polars as pl
 
 from cxrbench.config import Vocabulary
 from cxrbench.data.tables.folders import find_images
-from cxrbench.data.tables.releases import NIH, TableFormat, choose_format
+from cxrbench.data.tables.releases import NIH, TableFormat, choose_format, fitting_format
 from cxrbench.data.tables.rows import Rows, read_rows
 from cxrbench.data.tables.wording import counted, first_of, images
 from cxrbench.errors import DataError
@@ -171,9 +171,21 @@ def _read(
     paths: Sequence[Path], form: TableFormat | None, vocabulary: Vocabulary | None
 ) -> tuple[Rows, TableFormat, tuple[str, ...]]:
     """Rows, how they were read, and the notes."""
-    form, recognised = (form, None) if form is not None else choose_format(paths)
-    rows = read_rows(paths, form, vocabulary=vocabulary)
-    return rows, form, (*((recognised,) if recognised else ()), *rows.notes)
+    if form is None:
+        form, recognised = choose_format(paths)
+        rows = read_rows(paths, form, vocabulary=vocabulary)
+        return rows, form, (*((recognised,) if recognised else ()), *rows.notes)
+    try:
+        rows = read_rows(paths, form, vocabulary=vocabulary)
+    except DataError as error:
+        if packaged := fitting_format(paths, form):
+            raise DataError(f"{error}. The columns are those of a packaged format: --format {packaged}") from None
+        raise
+    packaged = fitting_format(rows.files, form)
+    hint = (f"the columns are those of the packaged format {packaged}; --format {packaged} reads them",) * bool(
+        packaged
+    )
+    return rows, form, (*rows.notes, *hint)
 
 
 def _parts(rows: Rows) -> pl.DataFrame | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from cxrbench.config import Readers, TableFormat, Vocabulary
+from cxrbench.data.tables.columns import shown_columns
 from cxrbench.data.tables.labels import Coded
 from cxrbench.data.tables.policy import ABSENT, PRESENT, UNCERTAIN, apply_policy
 from cxrbench.data.tables.sheets import LINE
@@ -35,7 +36,9 @@ class Merged:
     notes: tuple[str, ...]
 
 
-def merge_rows(cells: pl.DataFrame, coded: Coded, form: TableFormat, *, vocabulary: Vocabulary, path: Path) -> Merged:
+def merge_rows(
+    cells: pl.DataFrame, coded: Coded, form: TableFormat, *, vocabulary: Vocabulary, sheet: pl.DataFrame, path: Path
+) -> Merged:
     """Put the rows of each image together.
 
     Args:
@@ -43,13 +46,14 @@ def merge_rows(cells: pl.DataFrame, coded: Coded, form: TableFormat, *, vocabula
         coded: What the cells of every row say of the findings.
         form: What a row is, and the label policy.
         vocabulary: The findings.
+        sheet: The rows as the files have them, for messages.
         path: The file, for messages.
 
     Raises:
         DataError: An image in several rows where the format has one, or with two patients.
     """
     if not form.has_several_rows:
-        _require_unique(cells, path)
+        _require_unique(cells, sheet, path)
         labels, notes = apply_policy(coded.codes, form.labels.policy, vocabulary=vocabulary, stated=coded.stated)
         return Merged(cells, labels, tally_of(coded.codes), None, notes)
     _require_one_patient(cells, path)
@@ -66,16 +70,19 @@ def merge_rows(cells: pl.DataFrame, coded: Coded, form: TableFormat, *, vocabula
     return Merged(first, labels, tally_of(codes), votes, (note, *_note_readers(opinions, form.readers), *notes))
 
 
-def _require_unique(cells: pl.DataFrame, path: Path) -> None:
+def _require_unique(cells: pl.DataFrame, sheet: pl.DataFrame, path: Path) -> None:
     """Refuse an image that is listed twice."""
     doubled = cells.filter(pl.col("image_id").is_duplicated())
     if doubled.is_empty():
         return
     twice = doubled.group_by("image_id", maintain_order=True).agg(LINE, pl.col(FILE).unique(maintain_order=True))
     shown = first_of([f"{name} ({_places(lines, files)})" for name, lines, files in twice.iter_rows()])
+    first = sheet.filter(cells["image_id"] == twice["image_id"][0])
+    differing = [name for name in shown_columns(first) if first[name].n_unique() > 1]
+    differ = f" (they differ in {', '.join(map(repr, differing[:5]))})" if differing else ""
     raise DataError(
-        f"{path} lists {images(twice.height)} more than once: {shown}; keep one line of each. If a row is a box, say "
-        "rows: box in the table format; if it is a reader's opinion, readers: {column: ...}"
+        f"{path} lists {images(twice.height)} more than once: {shown}{differ}; keep one line of each. If a row is a "
+        "box, say rows: box in the table format; if it is a reader's opinion, readers: {column: ...}"
     )
 
 

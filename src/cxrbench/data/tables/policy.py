@@ -78,7 +78,10 @@ def _with_none(
         table = _implied(table, codes, none, others)
     if policy.no_finding == "derived":
         all_absent = pl.all_horizontal(pl.col(others) == 0)
-        table = table.with_columns(pl.when(all_absent).then(1).otherwise(pl.col(none)).cast(pl.Int8).alias(none))
+        derived = (
+            pl.when(all_absent).then(1).when(pl.any_horizontal(pl.col(others) == 1)).then(0).otherwise(pl.col(none))
+        )
+        table = table.with_columns(derived.cast(pl.Int8).alias(none))
     return table, (*_note_implied(before, table, none, others), *_contradictions(table, none, others))
 
 

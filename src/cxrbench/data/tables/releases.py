@@ -24,7 +24,7 @@ def choose_format(paths: Sequence[Path]) -> tuple[TableFormat, str | None]:
     Raises:
         DataError: Two formats fit.
     """
-    fitting = {name: found for name in format_names() if (found := _recognised(paths, load_format(name))) is not None}
+    fitting = _fitting(paths)
     if len(fitting) > 1:
         names = " and ".join(fitting)
         raise DataError(f"{paths[0]} fits the formats {names}; say which with --format {next(iter(fitting))}")
@@ -33,14 +33,48 @@ def choose_format(paths: Sequence[Path]) -> tuple[TableFormat, str | None]:
     return NIH, None
 
 
-def _recognised(paths: Sequence[Path], form: TableFormat) -> Path | None:
-    """The label file that has all columns that only those of a format have."""
-    if not form.recognised_by:
+def fitting_format(paths: Sequence[Path], form: TableFormat) -> str | None:
+    """Return the name of the packaged format that label files have, where it is one alone and another than ``form``."""
+    if form in map(load_format, format_names()):
         return None
+    fitting = _fitting(paths)
+    return next(iter(fitting)) if len(fitting) == 1 else None
+
+
+def _fitting(paths: Sequence[Path]) -> dict[str, Path]:
+    """The packaged formats whose columns a label file has, and that file; of two, the one that asks for more."""
+    columns: dict[Path, frozenset[str]] = {}
+    fitting: dict[str, Path] = {}
+    for name in format_names():
+        form = load_format(name)
+        file = _main_file(paths, form) if form.recognised_by else None
+        if file is not None and _wanted(form) <= columns.setdefault(file, _columns(file)):
+            fitting[name] = file
+    return {
+        name: file
+        for name, file in fitting.items()
+        if not any(
+            _wanted(load_format(name)) < _wanted(load_format(other)) for other in fitting if fitting[other] == file
+        )
+    }
+
+
+def _wanted(form: TableFormat) -> frozenset[str]:
+    return frozenset(each for name in form.recognised_by for each in columns_in(name))
+
+
+def _main_file(paths: Sequence[Path], form: TableFormat) -> Path | None:
+    """The first label file that a format would read."""
     try:
-        file = main_files(paths, form)[0]
-        columns = shown_columns(open_sheet(file, expected=form.recognised_by, rows=1).rows)
+        return main_files(paths, form)[0]
     except DataError:
         return None
-    wanted = {each for name in form.recognised_by for each in columns_in(name)}
-    return file if wanted <= set(columns) else None
+
+
+def _columns(file: Path) -> frozenset[str]:
+    """The columns of a file; none where it cannot be read."""
+    every = {each for name in format_names() for each in _wanted(load_format(name))}
+    try:
+        return frozenset(shown_columns(open_sheet(file, expected=every, rows=1).rows))
+    except DataError:
+        return frozenset()

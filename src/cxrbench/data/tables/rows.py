@@ -9,7 +9,15 @@ import polars as pl
 from cxrbench.config import Column, TableFormat, Vocabulary, changed
 from cxrbench.config.format import AS_FOUND
 from cxrbench.config.mapping import find_mapping
-from cxrbench.data.tables.cells import Parsed, parse_ages, parse_ages_at, parse_follow_ups, parse_sexes, parse_views
+from cxrbench.data.tables.cells import (
+    Parsed,
+    are_years,
+    parse_ages,
+    parse_ages_at,
+    parse_follow_ups,
+    parse_sexes,
+    parse_views,
+)
 from cxrbench.data.tables.columns import cell_of, find_column, require_columns
 from cxrbench.data.tables.labels import Coded, parse_codes
 from cxrbench.data.tables.lists import findings_in, without_blank
@@ -71,7 +79,9 @@ def read_rows(paths: Path | Sequence[Path], form: TableFormat, *, vocabulary: Vo
     sheet, coded, excluded = _without_excluded(sheet, coded, form, path)
     cells = _cells(sheet, form)
     _require_filled(cells, form, path)
-    merged = merge_rows(cells, coded, form, vocabulary=vocabulary, path=path)
+    merged = merge_rows(cells, coded, form, vocabulary=vocabulary, sheet=sheet, path=path)
+    if are_years(merged.cells["age_years"]):
+        raise DataError(_no_ages(merged.cells["age_years"], form, path))
     columns = _parse(merged.cells, form)
     table = pl.DataFrame([columns[name].values.alias(name) for name in TABLE_COLUMNS])
     said = (note for name in TABLE_COLUMNS for note in columns[name].notes)
@@ -224,6 +234,15 @@ def _parse(cells: pl.DataFrame, form: TableFormat) -> dict[str, Parsed]:
         "view": parse_views(cells["view"], words=form.views),
         "follow_up": parse_follow_ups(cells["follow_up"]),
     }
+
+
+def _no_ages(cells: pl.Series, form: TableFormat, path: Path) -> str:
+    """The message where a column of ages holds years of birth."""
+    column = form.age_years.name[0] if form.age_years else ""
+    return (
+        f"{path}: column {column!r} holds years or dates ({cells.drop_nulls()[0]}), not ages; give born: {column} and "
+        "seen: with the column of the study's date in place of age_years"
+    )
 
 
 def _note_ids(table: pl.DataFrame, form: TableFormat) -> list[str]:
