@@ -8,7 +8,7 @@ import polars as pl
 from PIL import Image
 
 from cxrbench.evaluate import evaluate_study
-from cxrbench.evaluate.asked import sheet_file, write_origin
+from cxrbench.evaluate.explanations import sheet_file, write_origin
 from cxrbench.explain.localisations import localisation_table
 from cxrbench.explain.localising import SCORES_SCHEMA
 from cxrbench.explain.sanity import SANITY_SCHEMA

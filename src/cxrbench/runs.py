@@ -37,8 +37,16 @@ RUN_HISTORY = ResultTable(
         Column("epoch", pl.Int64, "Number of the epoch, from 0."),
         Column("train_loss", pl.Float64, "Mean loss on the training images."),
         Column("val_loss", pl.Float64, "Mean loss on the validation images."),
-        Column("learning_rate", pl.Float64, "Learning rate of the epoch."),
+        Column("learning_rate", pl.Float64, "Learning rate at the end of the epoch; of several, the highest."),
         Column("seconds", pl.Float64, "Duration, seconds."),
+        Column(
+            "val_auc",
+            pl.Float64,
+            "Mean AUC on the validation images; empty where no finding has both classes, or the run is older.",
+            is_added=True,
+        ),
+        Column("phase", pl.Int64, "Phase of the recipe, from 0.", is_added=True, older=0),
+        Column("is_kept", pl.Boolean, "The network of this epoch was kept; empty for older runs.", is_added=True),
     ),
     remedy="delete its run and run the study again",
 )
@@ -95,11 +103,14 @@ def run_file(study: Path, run: RunName, name: str) -> Path:
 
 
 def is_of_version_0_1(folder: Path) -> bool:
-    """Say by its configuration if a run was made by version 0.1, which wrote no schema and no manifests."""
+    """Say by its configuration if a run was made by version 0.1, which wrote no schema and no manifests.
+
+    A configuration that cannot be read counts as one: whoever reads it says what is wrong.
+    """
     try:
         return "schema" not in json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError):
-        return False
+        return True
 
 
 def read_study_record(study: Path) -> dict[str, Any]:

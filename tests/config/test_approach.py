@@ -92,6 +92,21 @@ def test_paths_of_weights_start_at_the_approachs_file(tmp_path, weights):
     assert found.settings.path == tmp_path / "w.pth"
 
 
+def test_paths_of_weights_in_profiles_start_there_too(tmp_path):
+    folder = tmp_path / "nested"
+    folder.mkdir()
+    profiles = "profiles: {small: {network.weights: {file: small.pth}, network.backbone.timm.model: resnet18}}"
+    text = f"extends: ft\nname: own\nsummary: a\nnetwork: {{backbone: {{timm: resnet50}}}}\n{profiles}\n"
+    base = own(folder, text, name="base")
+    expected = {
+        "network.weights": {"file": {"path": str(folder / "small.pth")}},
+        "network.backbone.timm.model": "resnet18",
+    }
+    assert config.load_approach(base).profiles["small"] == expected
+    other = own(tmp_path, "extends: nested/base.yaml\nname: other\nsummary: b\n", name="other")
+    assert config.load_approach(other).profiles["small"] == expected
+
+
 def test_files_that_extend_each_other_are_refused(tmp_path):
     own(tmp_path, "extends: b.yaml\nname: a\nsummary: a\n", name="a")
     with pytest.raises(ConfigError, match=r"b\.yaml: extends itself"):

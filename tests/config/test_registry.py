@@ -6,8 +6,11 @@ from typing import Annotated
 
 import pytest
 
+from cxrbench.config.augmentation import AUGMENTATIONS
 from cxrbench.config.base import Settings, changed, parse_settings
+from cxrbench.config.losses import LOSSES, SAMPLERS
 from cxrbench.config.network import BACKBONES, HEADS, WEIGHTS
+from cxrbench.config.optimisation import AVERAGES, OPTIMISERS, SCHEDULES
 from cxrbench.config.registry import Entry, Part, Registry, imported
 from cxrbench.errors import ConfigError
 
@@ -124,7 +127,10 @@ def test_a_module_that_cannot_be_imported_is_named():
         imported("math:squareroot", what="backbone x")
 
 
-@pytest.mark.parametrize("registry", [BACKBONES, HEADS, WEIGHTS], ids=lambda registry: registry.kind)
+EVERY_KIND = [AUGMENTATIONS, BACKBONES, HEADS, WEIGHTS, OPTIMISERS, SCHEDULES, AVERAGES, LOSSES, SAMPLERS]
+
+
+@pytest.mark.parametrize("registry", EVERY_KIND, ids=lambda registry: registry.kind)
 def test_every_entry_of_ours_has_a_builder_and_a_summary(registry):
     for entry in registry.own:
         assert callable(imported(entry.builder, what=entry.name)), entry.name

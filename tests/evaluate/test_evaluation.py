@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from cxrbench.config import Vocabulary
+from cxrbench.errors import DataError
 from cxrbench.evaluate.evaluation import Evaluation, shown_tables
+from cxrbench.evaluate.predictions import compare_files, evaluate_files
 
 
 def evaluation(**tables: pl.DataFrame) -> Evaluation:
@@ -66,3 +69,18 @@ def test_comparisons():
     numbers = ("0.012", "0.012 to 0.012", "0.012", "0.012", "1.23", "0.012")
     assert shown.rows.rows() == [("a - b", "Mass", "12", "7", *numbers)]
     assert shown.notes == ()
+
+
+def test_a_folder_of_other_files_is_never_replaced(labels, good, tmp_path):
+    out = tmp_path / "mine"
+    out.mkdir()
+    (out / "thesis.txt").write_text("years of work")
+    with pytest.raises(DataError, match="holds other files than results"):
+        evaluate_files(good, labels, out)
+    assert (out / "thesis.txt").read_text() == "years of work"
+
+
+def test_earlier_results_are_replaced(labels, good, poor, tmp_path):
+    compare_files([good, poor], labels, tmp_path / "results")
+    evaluate_files(good, labels, tmp_path / "results")
+    assert not (tmp_path / "results" / "comparison.csv").exists()

@@ -1,10 +1,14 @@
 """Mean ranks over findings and splits, as a description."""
 
+import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import spearmanr
 
 from cxrbench.evaluate.ranks import standing_table
+from cxrbench.runs import RunName
 from cxrbench.stats.critical_difference import alike
+from fake_study import result, run_images
 
 
 def auc(values: dict[tuple[str, str, str, int], float | None]) -> pl.DataFrame:
@@ -66,3 +70,19 @@ def test_one_approach_has_no_standing():
 )
 def test_bars_join_what_is_less_than_a_critical_difference_apart(ranks, gap, expected):
     assert alike(ranks, gap) == expected
+
+
+def test_rank_correlation_is_averaged_over_splits_and_seeds(study):
+    def spearman(split: str, a: tuple[str, int], b: tuple[str, int]) -> float:
+        one, other = (run_images(study, RunName(approach, split, seed))[0] for approach, seed in (a, b))
+        return spearmanr(one["Mass"], other["Mass"]).statistic
+
+    pairs = [(("ft", i), ("ft-meta", j)) for i in (0, 1) for j in (0, 1)]
+    expected = np.mean([np.mean([spearman(f"resample-{k}", *pair) for pair in pairs]) for k in (1, 2, 3)])
+    ranks = result(study, "rank_correlation.csv").filter(pl.col("kind") == "resample", pl.col("finding") == "Mass")
+    row = ranks.filter(pl.col("approach_a") == "ft", pl.col("approach_b") == "ft-meta").row(0, named=True)
+    assert row["spearman"] == pytest.approx(expected)
+    ceiling = ranks.filter(pl.col("approach_a") == "ft", pl.col("approach_b") == "ft")
+    assert ceiling["spearman"][0] == pytest.approx(
+        np.mean([spearman(f"resample-{k}", ("ft", 0), ("ft", 1)) for k in (1, 2, 3)])
+    )

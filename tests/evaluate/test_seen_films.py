@@ -10,7 +10,7 @@ from cxrbench.evaluate import evaluate_study
 from cxrbench.evaluate.columns import SEEN
 from cxrbench.evaluate.seen_films import SeenFilms
 from cxrbench.evaluate.tables import RESULT_TABLES, read_results
-from fake_study import write_fake_study
+from fake_study import result, write_fake_study
 
 MARKED = [name for name, table in RESULT_TABLES.items() if SEEN.name in table.schema]
 ROW = {"archive": "nih", "with_labels": False, "basis": "image list", "test_images": 30, "test_seen": 7, "val_seen": 0}
@@ -91,3 +91,14 @@ def test_weights_of_version_0_1_were_not_looked_at(tmp_path):
     auc = read_results(study)["auc"]
     assert auc.filter(approach="ft")[SEEN.name].is_null().all()
     assert set(auc.filter(approach="1channel")[SEEN.name]) == {0}
+
+
+def test_films_that_weights_saw_are_told_of_finished_runs_alone(tmp_path):
+    study = write_fake_study(tmp_path / "study", patients=40, resamples=1, approaches=["ft"])
+    seen = {"split": "resample-1", "archive": "nih", "with_labels": True, "basis": "image list",
+            "test_images": 9, "test_seen": 4, "val_seen": 0}  # fmt: skip
+    record = json.loads((study / "study.json").read_text())
+    pretraining = [{"approach": approach, **seen} for approach in ("ft", "unfinished")]
+    (study / "study.json").write_text(json.dumps(record | {"pretraining": pretraining}))
+    evaluate_study(study)
+    assert result(study, "pretraining.csv").rows(named=True) == [{"approach": "ft", **seen}]

@@ -1,21 +1,20 @@
 """All result tables are listed once, described on the page of results, and read back with their types."""
 
-import sys
+from pathlib import Path
+from runpy import run_path
 
 import pytest
 
-from conftest import ROOT
 from cxrbench.evaluate import evaluate_study
 from cxrbench.evaluate.tables import RESULT_TABLES, read_results
 from fake_study import write_fake_study
 
-sys.path.append(str(ROOT / "benchmarks"))
-import results_page
+SCRIPT = run_path(str(Path(__file__).parents[2] / "benchmarks" / "results_page.py"))
 
 
 def test_the_page_of_results_describes_every_column():
-    page = results_page.PAGE.read_text(encoding="utf-8")
-    assert page == results_page.with_columns(page), "run: python benchmarks/results_page.py"
+    page = SCRIPT["PAGE"].read_text(encoding="utf-8")
+    assert page == SCRIPT["with_columns"](page), "run: python benchmarks/results_page.py"
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from cxrbench.predict import Predictor
 from cxrbench.predict.backends import open_backends
 from cxrbench.predict.exported import as_form, export_folder, export_notes, load_export
 from cxrbench.predict.runtimes import OnnxNetwork, OpenVinoNetwork
+from sealing import reseal
 
 OF_0_1 = Path(__file__).parents[1] / "fixtures/study-0.1/bundle"
 """A bundle of version 0.1: some of its outputs were never learnt, and are withheld."""
@@ -97,6 +98,7 @@ def test_another_runs_study_is_refused(ensemble, small_study, tmp_path):
     study = shutil.copytree(small_study, tmp_path / "study")
     path = study / "runs" / "1channel" / "resample-1" / "seed-0" / "config.json"
     path.write_text(path.read_text().replace(ensemble.members[0].run.hash, "0" * 64))
+    reseal(path.parent)
     said = "study does not have the run 1channel / resample-1 / seed 0 that the bundle was made from"
     with pytest.raises(BundleError, match=said):
         read_own_films(study, ensemble.members[0])

@@ -1,16 +1,18 @@
 """Differences read the same either way round, and are clear where the interval says so."""
 
+from types import SimpleNamespace
+
 import polars as pl
 import pytest
 
-from cxrbench.evaluate.comparison import COMPARISON_SCHEMA
-from cxrbench.report.differences import by_ingredient, difference
+from cxrbench.evaluate.comparison import COMPARISON_TABLE
+from cxrbench.report.differences import by_ingredient, difference, rank_disagreement
 
 
 def compared(rows: list[tuple[str, str, float, float | None, float | None]]) -> pl.DataFrame:
     """Rows of approach a, approach b, difference, lower, upper."""
     keys = ("approach_a", "approach_b", "difference", "lower", "upper")
-    return pl.DataFrame([dict(zip(keys, row, strict=True)) for row in rows], schema=COMPARISON_SCHEMA)
+    return pl.DataFrame([dict(zip(keys, row, strict=True)) for row in rows], schema=COMPARISON_TABLE.schema)
 
 
 def test_a_difference_reads_the_same_either_way_round():
@@ -35,3 +37,12 @@ def test_ingredients_are_with_minus_without():
     assert set(found) == {"large − 1channel", "ft-meta − ft"}
     assert found["large − 1channel"].value == 0.03
     assert found["ft-meta − ft"].topic == "Age, sex and view"
+
+
+@pytest.mark.parametrize(
+    ("ranks", "is_said"), [({"a": 1.2, "b": 1.4, "c": 3.0}, False), ({"a": 1.4, "b": 1.2, "c": 3.0}, True)]
+)
+def test_a_best_mean_rank_of_another_approach_is_explained(ranks, is_said):
+    standing = pl.DataFrame({"approach": list(ranks), "mean_rank": list(ranks.values())})
+    results = SimpleNamespace(tables=SimpleNamespace(standing=standing), ranked=["a", "b", "c"])
+    assert ("b comes first (1.20, a 1.40)" in rank_disagreement(results)) is is_said

@@ -31,13 +31,16 @@ def test_three_models_are_shown_with_figures_that_need_no_network(folder, tmp_pa
     result = compare_files(files, folder / "table.parquet", tmp_path / "out", replicates=50)
     write_predictions_report(result)
     page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
-    assert "Three models compared" in page
+    assert "<h1>Which of three models is best on these images?</h1>" in page
     assert "<strong>best</strong> has the highest mean AUC" in page
     assert not re.search(r"(src|href)=\"https?:", page)
     figures = {path.stem for path in (tmp_path / "out" / "figures").glob("*.svg")}
     assert {"auc-given", "mean-auc-given", "best-given", "standing-given", "gaps-given", "subgroups-given"} <= figures
     for start in ("roc-given-", "calibration-given-", "decision-given-", "ranks-given-"):
         assert any(name.startswith(start) for name in figures), start
+    linked = re.findall(r'href="(tables/[^"]+)"', page)
+    assert len(linked) > 10
+    assert all((tmp_path / "out" / file).is_file() for file in linked)
     assert "calibrated on validation images" not in page
     assert "Operating points" not in page
 
@@ -46,6 +49,7 @@ def test_one_model_is_not_compared(folder, tmp_path):
     result = evaluate_files(folder / "best.csv", folder / "table.parquet", tmp_path / "out", replicates=0)
     write_predictions_report(result)
     page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
-    assert "<h1>best</h1>" in page
+    assert "<h1>How well does best do on these images?</h1>" in page
+    assert "<strong>best</strong> reaches a mean AUC over the pathologies of" in page
     assert "highest mean AUC" not in page
     assert (tmp_path / "out" / "figures" / "auc-given.svg").exists()

@@ -52,7 +52,7 @@ def test_they_stand_beside_the_whole_release_alone():
 
 def test_a_sample_is_not_set_beside_published_figures(tmp_path):
     text = small_study(tmp_path / "study", is_phantom=False)
-    assert "None is shown beside this study" in text
+    assert "None can be compared with this study" in text
     assert "the release 112,120 of 30,805" in text
     assert not any(one.name in text for one in read_published())
 

@@ -86,7 +86,7 @@ def _weights_file(position: int, members: int) -> str:
 
 def _member(study: Path, run: RunName, file: str, evidences: Sequence[Evidence], scratch: Path) -> Member:
     """Copy a run's weights and record what belongs to them."""
-    config, source = read_config(study, run), run.folder(study) / names.WEIGHTS_FILE
+    config, source = read_config(study, run), names.run_file(study, run, names.WEIGHTS_FILE)
     path = scratch / file
     path.parent.mkdir(exist_ok=True)
     with readable(source):

@@ -168,54 +168,6 @@ def say_origin(study: Path) -> None:
         print(f"note: {note}", file=sys.stderr)
 
 
-def approaches(
-    action: Annotated[str, typer.Argument(help="'list' with a pattern, or 'show' with a name or file.")] = "list",
-    name: Annotated[str | None, typer.Argument(help="Pattern such as 'large*', or the approach to show.")] = None,
-) -> None:
-    """List the packaged approaches, or show one as written and as it resolves."""
-    from cxrbench import config
-
-    if action == "list":
-        _list_approaches(name or "*")
-    elif action == "show" and name is not None:
-        _show_approach(name)
-    else:
-        raise ConfigError(
-            f"approaches {action} {name or ''}: give 'list', or 'show' and a name or a YAML file; "
-            f"names: {', '.join(config.approach_names())}"
-        )
-
-
-def _list_approaches(pattern: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from cxrbench import config
-
-    names = config.approach_names(pattern)
-    if not names:
-        raise ConfigError(f"no approach matches {pattern!r}; names: {', '.join(config.approach_names())}")
-    listing = Table("approach", "input", "weights", "trained", "what it is", box=None)
-    for each in names:
-        found = config.load_approach(each)
-        size = f"{found.input.image_size} px x {found.input.channels}"
-        listing.add_row(each, size, found.network.weights.name, found.recipe.trained_parts, found.summary)
-    Console().print(listing)
-
-
-def _show_approach(name: str) -> None:
-    """Print an approach as written, then every value that it resolves to."""
-    import yaml
-
-    from cxrbench import config
-
-    approach = config.load_approach(name)  # validated before anything is printed
-    print(config.approach_text(name).rstrip())
-    resolved = yaml.safe_dump(approach.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=120)
-    print("\n# as resolved:")
-    print("\n".join(f"# {line}" for line in resolved.rstrip().splitlines()))
-
-
 def splits(study: Study) -> None:
     """Count patients, images and images per finding in each part of each split."""
     import polars as pl
@@ -235,4 +187,4 @@ def splits(study: Study) -> None:
         show_table(counts)
 
 
-COMMANDS = (demo, run, report, approaches, splits)
+COMMANDS = (demo, run, report, splits)

@@ -15,7 +15,7 @@ from cxrbench.config.base import Added, AnySettings, NotIdentity, Settings, chan
 from cxrbench.config.code import changed_code, code_of
 from cxrbench.config.format import Join, TableFormat, format_names, load_format, read_format
 from cxrbench.config.labelling import Column, LabelPolicy, Labels, Readers, columns_in
-from cxrbench.config.losses import LOSSES, SAMPLERS, Loss
+from cxrbench.config.losses import LOSSES, SAMPLERS, Loss, takes_soft_targets
 from cxrbench.config.network import (
     BACKBONES,
     HEADS,
@@ -38,6 +38,7 @@ from cxrbench.config.run import (
     RunConfig,
     StoredRun,
     WeightsRecord,
+    check_hash,
     norm_batch,
     read_run,
     weights_by_approach,
@@ -125,6 +126,7 @@ __all__ = [
     "approach_text",
     "changed",
     "changed_code",
+    "check_hash",
     "code_of",
     "columns_in",
     "format_names",
@@ -143,6 +145,7 @@ __all__ = [
     "require_findings",
     "require_multiple",
     "study_names",
+    "takes_soft_targets",
     "vocabulary_names",
     "weights_by_approach",
     "with_changes",

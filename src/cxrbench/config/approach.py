@@ -1,5 +1,7 @@
 """An approach: network, input, augmentation and recipe under one name; YAML in and out."""
 
+from collections.abc import Mapping
+from copy import deepcopy
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -223,6 +225,7 @@ def raw_approach(name: str, *, seen: tuple[str, ...] = ()) -> dict[str, Any]:
     raw = _parts_as_keys(raw)
     if is_path(name):
         _start_at(Path(name).parent, raw)
+        _profiles_start_at(Path(name).parent, raw)
     base = raw.pop("extends", None)
     if base is None:
         return raw
@@ -260,6 +263,31 @@ def _start_at(folder: Path, raw: dict[str, Any]) -> None:
         if isinstance(value, dict):
             paths = {key: value[key] for key in ("path", "study", "image_list") if isinstance(value.get(key), str)}
             weights[kind] = {**value, **{key: str(folder / Path(at).expanduser()) for key, at in paths.items()}}
+
+
+def _profiles_start_at(folder: Path, raw: dict[str, Any]) -> None:
+    """Let the paths of weights in profiles start there too, in place."""
+    profiles = raw.get("profiles")
+    if isinstance(profiles, dict):
+        raw["profiles"] = {
+            name: start_changes_at(folder, changes) if isinstance(changes, dict) else changes
+            for name, changes in profiles.items()
+        }
+
+
+def start_changes_at(folder: Path, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return changes by path, such as ``network.weights``, whose paths of weights' files start at a folder."""
+    result = {}
+    for path, value in changes.items():
+        steps = str(path).split(".")
+        nested = deepcopy(value)
+        for step in reversed(steps):
+            nested = {step: nested}
+        _start_at(folder, nested)
+        for step in steps:
+            nested = nested[step]
+        result[path] = nested
+    return result
 
 
 def _overridden(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

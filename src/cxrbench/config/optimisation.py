@@ -69,7 +69,6 @@ TIMM_OPTIMISERS = (
     "nadamw",
     "radam",
     "rmsproptf",
-    "sgdw",
 )
 """Optimisers of timm that pass the shared test of all optimisers here, resuming bit for bit included."""
 
@@ -78,7 +77,9 @@ class TimmOptimiser(Optimiser):
     """An optimiser of timm."""
 
     name: str
-    options: dict[str, bool | int | float | str] = Field({}, description="passed to the optimiser as they are")
+    options: dict[str, bool | int | float | str | tuple[float, ...]] = Field(
+        {}, description="passed to the optimiser as they are"
+    )
 
     @model_validator(mode="after")
     def _is_tested(self) -> Self:

@@ -176,4 +176,16 @@ def read_run(raw: Any, *, where: Path) -> StoredRun:
     return StoredRun(config, recorded, schema, raw.get("feature_scaling") or {})
 
 
+def check_hash(raw: dict[str, Any], *, where: Path) -> None:
+    """Refuse a configuration of version 0.1 whose values do not give its hash; later ones have a manifest.
+
+    Raises:
+        StudyError: The file was changed.
+    """
+    if "schema" not in raw and raw.get("hash") != schema1.hash_of(raw):
+        raise StudyError(
+            f"{where}: its values do not give its hash; the file was changed since. Remove the run to make it anew"
+        )
+
+
 _NOT_SETTINGS = frozenset({"schema", "hash", "feature_scaling"})

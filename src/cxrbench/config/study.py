@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from cxrbench.config.approach import PAPER_APPROACHES
+from cxrbench.config.approach import PAPER_APPROACHES, start_changes_at
 from cxrbench.config.base import Settings, is_path, merged, packaged_names, packaged_text, parse_settings, read_yaml
 from cxrbench.config.network import HUB, STAND_IN
 from cxrbench.errors import ConfigError
@@ -200,7 +200,14 @@ def load_study(source: Path | str, changes: dict[str, Any]) -> StudySettings:
     raw |= {key: _from(path, raw[key]) for key in ("vocabulary", "table_format") if is_path(raw.get(key))}
     if isinstance(raw.get("approaches"), list):
         raw["approaches"] = [_from(path, name) if is_path(name) else name for name in raw["approaches"]]
-    return parse_settings(merged(raw, changes), StudySettings, where=str(path))
+    own = {**raw, **_overrides(path, raw)}
+    return parse_settings(merged(own, changes), StudySettings, where=str(path))
+
+
+def _overrides(path: Path, raw: dict[str, Any]) -> dict[str, Any]:
+    """The overrides of a study's file, the paths of weights' files in them as the file means them."""
+    own = raw.get("overrides")
+    return {"overrides": start_changes_at(path.parent, own)} if isinstance(own, dict) else {}
 
 
 def study_names() -> list[str]:

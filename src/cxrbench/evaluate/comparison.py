@@ -82,7 +82,6 @@ COMPARISON_TABLE = ResultTable(
         SEEN,
     ),
 )
-COMPARISON_SCHEMA = COMPARISON_TABLE.schema
 
 
 def resampled_comparisons(auc: pl.DataFrame, splits: Mapping[str, Split]) -> pl.DataFrame:

@@ -16,6 +16,7 @@ from cxrbench.evaluate.columns import (
     INFLATION,
     INTERVAL,
     KIND,
+    MEAN,
     ONE_FINDING,
     QUESTION,
     REASON,
@@ -29,7 +30,6 @@ from cxrbench.evaluate.columns import (
     number,
     question,
 )
-from cxrbench.evaluate.columns import MEAN as MEAN  # noqa: PLC0414 - the report imports it from here
 from cxrbench.evaluate.held_out import HeldOut, Scores, no_auc_reason
 from cxrbench.results import ResultTable
 from cxrbench.stats import roc

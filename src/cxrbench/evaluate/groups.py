@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cxrbench.evaluate.columns import ALL as ALL  # noqa: PLC0414 - the report imports it from here
 from cxrbench.evaluate.columns import (
+    ALL,
     FINDING,
     FINDINGS_COUNTED,
     INFLATION,

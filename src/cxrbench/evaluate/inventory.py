@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from cxrbench import runs
-from cxrbench.evaluate.columns import APPROACH, KIND, SEED, SPLIT, count, number, text
+from cxrbench.evaluate.columns import APPROACH, KIND, SEED, SPLIT, count, names_of, number, text
 from cxrbench.evaluate.held_out import findings_of
 from cxrbench.evaluate.reading import read_config, read_record, readable, weights_of
 from cxrbench.results import ResultTable
@@ -132,12 +132,15 @@ def history_table(study: Path, names: Sequence[RunName]) -> pl.DataFrame:
 def _history(study: Path, run: RunName) -> pl.DataFrame:
     """Return the history of one run, with its name."""
     named = (pl.lit(run.approach).alias("approach"), pl.lit(run.split).alias("split"), pl.lit(run.seed).alias("seed"))
-    return runs.RUN_HISTORY.read(run.folder(study)).with_columns(named)
+    history = runs.run_file(study, run, runs.HISTORY_FILE)
+    return runs.RUN_HISTORY.read(history.parent).with_columns(named)
 
 
 def run_table(study: Path, names: Sequence[RunName], histories: pl.DataFrame) -> pl.DataFrame:
     """Return epochs, the epoch that was kept, duration, settings and pre-trained weights of every finished run."""
-    keys, best = [column.name for column in RUN], pl.col("val_loss").arg_min()
+    keys, is_kept = list(names_of(RUN)), pl.col("is_kept").fill_null(value=False)
+    # Runs of version 0.1 do not say which epoch was kept: it was that of the lowest loss.
+    best = pl.when(is_kept.any()).then(is_kept.cast(pl.Int8).arg_max()).otherwise(pl.col("val_loss").arg_min())
     measured = histories.group_by(keys, maintain_order=True).agg(
         pl.len().alias("epochs"),
         pl.col("epoch").get(best).alias("best_epoch"),

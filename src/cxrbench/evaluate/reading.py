@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from cxrbench import runs
-from cxrbench.config import Vocabulary, WeightsRecord, parse_settings, recorded_vocabulary
+from cxrbench.config import Vocabulary, WeightsRecord, check_hash, parse_settings, recorded_vocabulary
 from cxrbench.errors import StudyError
 from cxrbench.evaluate.held_out import HeldOut, Scores, SplitRuns, findings_of, labels_of
 from cxrbench.runs import RunName
@@ -105,10 +105,19 @@ def read_splits(study: Path, names: Iterable[str]) -> dict[str, Split]:
 
 
 def read_config(study: Path, run: RunName) -> dict[str, Any]:
-    """The resolved settings of a finished run."""
-    path = run.folder(study) / runs.CONFIG_FILE
+    """Return the resolved settings of a finished run.
+
+    Raises:
+        IntegrityError: The run's folder is no longer what it was.
+        StudyError: The file cannot be read, or is another run's.
+    """
+    path = runs.run_file(study, run, runs.CONFIG_FILE)
     with readable(path):
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        written = RunName(config["approach"]["name"], config["split"], config["seed"])
+    if written != run:
+        raise StudyError(f"{path} belongs to {written}, not to {run}; was a folder renamed? Put it back")
+    check_hash(config, where=path)
     return config
 
 
@@ -180,7 +189,7 @@ def _read_part(
     first: pl.Series | None = None
     logits = []
     for run in names:
-        path = run.folder(study) / runs.predictions_file(part)
+        path = runs.run_file(study, run, runs.predictions_file(part))
         with readable(path):
             predictions = pl.read_parquet(path).sort("image_id")
         predicted = predictions["image_id"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from cxrbench.data.images.reading import is_image
+from cxrbench.data.images.content import is_image
 from cxrbench.data.tables.cells import OLDEST, Parsed, known, parse_ages, parse_sexes, parse_views
 from cxrbench.data.tables.sheets import LINE, read_sheet
 from cxrbench.errors import DataError

@@ -7,11 +7,12 @@ import numpy as np
 import polars as pl
 from matplotlib.colors import LinearSegmentedColormap
 
-from cxrbench.evaluate.discrimination import MEAN
+from cxrbench.evaluate.columns import MEAN
+from cxrbench.evaluate.ensembles import SEEDS_OF
 from cxrbench.report.blocks import Choice, Choices, Section, Shown
-from cxrbench.report.drawing import ACCENT, INK, PAPER, Drawing, Margins, drawing, room_for, sheet
+from cxrbench.report.drawing import ACCENT, Drawing, Margins, drawing, room_for, sheet
 from cxrbench.report.selection import IS_MEAN, Results
-from cxrbench.report.table import Cell, Row, Table
+from cxrbench.report.table import Cell, Row, Table, cells
 from cxrbench.report.words import NOTHING, decimal, interval, plus_minus, slug, title_of
 
 CAPTION = "Spearman’s rank correlation between the outputs on the same test images"
@@ -19,6 +20,9 @@ CAPTION = "Spearman’s rank correlation between the outputs on the same test im
 CEILING = " On the diagonal: the same approach from another seed, as alike as two models can be expected to be."
 
 CELL = 50.0
+
+DARK_CELL_INK, LIGHT_CELL_INK = "#fefefe", "#1c2025"
+"""Figures in cells; other than the page's colours, since the cells are the same on dark screens."""
 
 SHADES = LinearSegmentedColormap.from_list("agreement", ["#f3f7fb", "#a9c8e4", ACCENT, "#08315c"])
 
@@ -38,29 +42,26 @@ def agreement_section(results: Results) -> Section | None:
     choices = tuple(
         Choice(
             title_of(finding),
-            (
-                agreement_figure(
-                    ranks.filter(pl.col("finding") == finding), results.approaches, finding=finding, kind=results.kind
-                ),
-            ),
+            (agreement_figure(ranks.filter(pl.col("finding") == finding), results, finding=finding),),
             f"{title_of(finding)}. {CAPTION}{averaged}{ceiling}",
         )
         for finding in (MEAN, *results.findings)
     )
     numbers = Shown(agreement_table(results), unfold="Rank correlations in numbers, with intervals")
-    return Section("Do the approaches agree?", (Choices(choices), numbers))
+    title = "Do the approaches agree?" if len(results.approaches) > 1 else "Do the seeds agree?"
+    return Section(title, (Choices(choices), numbers))
 
 
-def agreement_figure(ranks: pl.DataFrame, approaches: Sequence[str], *, finding: str, kind: str) -> Drawing:
+def agreement_figure(ranks: pl.DataFrame, results: Results, *, finding: str) -> Drawing:
     """Lower triangle of Spearman's coefficients of one finding; the diagonal holds other seeds, where there are any.
 
     Args:
         ranks: Rows of ``rank_correlation.csv`` of this finding and kind.
-        approaches: Rows and columns, in order; two or more.
-        finding: Its name, or ``mean``.
-        kind: Of the splits.
+        results: Results on this kind of split; their approaches are rows and columns.
+        finding: Name of the finding, or ``mean``.
     """
-    matrix = _matrix(ranks, approaches)
+    approaches = [results.label(name) for name in results.approaches]
+    matrix = _matrix(ranks, results.approaches)
     has_diagonal = bool(np.isfinite(np.diag(matrix)).any())
     down, across = (approaches, approaches) if has_diagonal else (approaches[1:], approaches[:-1])
     shown = matrix if has_diagonal else matrix[1:, :-1]
@@ -72,13 +73,13 @@ def agreement_figure(ranks: pl.DataFrame, approaches: Sequence[str], *, finding:
         axes.imshow(shown, cmap=SHADES, vmin=lowest, vmax=1.0)
         for row, column in np.argwhere(np.isfinite(shown)):
             value = float(shown[row, column])
-            colour = PAPER if (value - lowest) / (1 - lowest) > DARK else INK
+            colour = DARK_CELL_INK if (value - lowest) / (1 - lowest) > DARK else LIGHT_CELL_INK
             axes.text(column, row, decimal(value, 2), ha="center", va="center", color=colour)
         axes.set_xticks(range(len(across)), across, rotation=45, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(len(down)), down)
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
-        return drawing(figure, f"ranks-{kind}-{slug(finding)}", alt=_alt(ranks, finding))
+        return drawing(figure, f"ranks-{results.kind}-{slug(finding)}", alt=_alt(ranks, finding))
 
 
 def _matrix(ranks: pl.DataFrame, approaches: Sequence[str]) -> np.ndarray:
@@ -119,10 +120,11 @@ def agreement_table(results: Results) -> Table:
 def _pair_row(pair: Mapping[str, Any]) -> Row:
     is_ceiling = pair["approach_a"] == pair["approach_b"]
     name = f"{pair['approach_a']}, another seed" if is_ceiling else f"{pair['approach_a']} and {pair['approach_b']}"
+    of = (pair["approach_a"], pair["approach_b"])
     if pair["spearman"] is None:
         return Row(name, (Cell(NOTHING, reason="all outputs of one are equal"), Cell(NOTHING), Cell(NOTHING)))
     values = (decimal(pair["spearman"]), interval(pair["lower"], pair["upper"]), decimal(pair["sd"]))
-    return Row(name, tuple(map(Cell, values)), is_summary=is_ceiling)
+    return Row(name, cells(values, of=of), is_summary=is_ceiling)
 
 
 def ensemble_section(results: Results) -> Section | None:
@@ -137,11 +139,18 @@ def ensemble_table(results: Results) -> Table | None:
     if not own.height:
         return None
     rows = [
-        Row(f"{name}, {MEMBERS[str(way)]}", (Cell(str(of["members"][0])), Cell(_ensemble_mean(of))))
+        Row(
+            f"{name}, {MEMBERS[str(way)]}",
+            (Cell(str(of["members"][0])), Cell(_ensemble_mean(of), of=_members(str(name), results))),
+        )
         for (name, way), of in own.group_by("ensemble", "mean_of", maintain_order=True)
     ]
     best = results.summary.filter(IS_MEAN & (pl.col("approach") == results.ranked[0])).row(0, named=True)
-    single = Row(f"{best['approach']} alone", (Cell("1"), Cell(plus_minus(best["mean"], best["sd"]))), is_summary=True)
+    single = Row(
+        f"{best['approach']} alone",
+        (Cell("1"), Cell(plus_minus(best["mean"], best["sd"]), of=(best["approach"],))),
+        is_summary=True,
+    )
     return Table(
         name=f"ensembles-{results.kind}",
         caption=f"Several models as one: mean AUC over the pathologies. {results.title}.",
@@ -149,6 +158,12 @@ def ensemble_table(results: Results) -> Table | None:
         rows=(*rows, single),
         note="Members scored the same test images. The best single approach was chosen on these images too.",
     )
+
+
+def _members(ensemble: str, results: Results) -> tuple[str, ...]:
+    """Approaches in an ensemble: one with its seeds, or all."""
+    seeds_of = ensemble.removeprefix(SEEDS_OF)
+    return (seeds_of,) if seeds_of in results.approaches else results.approaches
 
 
 def _ensemble_mean(of: pl.DataFrame) -> str:

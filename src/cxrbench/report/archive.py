@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from cxrbench.evaluate.archive import ANY
+from cxrbench.evaluate.inventory import ANY
 from cxrbench.report.drawing import FAINT, Drawing, Margins, drawing, sheet
 from cxrbench.report.study import Study
 from cxrbench.report.table import Cell, Row, Table, cells

@@ -21,7 +21,7 @@ class Choice:
 
     title: str
     drawings: tuple[Drawing, ...]
-    """Side by side."""
+    """From top to bottom; none where there is nothing to draw."""
     caption: str = ""
 
 
@@ -32,8 +32,6 @@ class Choices:
     choices: tuple[Choice, ...]
     of: str = "Finding"
     """What is chosen."""
-    are_panels: bool = False
-    """Small, side by side, all shown at first; otherwise only the first is."""
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
 """Contents of the page: chapters, analyses beside the results, and the figures and tables of all."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cxrbench.report.agreement import agreement_section, ensemble_section
 from cxrbench.report.archive import age_figure, archive_table, left_out_table, split_table
-from cxrbench.report.blocks import Section
+from cxrbench.report.blocks import Figure, Note, Section, Shown
 from cxrbench.report.curves import curve_section
 from cxrbench.report.differences import difference_section, ingredient_section
-from cxrbench.report.discrimination import discrimination_section
+from cxrbench.report.discrimination import discrimination_section, overview_figure
 from cxrbench.report.drawing import Drawing, Look, looks
 from cxrbench.report.groups import group_section
 from cxrbench.report.headline import Headline, headline
@@ -16,10 +16,12 @@ from cxrbench.report.localisation import localisation_section
 from cxrbench.report.nonimage import nonimage_section
 from cxrbench.report.pretraining import pretraining_table
 from cxrbench.report.probabilities import probability_section
+from cxrbench.report.published import published_table, why_not_comparable
 from cxrbench.report.selection import Results, results_of
-from cxrbench.report.study import Study
-from cxrbench.report.table import Table
+from cxrbench.report.study import Analysis, Study
+from cxrbench.report.table import Table, marked
 from cxrbench.report.training import failure_table, run_table, training_figure
+from cxrbench.report.words import SEEN_MARK
 
 SECTIONS: tuple[Callable[[Results], Section | None], ...] = (
     discrimination_section,
@@ -42,7 +44,15 @@ class Chapter:
     title: str
     splits: int
     headline: Headline | None
+    overview: Figure
+    """The study in one figure."""
     sections: tuple[Section, ...]
+
+    def drawings(self) -> Iterator[Drawing]:
+        """Every figure."""
+        yield self.overview.drawing
+        for section in self.sections:
+            yield from section.drawings()
 
 
 def make_chapter(results: Results) -> Chapter:
@@ -53,20 +63,37 @@ def make_chapter(results: Results) -> Chapter:
         title=results.title,
         splits=results.splits,
         headline=headline(results),
-        sections=tuple(section for section in made if section is not None),
+        overview=overview_figure(results),
+        sections=tuple(marked_section(section, results) for section in made if section is not None),
     )
+
+
+def marked_section(section: Section, results: Results) -> Section:
+    """Put the mark of weights that saw test films behind the numbers concerned, and explain it."""
+    if not results.seen_approaches:
+        return section
+    mark, note = SEEN_MARK, results.seen_note
+    blocks = tuple(
+        replace(block, table=marked(block.table, results.seen_approaches, mark=mark, note=note))
+        if isinstance(block, Shown)
+        else block
+        for block in section.blocks
+    )
+    if not any(isinstance(block, Shown) and not block.unfold for block in blocks):
+        blocks += (Note(note),)
+    return replace(section, blocks=blocks)
 
 
 @dataclass(frozen=True)
 class AnalysisPart:
-    """One such part.
+    """A part of the page about one analysis that lies beside the results.
 
     Attributes:
-        name: Of its folder, and on the page.
-        title: Its heading.
-        sections: One per kind of split.
-        why_not: Why there are none; empty where there are some.
-        command: What makes them.
+        name: Name of its folder, and of the part on the page.
+        title: Heading.
+        sections: One for each kind of split.
+        why_not: Why there are none, as a sentence; empty where there are some.
+        command: Command that makes them.
     """
 
     name: str
@@ -82,17 +109,23 @@ def analysis_parts(study: Study, results: Sequence[Results]) -> tuple[AnalysisPa
         ("What the networks look at", study.localisation, localisation_section, "localise study/ --boxes BOXES"),
         ("What age, sex and view contribute", study.nonimage, nonimage_section, "nonimage study/"),
     )
-    return tuple(
-        AnalysisPart(
-            name=analysis.folder.name,
-            title=title,
-            sections=tuple(
-                section for own in results if analysis.tables and (section := make(own, analysis)) is not None
-            ),
-            why_not=analysis.why_not,
-            command=f"cxrbench {command}",
-        )
-        for title, analysis, make, command in parts
+    return tuple(_part(title, analysis, make, command, results) for title, analysis, make, command in parts)
+
+
+def _part(
+    title: str,
+    analysis: Analysis,
+    make: Callable[[Results, Analysis], Section | None],
+    command: str,
+    results: Sequence[Results],
+) -> AnalysisPart:
+    sections = [(own, make(own, analysis)) for own in results] if analysis.tables else []
+    return AnalysisPart(
+        name=analysis.folder.name,
+        title=title,
+        sections=tuple(marked_section(section, own) for own, section in sections if section is not None),
+        why_not=analysis.why_not,
+        command=f"cxrbench {command}",
     )
 
 
@@ -109,6 +142,10 @@ class Page:
     """None where no age is known."""
     training: Drawing
     analyses: tuple[AnalysisPart, ...]
+    """Those with sections."""
+    absent: tuple[AnalysisPart, ...]
+    """Those without."""
+    published: tuple[Table, ...]
     splits: Table
     runs: Table
     failures: Table
@@ -117,28 +154,25 @@ class Page:
     def drawings(self) -> Iterator[Drawing]:
         """Every figure."""
         yield from (drawing for drawing in (self.ages, self.training) if drawing is not None)
-        for section in self._sections():
-            yield from section.drawings()
+        for chapter in self.chapters:
+            yield from chapter.drawings()
+        for part in self.analyses:
+            yield from (drawing for section in part.sections for drawing in section.drawings())
 
     def tables(self) -> Iterator[Table]:
         """Every table that has a row."""
-        own = (self.archive, self.left_out, self.splits, self.runs, self.failures, self.pretraining)
+        own = (self.archive, self.left_out, self.splits, self.runs, self.failures, self.pretraining, *self.published)
         yield from (table for table in own if table.rows)
-        for section in self._sections():
-            yield from section.tables()
-
-    def _sections(self) -> Iterator[Section]:
-        """Those of all chapters and parts."""
-        for chapter in self.chapters:
-            yield from chapter.sections
-        for part in self.analyses:
-            yield from part.sections
+        groups = [*(chapter.sections for chapter in self.chapters), *(part.sections for part in self.analyses)]
+        yield from (table for sections in groups for section in sections for table in section.tables())
 
 
 def make_page(study: Study) -> Page:
     """Draw and tabulate a study."""
     own_looks = looks(study.approaches)
     results = [results_of(study, kind, own_looks) for kind in study.kinds]
+    parts = analysis_parts(study, results)
+    is_comparable = why_not_comparable(study) is None
     return Page(
         study=study,
         looks=own_looks,
@@ -147,7 +181,9 @@ def make_page(study: Study) -> Page:
         left_out=left_out_table(study.left_out),
         ages=age_figure(study.tables.ages),
         training=training_figure(study.tables.history, study.tables.runs, own_looks),
-        analyses=analysis_parts(study, results),
+        analyses=tuple(part for part in parts if part.sections),
+        absent=tuple(part for part in parts if not part.sections),
+        published=tuple(published_table(study, own) for own in results if own.ranked) if is_comparable else (),
         splits=split_table(study),
         runs=run_table(study),
         failures=failure_table(study),

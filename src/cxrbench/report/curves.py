@@ -1,143 +1,189 @@
 """Curves of one finding by approach: ROC, calibration and decision curves."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
-from matplotlib.axes import Axes
 
-from cxrbench.evaluate.calibrations import PLATT
-from cxrbench.report.blocks import Choice, Choices, Legend, Note, Section
-from cxrbench.report.drawing import FAINT, Drawing, Look, Margins, Mark, drawing, sheet
+from cxrbench.evaluate.calibration import PLATT
+from cxrbench.report.blocks import Block, Choice, Choices, Figure, Note, Section
+from cxrbench.report.drawing import FAINT, Drawing, Margins, Mark, drawing, sheet
+from cxrbench.report.panels import Panel, panels_figure
 from cxrbench.report.selection import Results
-from cxrbench.report.words import decimal, plus_minus, slug, title_of
+from cxrbench.report.words import auc_said, decimal, percent, plus_minus, slug, title_of
 
-SIDE = 300.0
-"""Width of a panel, CSS pixels."""
-
-AVERAGED = "Each curve is the vertical average of the splits’ curves. Scores of different models are never pooled."
-
-HALVES = ([0, 0.5, 1], ["0", "0.5", "1"])
-
-WIDTH, HEIGHT = 460.0, 440.0
-
+WIDTH, HEIGHT = 620.0, 400.0
 TICKS = ([0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5], ["0.5 %", "1 %", "2 %", "5 %", "10 %", "20 %", "50 %"])
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One approach's curve."""
-
-    approach: str
-    x: np.ndarray
-    y: np.ndarray
-    said: str
-    """Shown when it is pointed at."""
-
-
-def draw_curves(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Look]) -> dict[str, Mark]:
-    """Draw each curve in its approach's colour and dashes; returns what they stand for."""
-    for curve in curves:
-        look = looks[curve.approach]
-        dashes = (0, look.dashes) if look.is_dashed else "solid"
-        axes.plot(curve.x, curve.y, color=look.colour, linestyle=dashes, linewidth=1.5, gid=slug(curve.approach))
-    return {slug(curve.approach): Mark(f"{curve.approach}: {curve.said}", curve.approach) for curve in curves}
+NORMAL = 1.96
+"""Half the width of a 95 % interval, in standard errors."""
 
 
 def curve_section(results: Results) -> Section | None:
-    """A panel per finding."""
+    """Show ROC curves: a panel for each approach, for the finding that is chosen; of one approach, for each finding."""
     drawn = set(results.tables.roc["finding"])
-    panels = tuple(
-        Choice(title_of(finding), (roc_panel(finding, results),)) for finding in results.findings if finding in drawn
-    )
-    if not panels:
+    findings = [finding for finding in results.findings if finding in drawn]
+    if not findings or not results.ranked:
         return None
-    note = (Note(AVERAGED),) if results.splits > 1 else ()
-    return Section("ROC curves", (Legend(), Choices(panels, are_panels=True), *note))
-
-
-def roc_panel(finding: str, results: Results) -> Drawing:
-    """Sensitivity against false-positive rate."""
-    is_own = pl.col("finding") == finding
-    own = results.tables.roc.filter(is_own)
-    areas = {row["approach"]: row for row in results.summary.filter(is_own).iter_rows(named=True)}
-    curves = [
-        Curve(
-            name,
-            rows["false_positive_rate"].to_numpy(),
-            rows["sensitivity"].to_numpy(),
-            f"AUC {plus_minus(areas[name]['mean'], areas[name]['sd'])}",
+    caption = _roc_caption(results)
+    panels = {finding: _roc_panels(finding, results) for finding in findings}
+    block: Block
+    if len(results.approaches) == 1:
+        titled = [panel for own in panels.values() for panel in own]
+        block = Figure(_roc_figure(titled, name=f"roc-{results.kind}", about="each finding"), caption)
+    else:
+        block = Choices(
+            tuple(
+                Choice(title_of(finding), (_finding_roc(finding, own, results),), caption)
+                for finding, own in panels.items()
+            )
         )
-        for name in results.approaches
-        if (rows := own.filter(pl.col("approach") == name)).height
+    note = (Note("Scores of different models are never pooled."),) if results.splits > 1 else ()
+    return Section("ROC curves", (block, *note))
+
+
+def _roc_caption(results: Results) -> str:
+    said = "Sensitivity against 1 − specificity, with the AUC above each panel."
+    if results.splits > 1:
+        said += (
+            " Each curve is the mean of the splits’ curves at equal 1 − specificity; the band is ± SD over the splits."
+        )
+    if len(results.approaches) > 1:
+        said += f" Grey: {results.ranked[0]}, which has the highest mean AUC."
+    return said
+
+
+def _finding_roc(finding: str, panels: Sequence[Panel], results: Results) -> Drawing:
+    return _roc_figure(panels, name=f"roc-{results.kind}-{slug(finding)}", about=title_of(finding))
+
+
+def _roc_figure(panels: Sequence[Panel], *, name: str, about: str) -> Drawing:
+    listed = ", ".join(f"{panel.title} {panel.said}" for panel in panels)
+    alt = f"ROC curves of {about}. {listed}."
+    return panels_figure(panels, name, alt=alt, x_label="1 − specificity", y_label="Sensitivity")
+
+
+def _roc_panels(finding: str, results: Results) -> list[Panel]:
+    """One panel for each approach that has a curve."""
+    own = results.tables.roc.filter(finding=finding)
+    curves = {name: rows for name in results.approaches if (rows := own.filter(approach=name)).height}
+    best = curves.get(results.ranked[0])
+    return [
+        Panel(
+            title=title_of(finding) if len(results.approaches) == 1 else results.label(name),
+            said=f"AUC {_auc(results, finding, name)}",
+            approach=name,
+            look=results.looks[name],
+            x=rows["false_positive_rate"].to_numpy(),
+            y=rows["sensitivity"].to_numpy(),
+            band=_spread(rows["sensitivity"], rows["sd"]),
+            reference=None
+            if best is None or name == results.ranked[0]
+            else (best["false_positive_rate"].to_numpy(), best["sensitivity"].to_numpy()),
+        )
+        for name, rows in curves.items()
     ]
-    with sheet(SIDE, SIDE + 18, Margins(left=48, top=28)) as figure:
-        axes = figure.subplots()
-        axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.7, linestyle=(0, (1, 2)))
-        marks = draw_curves(axes, curves, results.looks)
-        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), title=title_of(finding), aspect="equal")
-        axes.set_xticks(*HALVES)
-        axes.set_yticks(*HALVES)
-        axes.set(xlabel="1 − specificity", ylabel="Sensitivity")
-        listed = ", ".join(f"{curve.approach} {decimal(areas[curve.approach]['mean'])}" for curve in curves)
-        alt = f"ROC curves of {title_of(finding)}. Areas: {listed}."
-        return drawing(figure, f"roc-{results.kind}-{slug(finding)}", alt=alt, marks=marks)
 
 
-def calibration_panel(finding: str, reliability: pl.DataFrame, results: Results) -> Drawing:
+def _auc(results: Results, finding: str, approach: str) -> str:
+    """The AUC of one finding with its interval, or mean ± SD over the splits."""
+    if results.has_intervals:
+        return auc_said(results.auc.filter(finding=finding, approach=approach).row(0, named=True))
+    row = results.summary.filter(finding=finding, approach=approach).row(0, named=True)
+    return plus_minus(row["mean"], row["sd"])
+
+
+def _spread(mean: pl.Series, sd: pl.Series) -> tuple[np.ndarray, np.ndarray] | None:
+    """Mean ± SD; None where nothing is repeated."""
+    if sd.null_count() == sd.len():
+        return None
+    half = sd.fill_null(0.0).to_numpy()
+    return mean.to_numpy() - half, mean.to_numpy() + half
+
+
+def calibration_panels(finding: str, reliability: pl.DataFrame, results: Results) -> list[Panel]:
     """Share of images with the finding against its mean probability, in bins of equally many images.
 
     Args:
-        finding: Its name.
+        finding: Name of the finding.
         reliability: Rows of ``reliability.parquet`` of this kind of split and way of calibration.
-        results: Of this kind.
+        results: Results on this kind of split.
     """
-    own = reliability.filter(pl.col("finding") == finding)
-    by_bin = own.group_by("approach", "bin").agg(pl.col("probability").mean(), pl.col("share").mean()).sort("bin")
-    highest = max(0.05, float(by_bin.select("probability", "share").to_numpy().max(initial=0))) * 1.05
-    curves = [
-        Curve(name, rows["probability"].to_numpy(), rows["share"].to_numpy(), "calibration curve")
+    own = reliability.filter(finding=finding)
+    by_bin = own.group_by("approach", "bin").agg(
+        pl.col("probability", "share").mean(), pl.col("share").std().alias("sd"), pl.col("images").mean()
+    )
+    top = min(1.0, 1.05 * max(0.05, float(by_bin.select("probability", "share").to_numpy().max(initial=0))))
+    return [
+        Panel(
+            title=title_of(finding) if len(results.approaches) == 1 else results.label(name),
+            said=_calibration_error(results, finding, name),
+            approach=name,
+            look=results.looks[name],
+            x=rows["probability"].to_numpy(),
+            y=rows["share"].to_numpy(),
+            band=_wilson(rows) if results.runs == 1 else _spread(rows["share"], rows["sd"]),
+            top=top,
+            top_said=percent(top, digits=0),
+        )
         for name in results.approaches
-        if (rows := by_bin.filter(pl.col("approach") == name)).height
+        if (rows := by_bin.filter(approach=name).sort("bin")).height
     ]
-    with sheet(WIDTH, HEIGHT, Margins(left=64, right=26, top=28)) as figure:
-        axes = figure.subplots()
-        axes.plot([0, highest], [0, highest], color=FAINT, linewidth=0.7, linestyle=(0, (1, 2)))
-        marks = draw_curves(axes, curves, results.looks)
-        axes.set(xlim=(0, highest), ylim=(0, highest), title=f"{title_of(finding)}: calibration")
-        how = "calibrated on validation images" if results.calibration == PLATT else "as given"
-        axes.set(xlabel=f"Probability, {how}", ylabel="Share of images with the finding")
-        alt = f"Calibration curves of {title_of(finding)} by approach; on the diagonal, probabilities are right."
-        return drawing(figure, f"calibration-{results.kind}-{slug(finding)}", alt=alt, marks=marks)
 
 
-def decision_panel(finding: str, benefit: pl.DataFrame, results: Results) -> Drawing:
-    """Net benefit in true positives per 100 images, against the probability at which one acts.
+def calibration_figure(panels: Sequence[Panel], results: Results, *, name: str, about: str) -> Drawing:
+    """Draw calibration curves, a panel each.
 
     Args:
-        finding: Its name.
-        benefit: Rows of ``net_benefit.parquet`` of this kind of split and way of calibration.
-        results: Of this kind.
+        panels: From ``calibration_panels``.
+        results: Results on one kind of split.
+        name: File name of the figure.
+        about: Finding or findings that are shown.
     """
-    own = benefit.filter(pl.col("finding") == finding)
+    how = "calibrated on validation images" if results.calibration == PLATT else "as given"
+    alt = f"Calibration curves of {about}; on the diagonal, probabilities are right."
+    return panels_figure(panels, name, alt=alt, x_label=f"Probability, {how}", y_label="Share of images with it")
+
+
+def _calibration_error(results: Results, finding: str, approach: str) -> str:
+    """What the summary says of the calibration error."""
+    own = results.tables.probability_summary.filter(
+        finding=finding, approach=approach, calibration=results.calibration, measure="calibration_error"
+    )
+    return f"calibration error {decimal(own['value'][0])}" if own.height else ""
+
+
+def _wilson(rows: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's intervals of shares, as if images were independent."""
+    share, n = rows["share"].to_numpy(), rows["images"].to_numpy()
+    centre = (share + NORMAL**2 / (2 * n)) / (1 + NORMAL**2 / n)
+    half = NORMAL / (1 + NORMAL**2 / n) * np.sqrt(share * (1 - share) / n + NORMAL**2 / (4 * n**2))
+    return centre - half, centre + half
+
+
+def decision_figure(finding: str, benefit: pl.DataFrame, results: Results) -> Drawing:
+    """Draw net benefit in true positives per 100 images against the probability at which one acts.
+
+    Args:
+        finding: Name of the finding.
+        benefit: Rows of ``net_benefit.parquet`` of this kind of split and way of calibration.
+        results: Results on this kind of split.
+    """
+    own = benefit.filter(finding=finding)
     top = 100 * float(own["value"].to_numpy().max(initial=1e-4))
-    by_approach = {name: own.filter(pl.col("approach") == name).sort("threshold") for name in results.approaches}
-    curves = [
-        Curve(name, rows["threshold"].to_numpy(), 100 * rows["value"].to_numpy(), "decision curve")
-        for name, rows in by_approach.items()
-        if rows.height
-    ]
+    curves = {name: rows for name in results.approaches if (rows := own.filter(approach=name).sort("threshold")).height}
     on_all = own.group_by("threshold").agg(pl.col("act_on_all").mean()).sort("threshold")
-    best = by_approach[results.ranked[0]].drop_nulls("lower")
     with sheet(WIDTH, HEIGHT, Margins(left=64, right=26, top=28)) as figure:
         axes = figure.subplots()
         axes.axhline(0, color=FAINT, linewidth=0.8)
         axes.plot(on_all["threshold"], 100 * on_all["act_on_all"], color=FAINT, linewidth=1, linestyle=(0, (1, 2)))
-        low, high = (100 * best[end].to_numpy() for end in ("lower", "upper"))
-        colour = results.looks[results.ranked[0]].colour
-        axes.fill_between(best["threshold"], low, high, color=colour, alpha=0.15, linewidth=0)
-        marks = draw_curves(axes, curves, results.looks)
+        if (best := curves.get(results.ranked[0])) is not None:
+            low, high = (100 * best.drop_nulls("lower")[end].to_numpy() for end in ("lower", "upper"))
+            colour = results.looks[results.ranked[0]].colour
+            axes.fill_between(best.drop_nulls("lower")["threshold"], low, high, color=colour, alpha=0.15, linewidth=0)
+        for name, rows in curves.items():
+            look = results.looks[name]
+            dashes = (0, look.dashes) if look.is_dashed else "solid"
+            axes.plot(rows["threshold"], 100 * rows["value"], color=look.colour, linestyle=dashes, gid=slug(name))
         axes.set(
             xscale="log", xlim=(0.005, 0.5), ylim=(-0.08 * top, 1.1 * top), title=f"{title_of(finding)}: decision curve"
         )
@@ -145,4 +191,5 @@ def decision_panel(finding: str, benefit: pl.DataFrame, results: Results) -> Dra
         axes.minorticks_off()
         axes.set(xlabel="Act at a probability of … or more", ylabel="Net benefit, true positives per 100 images")
         alt = f"Decision curves of {title_of(finding)} by approach; dotted: acting on everybody, zero: on nobody."
+        marks = {slug(name): Mark(f"{name}: decision curve", name) for name in curves}
         return drawing(figure, f"decision-{results.kind}-{slug(finding)}", alt=alt, marks=marks)

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 from matplotlib.axes import Axes
 
-from cxrbench.evaluate.discrimination import MEAN
+from cxrbench.evaluate.columns import MEAN
 from cxrbench.report.blocks import Block, Choice, Choices, Figure, Note, Section, Shown
 from cxrbench.report.drawing import INK, META, Drawing, Margins, Mark, drawing, room_for, sheet
 from cxrbench.report.forest import Difference, difference_table, forest_figure
@@ -50,7 +50,7 @@ def difference(comparison: pl.DataFrame, first: str, second: str, *, label: str,
             return Difference(
                 label=label,
                 topic=topic,
-                second=second,
+                of=(first, second),
                 value=value,
                 lower=lower,
                 upper=upper,
@@ -95,7 +95,9 @@ def difference_section(results: Results) -> Section | None:
     name = f"best-{results.kind}"
     table = difference_table(rows, name, about="Best approach against every other", results=results)
     blocks = (
-        Figure(forest_figure(rows, name, axis=f"Mean AUC of {best} minus that of …"), caption),
+        Figure(
+            forest_figure(rows, name, axis=f"Mean AUC of {best} minus that of …", seen=results.seen_approaches), caption
+        ),
         Shown(table, unfold="In numbers, with p-values"),
     )
     said = f"The intervals answer for: {results.question}." if results.question else _no_interval(results)
@@ -118,7 +120,25 @@ def _mean_ranks(results: Results) -> tuple[Block, ...]:
         f"less than Nemenyi’s critical difference of {standing['critical_difference'][0]:.2f} apart. A description: "
         "findings and splits share patients, so the test behind the bars does not hold."
     )
+    if said := rank_disagreement(results):
+        caption += f" {said}"
     return (Figure(mean_rank_figure(results), caption),)
+
+
+def rank_disagreement(results: Results) -> str:
+    """Say why the best by mean rank is not the best by mean AUC; empty where they are the same or were not ranked."""
+    standing = results.tables.standing
+    if standing.height < 3 or not results.ranked:
+        return ""
+    ranks = dict(standing.sort("mean_rank", maintain_order=True).select("approach", "mean_rank").iter_rows())
+    first, best = next(iter(ranks)), results.ranked[0]
+    if ranks[first] == ranks[best]:
+        return ""
+    return (
+        f"By mean rank {first} comes first ({decimal(ranks[first], 2)}, {best} {decimal(ranks[best], 2)}). "
+        "A rank counts who is ahead on each finding. The mean AUC counts by how much, so a large lead on a few "
+        "findings moves it more."
+    )
 
 
 def ingredient_section(results: Results) -> Section | None:
@@ -127,7 +147,7 @@ def ingredient_section(results: Results) -> Section | None:
     choices = tuple(
         Choice(
             title_of(finding),
-            (forest_figure(rows, f"{name}-{slug(finding)}", axis=INGREDIENT_AXIS),),
+            (forest_figure(rows, f"{name}-{slug(finding)}", axis=INGREDIENT_AXIS, seen=results.seen_approaches),),
             f"{title_of(finding)}. {INGREDIENT_CAPTION}",
         )
         for finding in (MEAN, *results.findings)
@@ -182,7 +202,7 @@ def _draw_name(axes: Axes, results: Results, name: str, rank: float, y: float, *
     dashes = (0, look.dashes) if look.is_dashed else "solid"
     axes.plot([rank, rank, end], [0, y, y], color=look.colour, linestyle=dashes, linewidth=1.4, gid=slug(name))
     axes.annotate(
-        f"{name}  {decimal(rank, 2)}" if is_left else f"{decimal(rank, 2)}  {name}",
+        f"{results.label(name)}  {decimal(rank, 2)}" if is_left else f"{decimal(rank, 2)}  {results.label(name)}",
         (end, y),
         xytext=(-6 if is_left else 6, 0),
         textcoords="offset points",

@@ -6,59 +6,83 @@ from typing import Any
 import polars as pl
 from matplotlib.axes import Axes
 
-from cxrbench.evaluate.discrimination import MEAN
+from cxrbench.evaluate.columns import MEAN
 from cxrbench.report.blocks import Block, Figure, Section, Shown
 from cxrbench.report.drawing import FAINT, INK, PAPER, Drawing, Look, Margins, Mark, drawing, room_for, sheet
-from cxrbench.report.selection import IS_MEAN, Results
+from cxrbench.report.estimates import ONE_RUN, SEVERAL_RUNS, Axis, Series, estimate_of, estimates_figure
+from cxrbench.report.selection import IS_MEAN, Results, legend
 from cxrbench.report.table import Cell, Row, Table, cells
-from cxrbench.report.words import NOTHING, auc_said, count, decimal, mean_count, plus_minus, slug, title_of
+from cxrbench.report.words import NOTHING, auc_said, count, decimal, mean_count, number, plus_minus, slug, title_of
+from cxrbench.stats.clustered import MIN_PATIENTS
 
-SEVERAL = "Mean AUC over the pathologies. A dot per split, a bar at their mean. The spread of the dots is no interval."
+SEVERAL = "A dot for each split, a bar at their mean. The spread of the dots is not an interval."
 
 ONE = (
-    "Mean AUC over the pathologies, with its 95 % interval for new patients where every finding has patients enough. "
-    "Overlapping intervals do not mean that two approaches are alike: their difference has an interval of its own."
+    "Lines are 95 % intervals for new patients, drawn where every finding has enough patients. Overlapping intervals "
+    "do not mean that two approaches are alike: their difference has an interval of its own."
 )
 
 MEAN_ROW, MARGIN, WIDTH = 30.0, 62.0, 940.0
 
-LINE, GAP, MARGIN, WIDTH = 13.0, 16.0, 62.0, 940.0
+LINE, GAP = 13.0, 16.0
 
 MOST = 4
-"""Approaches that are drawn, best first: more cannot be told apart."""
+"""Approaches that are drawn by finding, best first: more cannot be told apart."""
+
+FINDING_AXIS = Axis("AUC", chance=0.5, digits=3)
+
+
+def overview_figure(results: Results) -> Figure:
+    """Show the study in one figure: the mean AUC of every approach, or of a single one the AUC by finding."""
+    if len(results.approaches) == 1:
+        return Figure(_single_figure(results), f"AUC per finding. {ONE_RUN if results.runs == 1 else SEVERAL_RUNS}")
+    caption = f"Mean AUC over the pathologies. {ONE if results.has_intervals else SEVERAL}"
+    if results.has_intervals and results.seeds > 1:
+        caption += f" Means over up to {results.seeds} seeds: these models, on new patients."
+    if any(look.is_dashed for look in results.looks.values()):
+        caption += " Hollow dots: without age, sex and view."
+    return Figure(mean_auc_figure(results), caption)
 
 
 def discrimination_section(results: Results) -> Section:
-    """How well the approaches tell images with a finding from images without it."""
-    caption = ONE if results.has_intervals else SEVERAL
-    if results.has_intervals and results.seeds > 1:
-        caption += f" Means over up to {results.seeds} seeds: models as they are, on new patients."
-    if any(look.is_dashed for look in results.looks.values()):
-        caption += " Hollow dots: without age, sex and view."
-    figure = Figure(mean_auc_figure(results), caption)
-    return Section("AUC per finding", (figure, Shown(auc_table(results)), *_certainty(results)))
+    """Tabulate how well the approaches tell images with a finding from images without it."""
+    return Section("AUC per finding", (Shown(auc_table(results)), *_certainty(results)))
 
 
 def _certainty(results: Results) -> tuple[Block, ...]:
-    """How sure each AUC is, where it is of one model."""
+    """Show how sure each AUC is, where it is of one model."""
     table = certainty_table(results)
     if table is None:
         return ()
-    caption = "AUC per finding with its 95 % interval for new patients; no line where too few patients allow none."
+    shown = Shown(table, unfold=f"How sure the AUCs of {results.ranked[0]} are")
+    if len(results.approaches) == 1:
+        return (shown,)
+    caption = "AUC per finding with its 95 % interval for new patients. No line: too few patients for an interval."
     if len(results.ranked) > MOST:
-        caption += f" The {MOST} best approaches."
-    return (Figure(auc_figure(results), caption), Shown(table, unfold=f"How sure the AUCs of {results.ranked[0]} are"))
+        caption += f" The {number(MOST)} best approaches."
+    return (*legend(results), Figure(auc_figure(results), caption), shown)
+
+
+def _single_figure(results: Results) -> Drawing:
+    """Draw the AUC of each finding by the only approach: its interval, or a dot per run."""
+    name = results.approaches[0]
+    rows = {finding: title_of(finding) for finding in (*results.findings, MEAN)}
+    estimates = {finding: estimate_of(results.auc.filter(finding=finding), "auc") for finding in rows}
+    found = {finding: estimate for finding, estimate in estimates.items() if estimate}
+    series = Series(name, results.looks[name].colour, "o", found)
+    return estimates_figure(rows, [series], f"auc-{results.kind}", axis=FINDING_AXIS)
 
 
 def mean_auc_figure(results: Results) -> Drawing:
-    """One row per approach: its interval for new patients, or a dot per split (a description) and a bar at the mean."""
+    """Draw a row for each approach, the best first: its interval, or a dot per split and a bar at their mean."""
     runs = results.auc.filter(IS_MEAN)
     means = {row["approach"]: row for row in results.summary.filter(IS_MEAN).iter_rows(named=True)}
     marks: dict[str, Mark] = {}
-    margins = Margins(left=room_for(results.looks), right=175 if results.has_intervals else 110)
-    with sheet(WIDTH, MARGIN + MEAN_ROW * len(results.looks), margins) as figure:
+    looks = {name: results.looks[name] for name in dict.fromkeys((*results.ranked, *results.looks))}
+    margins = Margins(left=room_for(map(results.label, looks)), right=175 if results.has_intervals else 110)
+    with sheet(WIDTH, MARGIN + MEAN_ROW * len(looks), margins) as figure:
         axes = figure.subplots()
-        for place, (name, look) in enumerate(results.looks.items()):
+        for place, (name, look) in enumerate(looks.items()):
             own = runs.filter(pl.col("approach") == name)
             draw = _draw_interval if results.has_intervals else _draw_splits
             marks |= dict(draw(axes, place, own, look))
@@ -68,8 +92,8 @@ def mean_auc_figure(results: Results) -> Drawing:
                 else plus_minus(means[name]["mean"], means[name]["sd"])
             )
             axes.annotate(said, (1.01, place), xycoords=("axes fraction", "data"), va="center")
-        axes.set_yticks(range(len(results.looks)), list(results.looks))
-        axes.set(ylim=(len(results.looks) - 0.5, -0.5), xlabel="Mean AUC over the pathologies")
+        axes.set_yticks(range(len(looks)), [results.label(name) for name in looks])
+        axes.set(ylim=(len(looks) - 0.5, -0.5), xlabel="Mean AUC over the pathologies")
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
@@ -105,32 +129,41 @@ def _draw_splits(axes: Axes, place: int, runs: pl.DataFrame, look: Look) -> Iter
 
 
 def auc_table(results: Results) -> Table:
-    """Findings by approaches, the best of each row marked; then the mean, then what does not count in it apart."""
+    """Tabulate findings by approaches; then the mean, and apart what does not count in it."""
     pathologies = results.vocabulary.pathologies
     apart = [MEAN, *(name for name in results.findings if name not in pathologies)]
     if results.has_intervals:
         described = "with 95 % intervals for new patients"
     else:
         described = f"mean ± SD over {results.splits} splits" if results.splits > 1 else "one split"
+    by = "finding and approach" if len(results.approaches) > 1 else "finding"
     return Table(
         name=f"auc-{results.kind}",
-        caption=f"AUC per finding and approach. {results.title}, {described}; the best of each row in bold.",
+        caption=f"AUC per {by}. {results.title}, {described}.",
         columns=("Finding", "Positives", *results.approaches),
         rows=tuple(_auc_row(results, name, is_apart=name in apart) for name in (*pathologies, *apart)),
-        note=_note(results.auc, len(pathologies)),
+        note=_note(results, len(pathologies)),
     )
 
 
 def _auc_row(results: Results, finding: str, *, is_apart: bool) -> Row:
     is_own = pl.col("finding") == finding
     own = {row["approach"]: row for row in results.summary.filter(is_own).iter_rows(named=True)}
-    best = max((row["mean"] for row in own.values() if row["mean"] is not None), default=None)
     runs = results.auc.filter(is_own)
+    best = None
+    if len(results.approaches) > 1 and _has_enough_patients(runs, finding):
+        best = max((row["mean"] for row in own.values() if row["mean"] is not None), default=None)
     cells = [
         _auc_cell(own[name], best, runs.filter(pl.col("approach") == name), has_interval=results.has_intervals)
         for name in results.approaches
     ]
     return Row(title_of(finding), (Cell(_positives(runs)), *cells), is_summary=is_apart)
+
+
+def _has_enough_patients(runs: pl.DataFrame, finding: str) -> bool:
+    """Whether a best value may be marked: each split has as many positive patients as an interval needs."""
+    least = runs["positive_patients"].min()
+    return finding == MEAN or (isinstance(least, int) and least >= MIN_PATIENTS)
 
 
 def _auc_cell(row: Mapping[str, Any], best: float | None, runs: pl.DataFrame, *, has_interval: bool) -> Cell:
@@ -143,7 +176,7 @@ def _auc_cell(row: Mapping[str, Any], best: float | None, runs: pl.DataFrame, *,
         detail = f"{decimal(lower)}–{decimal(runs['upper'][0])}"
     # What prints alike is alike: the best is marked at the printed precision.
     is_best = best is not None and decimal(row["mean"]) == decimal(best)
-    return Cell(decimal(row["mean"]), detail, is_best=is_best)
+    return Cell(decimal(row["mean"]), detail, is_best=is_best, of=(row["approach"],))
 
 
 def _positives(runs: pl.DataFrame) -> str:
@@ -152,11 +185,16 @@ def _positives(runs: pl.DataFrame) -> str:
     return mean_count(positives.tolist()) if positives.size else ""
 
 
-def _note(auc: pl.DataFrame, pathologies: int) -> str:
-    """What the mean leaves out."""
-    counted = auc.filter(pl.col("finding") == MEAN)["findings_counted"]
-    several = ", mean over the splits" if auc["split"].n_unique() > 1 else ""
-    said = f"Positives: test images with the finding{several}. Bold: the highest, not a proven lead."
+def _note(results: Results, pathologies: int) -> str:
+    """Explain positives and bold, and say what the mean leaves out."""
+    counted = results.auc.filter(pl.col("finding") == MEAN)["findings_counted"]
+    several = ", mean over the splits" if results.splits > 1 else ""
+    said = f"Positives: test images with the finding{several}."
+    if len(results.approaches) > 1:
+        said += (
+            f" Bold: the highest of a row, not a proven lead; none where a test part has fewer than {MIN_PATIENTS} "
+            "patients with the finding."
+        )
     least = int(counted.to_numpy().min(initial=pathologies))
     if least < pathologies:
         said += (
@@ -218,8 +256,11 @@ def _certainty_row(row: Mapping[str, Any]) -> Row:
         count(row["images"]),
         "" if row["positives"] is None else count(row["positives"]),
         "" if row["positive_patients"] is None else count(row["positive_patients"]),
-        decimal(row["auc"]),
     )
-    certain = Cell(interval, reason="" if has_interval else str(row["reason"]))
-    inflation = Cell(decimal(row["inflation"], 2))
-    return Row(title_of(row["finding"]), (*cells(numbers), certain, inflation), is_summary=row["finding"] == "mean")
+    of = (row["approach"],)
+    certain = (
+        Cell(decimal(row["auc"]), of=of),
+        Cell(interval, reason="" if has_interval else str(row["reason"]), of=of),
+        Cell(decimal(row["inflation"], 2)),
+    )
+    return Row(title_of(row["finding"]), (*cells(numbers), *certain), is_summary=row["finding"] == MEAN)

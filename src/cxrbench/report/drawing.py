@@ -19,6 +19,12 @@ ACCENT = "#0b5cad"
 FAMILY_COLOURS = ("#0072b2", "#c8500a", "#00805a", "#a8327e", "#6b4c9a", "#8a6d00", "#3d7a8c", "#454b54", "#5f6b1f")
 """Hues after doi:10.1038/nmeth.1618 (Wong), darkened until each has a contrast of 4 to 1 or more with white."""
 
+THEMED = {
+    INK: "ink", FAINT: "faint", RULE: "rule", PAPER: "paper", ACCENT: "accent",
+    **{colour: f"family-{number}" for number, colour in enumerate(FAMILY_COLOURS)},
+}  # fmt: skip
+"""Colours that the page's style sheet sets, for light and for dark screens."""
+
 META = "-meta"
 
 PIXELS_PER_INCH = 72.0
@@ -114,6 +120,16 @@ class Margins:
     right: float = 12.0
     top: float = 12.0
     bottom: float = 50.0
+
+
+def themed(svg: str) -> str:
+    """Leave colours and font to the page, which has others on dark screens; files of figures keep their own."""
+    svg = svg.replace(f"font-family: {FONT}; ", "")
+    return re.sub(r"#[0-9a-f]{6}\b", lambda found: _variable(found[0]), svg)
+
+
+def _variable(colour: str) -> str:
+    return f"var(--{THEMED[colour]})" if colour in THEMED else colour
 
 
 def room_for(labels: Iterable[str]) -> float:

@@ -74,13 +74,22 @@ def estimate_of(rows: pl.DataFrame, column: str = "estimate", *, prefix: str = "
     return Estimate((row[column],), row[f"{prefix}lower"], row[f"{prefix}upper"], row["reason"] or "")
 
 
-def estimate_cell(estimate: Estimate | None, *, digits: int, is_difference: bool = False) -> Cell:
-    """As a cell of a table; a difference whose interval is above zero is marked."""
+def estimate_cell(
+    estimate: Estimate | None, *, digits: int, is_difference: bool = False, of: tuple[str, ...] = ()
+) -> Cell:
+    """Return a cell of a table; a difference whose interval is above zero is bold.
+
+    Args:
+        estimate: What was measured; None leaves a dash.
+        digits: Decimals.
+        is_difference: Whether to show the sign always.
+        of: Approaches whose test results went into it.
+    """
     if estimate is None:
         return Cell(NOTHING)
     shown = (signed if is_difference else decimal)(estimate.value, digits)
     is_clear = is_difference and estimate.lower is not None and estimate.lower > 0
-    return Cell(shown, estimate.detail(digits), is_best=is_clear)
+    return Cell(shown, estimate.detail(digits), is_best=is_clear, of=of)
 
 
 def rows_of_kind(table: pl.DataFrame, results: Results) -> pl.DataFrame:
@@ -181,7 +190,8 @@ def estimates_figure(rows: Mapping[str, str], series: Sequence[Series], name: st
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
-        _legend(axes, series)
+        if len(series) > 1:
+            _legend(axes, series)
         return drawing(figure, name, alt=_alt(rows, series, axis), marks=marks)
 
 

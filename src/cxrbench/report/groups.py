@@ -5,15 +5,24 @@ from typing import Any
 
 import polars as pl
 
-from cxrbench.evaluate.groups import ALL
+from cxrbench.evaluate.columns import ALL
 from cxrbench.report.blocks import Block, Figure, Section, Shown
 from cxrbench.report.drawing import RULE, Drawing, Margins, Mark, drawing, room_for, sheet
 from cxrbench.report.forest import Difference, forest_figure
-from cxrbench.report.selection import IS_MEAN, Results
+from cxrbench.report.selection import IS_MEAN, Results, legend
 from cxrbench.report.table import Cell, Row, Table
-from cxrbench.report.words import NOTHING, decimal, group_title, interval, mean_count, plus_minus, signed, slug
+from cxrbench.report.words import (
+    NOTHING,
+    decimal,
+    difference_interval,
+    group_title,
+    mean_count,
+    plus_minus,
+    signed,
+    slug,
+)
 
-CAPTION = "Mean AUC by view position, sex and age, a dot per approach; colours as above."
+CAPTION = "Mean AUC by view position, sex and age. A dot for each approach, in its colour; hollow where dashed."
 
 ROW, MARGIN, WIDTH = 40.0, 62.0, 940.0
 
@@ -30,7 +39,9 @@ def group_section(results: Results) -> Section | None:
     by_group = without_thin(results.tables.auc_summary.filter(IS_MEAN), results.enough)
     measured = set(by_group.drop_nulls("mean")["group"])
     shown = [group for group in groups if group in measured]
-    blocks: list[Block] = [Figure(subgroup_figure(by_group, shown, results), CAPTION)] if shown else []
+    blocks: list[Block] = (
+        [*legend(results), Figure(subgroup_figure(by_group, shown, results), CAPTION)] if shown else []
+    )
     blocks.append(Shown(subgroup_table(by_group, groups, results)))
     return Section("Groups of images", (*blocks, *_gap_blocks(results)))
 
@@ -47,8 +58,15 @@ def _gap_blocks(results: Results) -> list[Block]:
         else "mean over the splits"
     )
     caption = f"Gaps between groups in the mean AUC of {best}, {interval}, over the pathologies that both groups have."
-    figure = forest_figure(rows, f"gaps-{results.kind}", axis="Mean AUC of the first group minus that of the second")
-    return [Figure(figure, caption), Shown(gap_table(results), unfold="All approaches’ gaps in numbers")]
+    axis = "Mean AUC of the first group minus that of the second"
+    figure = forest_figure(rows, f"gaps-{results.kind}", axis=axis, seen=results.seen_approaches)
+    return [
+        Figure(figure, caption),
+        Shown(
+            gap_table(results),
+            unfold=f"{'Gaps of all approaches' if len(results.approaches) > 1 else 'Gaps'} in numbers",
+        ),
+    ]
 
 
 def subgroup_figure(by_group: pl.DataFrame, groups: Sequence[str], results: Results) -> Drawing:
@@ -136,14 +154,14 @@ def _group_row(auc: pl.DataFrame, summary: pl.DataFrame, group: str, approaches:
     images = mean_count(rows.unique("split")["images"].to_list())
     fewest = rows["findings_counted"].to_numpy().min()
     values = [own.get(name, {"mean": None, "sd": None}) for name in approaches]
-    return Row(group_title(group), (Cell(images), Cell(str(fewest)), *map(_group_cell, values)))
+    return Row(group_title(group), (Cell(images), Cell(str(fewest)), *map(_group_cell, values, approaches)))
 
 
-def _group_cell(row: Mapping[str, Any]) -> Cell:
+def _group_cell(row: Mapping[str, Any], approach: str) -> Cell:
     """Mean ± SD, or why there is none."""
     if row["mean"] is None:
         return Cell(NOTHING, reason=THIN)
-    return Cell(decimal(row["mean"]), "" if row["sd"] is None else f"± {decimal(row['sd'])}")
+    return Cell(decimal(row["mean"]), "" if row["sd"] is None else f"± {decimal(row['sd'])}", of=(approach,))
 
 
 def gaps_of(gaps: pl.DataFrame, approach: str, *, enough: int, has_intervals: bool) -> list[Difference]:
@@ -164,6 +182,7 @@ def gaps_of(gaps: pl.DataFrame, approach: str, *, enough: int, has_intervals: bo
             Difference(
                 label=f"{group_title(str(one))} − {group_title(str(other))}",
                 topic=KINDS_OF_GROUPS.get(str(one).partition("=")[0], ""),
+                of=(approach,),
                 value=float(of_pair["difference"].to_numpy().mean()),
                 lower=lower,
                 upper=upper,
@@ -197,16 +216,12 @@ def gap_table(results: Results) -> Table:
 
 
 def _gap_row(label: str, gaps: pl.DataFrame, results: Results) -> Row:
-    own = [gaps.filter(pl.col("approach") == name) for name in results.approaches]
-    return Row(
-        label,
-        tuple(
-            _single_gap(rows.row(0, named=True), results.enough)
-            if results.has_intervals
-            else _mean_gap(rows, results.enough)
-            for rows in own
-        ),
-    )
+    own = {name: gaps.filter(pl.col("approach") == name) for name in results.approaches}
+    if results.has_intervals:
+        cells = {name: _single_gap(rows.row(0, named=True), results.enough) for name, rows in own.items()}
+    else:
+        cells = {name: _mean_gap(rows, results.enough) for name, rows in own.items()}
+    return Row(label, tuple(cell.of_approaches(name) for name, cell in cells.items()))
 
 
 def _single_gap(row: Mapping[str, Any], enough: int) -> Cell:
@@ -215,7 +230,7 @@ def _single_gap(row: Mapping[str, Any], enough: int) -> Cell:
         return Cell(NOTHING, reason=THIN)
     if row["lower"] is None:
         return Cell(signed(row["difference"]), "no interval", reason=row["reason"] or "")
-    return Cell(signed(row["difference"]), interval(row["lower"], row["upper"]))
+    return Cell(signed(row["difference"]), difference_interval(row["lower"], row["upper"]))
 
 
 def _mean_gap(rows: pl.DataFrame, enough: int) -> Cell:

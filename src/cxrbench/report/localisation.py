@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 from PIL import Image
 
-from cxrbench.evaluate.asked import (
+from cxrbench.evaluate.explanations import (
     ALL,
     CENTRE,
     ENERGY,
@@ -160,12 +160,16 @@ def measure_table(rows: pl.DataFrame, name: str, *, about: str) -> Table:
     """
     methods = methods_of(rows)
     maps = [method for method in methods if method not in {CENTRE, RANDOM}]
+    of = tuple(rows["approach"].unique())
 
     def row(finding: str, title: str) -> Row:
         own = {method: rows.filter(finding=finding, method=method) for method in methods}
         films, patients = (Cell(mean_count(own[CENTRE][column].to_list())) for column in ("images", "patients"))
-        values = (estimate_cell(estimate_of(own[method]), digits=DIGITS) for method in methods)
-        gains = (_gain(own[method]) for method in maps)
+        values = (
+            estimate_cell(estimate_of(own[method]), digits=DIGITS, of=of if method in maps else ())
+            for method in methods
+        )
+        gains = (_gain(own[method]).of_approaches(*of) for method in maps)
         return Row(title, (films, patients, *values, *gains), is_summary=finding == ALL)
 
     return Table(
@@ -203,7 +207,11 @@ def level_table(rows: pl.DataFrame, name: str, *, about: str) -> Table:
             Row(
                 f"{method}, {percent(level).replace('.0', '')}",
                 tuple(
-                    estimate_cell(estimate_of(own.filter(method=method, level=level, measure=measure)), digits=DIGITS)
+                    estimate_cell(
+                        estimate_of(own.filter(method=method, level=level, measure=measure)),
+                        digits=DIGITS,
+                        of=() if method in {CENTRE, RANDOM} else tuple(own["approach"].unique()),
+                    )
                     for measure in measures
                 ),
             )
@@ -256,7 +264,7 @@ def _step_titles(steps: Sequence[str]) -> list[str]:
 
 def _correlation(rows: pl.DataFrame, approach: str, method: str, step: str) -> Cell:
     own = rows.filter(approach=approach, method=method, randomised=step)
-    return estimate_cell(estimate_of(own, "correlation"), digits=DIGITS)
+    return estimate_cell(estimate_of(own, "correlation"), digits=DIGITS, of=(approach,))
 
 
 def _as_address(path: Path) -> str:

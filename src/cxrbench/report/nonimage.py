@@ -5,8 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from cxrbench.evaluate.asked import ALONE, BOTH, IMAGE, NONIMAGE_FILE, PROBES_FILE
-from cxrbench.evaluate.discrimination import MEAN
+from cxrbench.evaluate.columns import MEAN
+from cxrbench.evaluate.explanations import ALONE, BOTH, IMAGE, NONIMAGE_FILE, PROBES_FILE
 from cxrbench.report.blocks import Block, Choice, Choices, Note, Section, Shown
 from cxrbench.report.differences import difference
 from cxrbench.report.drawing import FAMILY_COLOURS, META, Drawing
@@ -26,7 +26,7 @@ from cxrbench.report.forest import Difference, forest_figure
 from cxrbench.report.selection import Results
 from cxrbench.report.study import Analysis
 from cxrbench.report.table import Cell, Row, Table
-from cxrbench.report.words import NOTHING, decimal, interval, mean_count, signed, slug, title_of
+from cxrbench.report.words import NOTHING, decimal, difference_interval, mean_count, signed, slug, title_of
 
 GAIN_AXIS = "Difference in AUC; to the right age, sex and view help"
 
@@ -105,7 +105,14 @@ def _differences(results: Results, gains: dict[str, dict[str, Difference]]) -> I
     choices = tuple(
         Choice(
             name,
-            (forest_figure(list(of.values()), f"added-{results.kind}-{slug(name)}", axis=GAIN_AXIS),),
+            (
+                forest_figure(
+                    list(of.values()),
+                    f"added-{results.kind}-{slug(name)}",
+                    axis=GAIN_AXIS,
+                    seen=results.seen_approaches,
+                ),
+            ),
             f"{name}{META} minus {name}: what age, sex and view add to the film. Filled: the 95 % interval excludes "
             "zero, and the p-value that allows for all comparisons is below 0.05. Grey band: practically nil.",
         )
@@ -116,6 +123,11 @@ def _differences(results: Results, gains: dict[str, dict[str, Difference]]) -> I
         yield Choices(choices, of="Approach")
         if results.question:
             yield Note(f"The intervals of the differences answer for: {results.question}.")
+
+
+def _gain_figure(results: Results, approach: str, gains: Sequence[Difference]) -> Drawing:
+    name = f"added-{results.kind}-{slug(approach)}"
+    return forest_figure(gains, name, axis=GAIN_AXIS, seen=results.seen_approaches)
 
 
 def input_figure(table: pl.DataFrame, chosen: Mapping[str, str], name: str) -> Drawing:
@@ -163,7 +175,7 @@ def input_table(table: pl.DataFrame, approach: str, gains: Mapping[str, Differen
     def row(finding: str) -> Row:
         own = table.filter(finding=finding)
         positives = own.filter(given=ALONE, model=readers[0])["positives"].drop_nulls().to_list()
-        aucs = (estimate_cell(estimate_of(own.filter(given=g, model=m), "auc"), digits=3) for g, m in models)
+        aucs = (estimate_cell(estimate_of(own.filter(given=g, model=m), "auc"), digits=3, of=(m,)) for g, m in models)
         gain = (_gain_cell(gains.get(finding)),) if gains else ()
         return Row(
             title_of(finding),
@@ -184,8 +196,8 @@ def input_table(table: pl.DataFrame, approach: str, gains: Mapping[str, Differen
 def _gain_cell(gain: Difference | None) -> Cell:
     if gain is None or gain.value is None:
         return Cell(NOTHING)
-    detail = "" if gain.lower is None else interval(gain.lower, gain.upper)
-    return Cell(signed(gain.value), detail, is_best=gain.is_clear)
+    detail = "" if gain.lower is None else difference_interval(gain.lower, gain.upper)
+    return Cell(signed(gain.value), detail, is_best=gain.is_clear, of=gain.of)
 
 
 def probe_table(probes: pl.DataFrame, approaches: Sequence[str], *, name: str, about: str) -> Table:
@@ -222,8 +234,10 @@ def _probe_row(approach: str, target: str, rows: pl.DataFrame) -> Row:
         why = Cell(NOTHING, reason=reasons[0] if reasons else "")
         return Row(f"{approach}: {TARGETS[target]}", (*_counts(rows), why, *empty))
     untold = Cell(decimal(float(rows["untold"].drop_nulls().to_numpy().mean()), digits))
-    gain = estimate_cell(estimate_of(rows, "gain", prefix="gain_"), digits=digits, is_difference=True)
-    return Row(f"{approach}: {TARGETS[target]}", (*_counts(rows), estimate_cell(found, digits=digits), untold, gain))
+    of = (approach,)
+    gain = estimate_cell(estimate_of(rows, "gain", prefix="gain_"), digits=digits, is_difference=True, of=of)
+    value = estimate_cell(found, digits=digits, of=of)
+    return Row(f"{approach}: {TARGETS[target]}", (*_counts(rows), value, untold, gain))
 
 
 def _counts(rows: pl.DataFrame) -> tuple[Cell, Cell]:

@@ -7,12 +7,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from cxrbench import runs
-from cxrbench.evaluate.writing import replaced_folder
+from cxrbench import __version__, runs
+from cxrbench.files import replaced_folder
 from cxrbench.report import provenance, words
 from cxrbench.report.contents import Page, make_page
-from cxrbench.report.headline import cautions
-from cxrbench.report.published import published_beside, why_not_comparable
+from cxrbench.report.drawing import themed
+from cxrbench.report.headline import cautions, question_asked
+from cxrbench.report.published import why_not_comparable
 from cxrbench.report.study import read_study
 from cxrbench.report.table import to_csv, to_latex
 
@@ -48,17 +49,21 @@ def _write_tables(page: Page, folder: Path) -> None:
 
 
 def render_page(page: Page) -> str:
-    """The page as HTML, with everything it needs inside."""
+    """Return the page as HTML, with everything it needs inside."""
+    study, splits = page.study, [chapter.splits for chapter in page.chapters]
+    why_not = why_not_comparable(study)
     return render(
         "page.html.j2",
         page=page,
-        study=page.study,
-        archive_name=provenance.archive_name(page.study),
-        facts=provenance.facts(page.study),
-        machines=provenance.machines(page.study),
-        cautions=cautions(page.study),
-        why_not=why_not_comparable(page.study),
-        published_beside=published_beside,
+        study=study,
+        question=question_asked(study.approaches, provenance.archive_name(study)),
+        facts=provenance.facts(study),
+        machines=provenance.machines(study),
+        cautions=cautions(study),
+        why_not=why_not,
+        has_absences=bool(page.absent or why_not),
+        has_several_splits=max(splits) > 1,
+        has_one_split=min(splits) == 1,
     )
 
 
@@ -71,10 +76,13 @@ def render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["svg"] = lambda drawing: Markup(drawing.svg)  # noqa: S704 - our own figures
+    environment.filters["svg"] = lambda drawing: Markup(themed(drawing.svg))  # noqa: S704 - our own figures
+    environment.filters["themed"] = themed
     environment.tests["block"] = lambda block, name: type(block).__name__ == name
     own = {name: Markup(_packaged(file)) for name, file in (("style", "style.css"), ("script", "page.js"))}  # noqa: S704
-    return environment.get_template(template).render(words=words, **own, **values)
+    return environment.get_template(template).render(
+        words=words, version=__version__, date=provenance.today(), **own, **values
+    )
 
 
 def _packaged(name: str) -> str:

@@ -1,11 +1,14 @@
 """Where a report's numbers come from: data, settings, machines, versions and durations."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cxrbench import runs
+from cxrbench import __version__, runs
+from cxrbench.environment import source_commit
 from cxrbench.evaluate.reading import read_config, readable
 from cxrbench.report.pretraining import weights_said
 from cxrbench.report.study import Study, run_names
@@ -24,17 +27,44 @@ def facts(study: Study) -> list[tuple[str, str]]:
         "Missing images": _missing(archive),
         "Unreadable images": _unreadable(study),
         "Reader's notes": "; ".join(archive["notes"]) or "none",
+        "Labels": _labels(study),
+        "Vocabulary": f"{study.vocabulary.name}: {study.vocabulary.source}",
         "Profile": f"{study.record['profile']['name']}: {study.record['profile']['summary']}",
         "Pre-trained weights": weights_said(study),
         "Frozen backbones": _frozen(study),
         "Splits": _splits(study),
         "Training seeds": listed([str(seed) for seed in settings["seeds"]]),
         "Time in training": duration(float(study.tables.runs["seconds"].sum())),
-        "cxrbench": study.record["version"],
-        "Digest of the store": short(config["store_digest"]),
-        "Digest of the table": short(config["table_digest"]),
+        "Study made by": f"cxrbench {study.record['version']}",
+        "Report made by": f"{this_command()}, cxrbench {this_version()}, {today()}",
+        "Store": f"SHA-256 {short(config['store_digest'])}",
+        "Table of images and labels": f"SHA-256 {short(config['table_digest'])}",
     }
     return list(stated.items())
+
+
+def today() -> str:
+    """The date on which a report is made, in universal time."""
+    return datetime.now(UTC).date().isoformat()
+
+
+def this_version() -> str:
+    """Version of the package, with the commit where it runs from a checkout."""
+    commit = source_commit()
+    return f"{__version__}, commit {short(commit)}" if commit else __version__
+
+
+def this_command() -> str:
+    """The command line, without the folders of its paths; they are nobody's business."""
+    program, *rest = sys.argv
+    return " ".join([Path(program).name, *(Path(each).name if "/" in each else each for each in rest)])
+
+
+def _labels(study: Study) -> str:
+    """File of labels and what told how to read it."""
+    settings = study.record["settings"]
+    files = [Path(path).name for key in ("labels", "table_format") if (path := settings.get(key))]
+    return ", read by ".join(files) or f"the archive's own, as {study.record['archive']['form']}"
 
 
 def archive_name(study: Study) -> str:
@@ -48,7 +78,7 @@ def machines(study: Study) -> list[tuple[str, list[tuple[str, str]]]]:
     """Distinct environments of the runs: on how many runs, then name and value."""
     found: dict[str, int] = {}
     for run in run_names(study):
-        path = run.folder(study.folder) / runs.ENVIRONMENT_FILE
+        path = runs.run_file(study.folder, run, runs.ENVIRONMENT_FILE)
         with readable(path):
             environment = json.loads(path.read_text(encoding="utf-8"))
         environment.pop("training_seconds", None)

@@ -7,12 +7,13 @@ from functools import cached_property
 import polars as pl
 
 from cxrbench.config import Vocabulary
-from cxrbench.evaluate.calibrations import PLATT
-from cxrbench.evaluate.discrimination import MEAN
-from cxrbench.evaluate.groups import ALL
+from cxrbench.evaluate.calibration import PLATT
+from cxrbench.evaluate.columns import ALL, MEAN
+from cxrbench.report.blocks import Legend
 from cxrbench.report.drawing import Look
+from cxrbench.report.pretraining import seen_before, seen_said
 from cxrbench.report.study import Study, Tables
-from cxrbench.report.words import kind_title
+from cxrbench.report.words import SEEN_MARK, kind_title
 
 IS_ALL, IS_MEAN = pl.col("group") == ALL, pl.col("finding") == MEAN
 
@@ -38,6 +39,30 @@ class Results:
     def title(self) -> str:
         """As a heading."""
         return kind_title(self.kind)
+
+    @cached_property
+    def seen(self) -> pl.DataFrame:
+        """Rows of ``pretraining.csv``: splits with test films that pre-trained weights saw before."""
+        return seen_before(self.tables)
+
+    @cached_property
+    def seen_approaches(self) -> frozenset[str]:
+        """Approaches whose pre-trained weights saw test films; their numbers are marked."""
+        return frozenset(self.seen["approach"]) if self.seen.height else frozenset()
+
+    @property
+    def seen_note(self) -> str:
+        """What the mark means; empty where nothing is marked."""
+        if not self.seen_approaches:
+            return ""
+        return (
+            f"{SEEN_MARK} Pre-trained weights saw test films before: {seen_said(self.seen)}. "
+            "Numbers with this mark are too good by an unknown amount."
+        )
+
+    def label(self, approach: str) -> str:
+        """Return an approach's name, with the mark where its pre-trained weights saw test films."""
+        return f"{approach} {SEEN_MARK}" if approach in self.seen_approaches else approach
 
     @cached_property
     def splits(self) -> int:
@@ -95,10 +120,21 @@ class Results:
         return self.splits == 1
 
     @cached_property
+    def runs(self) -> int:
+        """Runs of an approach, at most; seeds on one test set count once."""
+        per_approach = self.auc.group_by("approach").agg(pl.struct("split", "seed").n_unique())
+        return int(per_approach["split"].to_numpy().max())
+
+    @cached_property
     def seeds(self) -> int:
         """Of an approach on a split, at most."""
         per_run = self.tables.auc.group_by("approach", "split").agg(pl.col("seed").n_unique())
         return int(per_run["seed"].to_numpy().max())
+
+
+def legend(results: Results) -> tuple[Legend, ...]:
+    """The approaches' colours and dashes, where there is more than one."""
+    return (Legend(),) if len(results.approaches) > 1 else ()
 
 
 def results_of(study: Study, kind: str, looks: Mapping[str, Look]) -> Results:

@@ -2,8 +2,10 @@
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from cxrbench.report.words import NOTHING
 
 ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -14,6 +16,9 @@ ESCAPES = {
     "−": r"$-$",
     "–": "--",
     "×": r"$\times$",
+    "†": r"$^\dagger$",
+    "←": r"$\leftarrow$",
+    "→": r"$\rightarrow$",
     "\u202f": r"\,",
     "<": r"$<$",
     ">": r"$>$",
@@ -32,9 +37,17 @@ class Cell:
     """Why there is no value."""
     share: float | None = None
     """0 to 1: length of a bar behind the value."""
+    of: tuple[str, ...] = ()
+    """Approaches whose test results went into the value; empty for counts and the like."""
+    mark: str = ""
+    """Sign behind the value that the table's note explains."""
 
     def __str__(self) -> str:
-        return f"{self.text} {self.detail}".strip()
+        return f"{self.text}{self.mark} {self.detail}".strip()
+
+    def of_approaches(self, *names: str) -> "Cell":
+        """Return the same cell, its value resting on the test results of these approaches."""
+        return replace(self, of=names)
 
 
 @dataclass(frozen=True)
@@ -62,9 +75,29 @@ class Table:
     """Whether cells hold words rather than numbers."""
 
 
-def cells(texts: Sequence[str]) -> tuple[Cell, ...]:
-    """Plain cells."""
-    return tuple(Cell(text) for text in texts)
+def cells(texts: Sequence[str], *, of: tuple[str, ...] = ()) -> tuple[Cell, ...]:
+    """Plain cells.
+
+    Args:
+        texts: Text of each cell.
+        of: Approaches whose test results went into all of them.
+    """
+    return tuple(Cell(text, of=of) for text in texts)
+
+
+def marked(table: Table, approaches: Collection[str], *, mark: str, note: str) -> Table:
+    """Put a mark behind every number that one of some approaches went into, and explain it below the table."""
+    if not any(_is_of(cell, approaches) for row in table.rows for cell in row.cells):
+        return table
+    rows = (
+        replace(row, cells=tuple(replace(cell, mark=mark) if _is_of(cell, approaches) else cell for cell in row.cells))
+        for row in table.rows
+    )
+    return replace(table, rows=tuple(rows), note=f"{table.note} {note}".strip())
+
+
+def _is_of(cell: Cell, approaches: Collection[str]) -> bool:
+    return cell.text != NOTHING and not set(approaches).isdisjoint(cell.of)
 
 
 def to_csv(table: Table) -> str:
@@ -110,4 +143,4 @@ def _latex_line(parts: "map[str] | list[str]") -> str:
 def _latex_cell(cell: Cell) -> str:
     """Best in bold; the detail beside the value."""
     text = rf"\textbf{{{escaped(cell.text)}}}" if cell.is_best else escaped(cell.text)
-    return f"{text} {escaped(cell.detail)}".strip()
+    return f"{text}{escaped(cell.mark)} {escaped(cell.detail)}".strip()

@@ -17,7 +17,7 @@ from cxrbench.config import (
     read_run,
 )
 from cxrbench.errors import StudyError
-from cxrbench.runs import CONFIG_FILE, ENVIRONMENT_FILE, RunName
+from cxrbench.runs import CONFIG_FILE, ENVIRONMENT_FILE, RunName, run_file
 from cxrbench.splits import Split
 from cxrbench.study.attempt import is_left_by_another
 from cxrbench.study.preparation import Materials
@@ -122,7 +122,7 @@ def _is_done(task: RunTask) -> bool:
     if not folder.exists():
         return False
     try:
-        raw = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        raw = json.loads(_checked(task).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StudyError(
             f"{folder / CONFIG_FILE}: cannot be read ({error}); remove {folder} to make the run anew"
@@ -130,6 +130,11 @@ def _is_done(task: RunTask) -> bool:
     made_with = read_run(raw, where=folder / CONFIG_FILE).config
     _check_same(made_with, task.config, folder)
     return True
+
+
+def _checked(task: RunTask) -> Path:
+    """Return the configuration of a run that is there, as it was when the run was finished."""
+    return run_file(task.study, task.name, CONFIG_FILE) if task.place is None else task.folder / CONFIG_FILE
 
 
 def _check_same(made_with: RunConfig, config: RunConfig, folder: Path) -> None:

@@ -71,7 +71,7 @@ class Fit:
         self.phases = self.recipe.in_phases
         # Before the optimiser is made: its state lies where the parameters are.
         self.classifier = classifier.to(self.device, memory_format=compute.memory_format)  # type: ignore[call-overload]
-        self.loss = build_loss(self.recipe.loss, parts.train.targets).to(self.device)
+        self.loss = build_loss(self.recipe.loss, parts.train.targets, device=self.device)
         self.chances = image_chances(self.recipe.sampler, parts.train.targets)
         self.average: Average | None = AVERAGES.build(self.recipe.average_weights, network=self.classifier)
         self.batches = len(self.training_batches()) // self.sharing.accumulate

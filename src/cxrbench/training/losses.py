@@ -49,22 +49,23 @@ class MaskedLoss(nn.Module):
         return (losses * is_stated).sum() / is_stated.sum().clamp(min=1)
 
 
-def build_loss(part: Part, targets: np.ndarray) -> MaskedLoss:
+def build_loss(part: Part, targets: np.ndarray, *, device: torch.device | None = None) -> MaskedLoss:
     """Return the loss, made for the counts of the training part.
 
     Args:
         part: Which loss.
         targets: (n, L) of the training part: 1 present, 0 absent, NaN not stated.
+        device: Where logits are; None: the processor.
 
     Raises:
         ConfigError: A loss of the user's own cannot be made.
     """
-    present, absent = (torch.from_numpy((targets == value).sum(axis=0)).float() for value in (1, 0))
+    present, absent = (torch.from_numpy((targets == value).sum(axis=0)).float().to(device) for value in (1, 0))
     title = LOSSES.title(part)
     built = LOSSES.build(part, present=present, absent=absent)
     if not callable(built):
         raise ConfigError(f"{title}: its builder returned a {type(built).__name__}, expected a function or module")
-    return MaskedLoss(built, title=title)
+    return MaskedLoss(built, title=title).to(device)
 
 
 def binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from cxrbench.data.store import Store
 from cxrbench.environment import describe_environment, keep_memory_mapped
 from cxrbench.files import atomic_file, write_json
 from cxrbench.models.classifier import Classifier
-from cxrbench.runs import CONFIG_FILE, ENVIRONMENT_FILE, HISTORY_FILE, WEIGHTS_FILE, predictions_file
+from cxrbench.runs import CONFIG_FILE, ENVIRONMENT_FILE, HISTORY_FILE, RUN_HISTORY, WEIGHTS_FILE, predictions_file
 from cxrbench.splits import Split
 from cxrbench.training.compute import Compute, resolve
 from cxrbench.training.distributed import train_together
@@ -95,7 +95,7 @@ def _write_records(job: Job, state: FitState, scaling: FeatureScaling) -> None:
         environment | {"compute": job.compute.record(), "training_seconds": round(seconds, 3)},
     )
     with atomic_file(folder / HISTORY_FILE) as scratch:
-        pl.DataFrame(state.rows()).write_csv(scratch)
+        RUN_HISTORY.frame(state.rows()).write_csv(scratch)
     (folder / STATE_FILE).unlink(missing_ok=True)
 
 

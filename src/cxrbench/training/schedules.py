@@ -118,7 +118,7 @@ def one_cycle(settings: settings_of.OneCycle, *, epochs: int, batches: int) -> C
 
     def share(step: int) -> float:
         if step <= top:
-            return _between(settings.start, 1.0, step / top)
+            return _between(settings.start, 1.0, step / top if top else 1.0)
         return _between(1.0, settings.end, (step - top) / max(last - top, 1))
 
     return share

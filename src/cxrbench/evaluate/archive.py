@@ -1,5 +1,0 @@
-"""Former name of ``inventory``, for the report."""
-
-from cxrbench.evaluate.inventory import ANY
-
-__all__ = ["ANY"]
