@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from cxrbench import runs
 from cxrbench.config import Vocabulary, load_vocabulary, require_findings, vocabulary_names
-from cxrbench.config.vocabulary import PRIVATE_SCHEME, RESERVED, folded
+from cxrbench.config.finding import PRIVATE_SCHEME, RESERVED
+from cxrbench.config.vocabulary import folded
 from cxrbench.errors import ConfigError
 
 NIH15 = load_vocabulary()
