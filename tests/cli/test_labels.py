@@ -19,6 +19,8 @@ def test_labels_are_read_told_and_written(cxrbench, tmp_path):
     assert "2 images of 2 patients" in lines
     (row,) = [line.split() for line in lines if line.startswith("Cardiomegaly")]
     assert row[1:4] == ["1", "1", "0"]
+    votes = pl.read_parquet(tmp_path / "table.votes.parquet").filter(finding="Cardiomegaly")
+    assert votes.select("image_id", "present", "readers").rows() == [("a", 2, 3), ("b", 1, 3)]
     table = pl.read_parquet(tmp_path / "table.parquet")
     assert table.select("image_id", "Cardiomegaly", "No finding").rows() == [("a", 1, 0), ("b", 0, 1)]
 
@@ -32,9 +34,7 @@ def test_a_format_and_a_vocabulary_may_be_named(cxrbench, tmp_path):
 
 
 def test_a_file_of_which_nothing_is_known_is_one_line(cxrbench, tmp_path):
-    (tmp_path / "labels.csv").write_text(
-        "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Sex\n1,2,3,4,5,6\n"
-    )
+    (tmp_path / "labels.csv").write_text("film,fracture\na.png,yes\n")
     code, _, err = cxrbench("labels", tmp_path / "labels.csv")
     assert code == 2
     assert err.startswith("error: ")

@@ -9,10 +9,16 @@ from cxrbench.errors import ConfigError, DataError
 VINDR = "image_id,class_name,class_id,rad_id,x_min\na,Mass,8,R1,2\n"
 
 
-def test_files_of_no_packaged_format_are_taken_for_nihs(tmp_path):
-    (tmp_path / "labels.csv").write_text("a,b\n1,2\n")
+def test_files_with_some_of_nihs_columns_are_taken_for_nihs(tmp_path):
+    (tmp_path / "labels.csv").write_text("Image Index,b\n1,2\n")
     assert choose_format([tmp_path / "labels.csv"]) == (NIH, None)
     assert choose_format([tmp_path]) == (NIH, None)
+
+
+def test_a_file_of_which_no_column_is_known_is_refused(tmp_path):
+    (tmp_path / "labels.csv").write_text("film,b\n1,2\n")
+    with pytest.raises(DataError, match=r"no packaged format \(it has 'b', 'film'\); name one with --format \(brax, "):
+        choose_format([tmp_path / "labels.csv"])
 
 
 def test_two_formats_that_fit_are_named(tmp_path):
@@ -36,7 +42,7 @@ def test_of_two_formats_the_one_that_asks_for_more_columns_fits(tmp_path):
 
 def test_a_format_of_ones_own_is_compared_with_the_packaged_ones(tmp_path):
     (tmp_path / "mine.csv").write_text(VINDR)
-    own = load_format("vindr").model_copy(update={"name": "mine"})
+    own = load_format("vindr").model_copy(update={"name": "mine", "archive": None})
     assert fitting_format([tmp_path / "mine.csv"], own) == "vindr"
     assert fitting_format([tmp_path / "mine.csv"], load_format("vindr")) is None
 
