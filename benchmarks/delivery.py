@@ -26,8 +26,9 @@ from cxrbench.config import AS_FITS_THE_MACHINE, Augmentation, load_approach
 from cxrbench.data.delivery import Part, TrainingBatches
 from cxrbench.data.films import ResidentFilms, load_store
 from cxrbench.environment import describe_environment, keep_memory_mapped, usable_cores
-from cxrbench.models.classifier import build_classifier, masked_loss
+from cxrbench.models.classifier import build_classifier
 from cxrbench.training.compute import resolve
+from cxrbench.training.losses import masked_loss
 
 RESULTS = Path(__file__).parent / "results" / "delivery.csv"
 BATCH, SIDE, STORE, FILM = 16, 224, 256, 1024

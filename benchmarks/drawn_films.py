@@ -11,7 +11,8 @@ from cxrbench.data.delivery import Part
 from cxrbench.data.films import choose_films
 from cxrbench.models.classifier import build_classifier
 from cxrbench.training.compute import Compute
-from cxrbench.training.fit import Fit, ReportStep
+from cxrbench.training.fit import Fit
+from cxrbench.training.history import ReportStep
 from cxrbench.training.parts import RunParts
 from cxrbench.training.trainer import train
 

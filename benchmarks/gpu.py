@@ -39,9 +39,10 @@ from cxrbench.config import (
     with_changes,
 )
 from cxrbench.environment import describe_environment, usable_cores
-from cxrbench.models.classifier import Classifier, build_classifier, masked_loss
+from cxrbench.models.classifier import Classifier, build_classifier
 from cxrbench.training.compute import Compute, resolve
-from cxrbench.training.fit import Step
+from cxrbench.training.history import Step
+from cxrbench.training.losses import masked_loss
 from drawn_films import run_on_drawn_films
 
 RESULTS = Path(__file__).parent / "results" / "gpu.csv"

@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=2 python benchmarks/planted_pattern.py
 
-Tiny networks with random weights; the head is fitted in closed form to a bright spot on 160 dark films of 300 x 240
-pixels, then head and last block by 40 steps of AdamW. On 20 other films with the spot at random places a hit is a map
+Tiny networks with random weights; the head is fitted in closed form to a bright spot on 480 dark films of 300 x 240
+pixels, then head and last block by 160 steps of AdamW. On 20 other films with the spot at random places a hit is a map
 whose maximum lies in the cell that holds the place, or in one beside it. Beside it: the same network with random
 weights, and the middle of the film on the same grid. Writes ``planted-pattern.md`` to ``benchmarks/results``; about
 a quarter of an hour of processor time, most of it for occlusion.
@@ -24,11 +24,12 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 from cxrbench.config import Approach  # noqa: E402
 from cxrbench.environment import describe_environment  # noqa: E402
 from cxrbench.explain.activations import fine_stage, stage_layers  # noqa: E402
-from cxrbench.explain.maps import OCCLUSION_CELLS, Method, cam_problem  # noqa: E402
+from cxrbench.explain.maps import OCCLUSION_CELLS, Method, cam_problem, default_stage  # noqa: E402
 from cxrbench.models.backbone import Layer  # noqa: E402
 from cxrbench.models.classifier import Classifier  # noqa: E402
 from planted import (  # noqa: E402
     FAMILIES,
+    FILMS,
     PLACES,
     approach_of,
     centre_hits,
@@ -38,6 +39,7 @@ from planted import (  # noqa: E402
     planted_films,
 )
 
+GRADIENT_METHODS: tuple[Method, ...] = ("grad-cam", "layer-cam", "hires-cam")
 RESULTS = HERE / "results" / "planted-pattern.md"
 HEADER = """# Where heat maps peak: a planted spot
 
@@ -68,7 +70,7 @@ class Fitted:
     def of(cls, family: str) -> Self:
         """Draw and fit."""
         approach = approach_of(family)
-        train = planted_films(160, with_spot=0.5, seed=1)
+        train = planted_films(FILMS, with_spot=0.5, seed=1)
         return cls(family, approach, fitted_network(approach, train, seed=0), drawn_network(approach, seed=1))
 
     @property
@@ -79,8 +81,7 @@ class Fitted:
     @property
     def own_stages(self) -> dict[Method, int]:
         """The stage that each gradient method reads where none is asked for."""
-        fine = fine_stage(self.network.backbone, self.size)
-        return {"grad-cam": len(self.layers), "layer-cam": fine, "hires-cam": fine}
+        return {method: default_stage(self.network.backbone, method, self.size) for method in GRADIENT_METHODS}
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -94,7 +95,7 @@ class Fitted:
         else:
             yield self._line("cam", None, self.size // self.layers[-1].stride)
         for method, own in self.own_stages.items():
-            for stage in sorted({len(self.layers), *self.own_stages.values()}, reverse=True):
+            for stage in sorted({len(self.layers), fine_stage(self.network.backbone, self.size)}, reverse=True):
                 is_own = " *" if stage == own else ""
                 told = f"{stage} of {len(self.layers)}{is_own}"
                 yield self._line(method, stage, self.size // self.layers[stage - 1].stride, told)

@@ -25,7 +25,7 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 from cxrbench import runs, splits  # noqa: E402
 from cxrbench.config import approach_names  # noqa: E402
 from cxrbench.evaluate import evaluate_study  # noqa: E402
-from cxrbench.evaluate.ranking import REPLICATES as RANK_REPLICATES  # noqa: E402
+from cxrbench.evaluate.ranks import REPLICATES as RANK_REPLICATES  # noqa: E402
 from cxrbench.evaluate.study import REPLICATES  # noqa: E402
 from cxrbench.report import write_report  # noqa: E402
 from cxrbench.runs import RunName  # noqa: E402

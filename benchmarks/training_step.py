@@ -25,9 +25,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cxrbench.config import AS_FITS_THE_MACHINE, load_approach
 from cxrbench.environment import describe_environment, keep_memory_mapped, usable_cores
-from cxrbench.models.classifier import build_classifier, masked_loss
+from cxrbench.models.classifier import build_classifier
 from cxrbench.training.compute import Compute, resolve
-from cxrbench.training.fit import Step
+from cxrbench.training.history import Step
+from cxrbench.training.losses import masked_loss
 from drawn_films import run_on_drawn_films
 
 RESULTS = Path(__file__).parent / "results" / "training_step.csv"

@@ -37,7 +37,8 @@ def time_steps() -> None:
         load_profile,
         load_vocabulary,
     )
-    from cxrbench.models.classifier import build_classifier, masked_loss  # noqa: PLC0415
+    from cxrbench.models.classifier import build_classifier  # noqa: PLC0415
+    from cxrbench.training.losses import masked_loss  # noqa: PLC0415
 
     torch.set_num_threads(usable_cores())
     approach = load_profile("small").apply(load_approach("1channel"))

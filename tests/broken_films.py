@@ -10,9 +10,9 @@ from mutated_films import SIDE, film, radiograph, repaired, written
 
 REFUSALS = {
     "empty.dcm": "the file is empty",
-    "text.png": "not a PNG, JPEG, TIFF or DICOM image: it starts with b'dear colleague, '",
+    "text.png": 'not a PNG, JPEG, TIFF or DICOM image: it starts with "dear colleague, "',
     "cut.png": "truncated PNG: it breaks off",
-    "checksum.png": "corrupt PNG: the checksum of its b'IDAT' chunk is wrong",
+    "checksum.png": "corrupt PNG: the checksum of its IDAT chunk is wrong",
     "huge.png": "30000 x 30000 pixels are too many",
     "cut.jpg": "truncated or corrupt JPEG",
     "cut.dcm": "truncated or unreadable DICOM",

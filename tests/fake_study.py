@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from cxrbench import files, runs, splits
-from cxrbench.config import load_vocabulary
+from cxrbench.config import load_vocabulary, schema1
 from cxrbench.runs import RunName
 from cxrbench.splits import Split
 
@@ -95,9 +95,8 @@ def write_run(
         "table_digest": "ef" * 32,
         "seed": name.seed,
         "findings": [name for name in NIH if name in table.columns],
-        "hash": files.digest_json(str(name)),
     }
-    files.write_json(folder / runs.CONFIG_FILE, config)
+    write_config(folder, config)
     environment = {
         "python": "3.11.9",
         "system": "Linux x86_64",
@@ -111,6 +110,12 @@ def write_run(
     files.write_json(folder / runs.ENVIRONMENT_FILE, environment)
     fake_history(rng).write_csv(folder / runs.HISTORY_FILE)
     return folder
+
+
+def write_config(folder: Path, config: dict[str, Any]) -> None:
+    """Write a run's configuration as version 0.1 did: with its hash, and no manifest beside it."""
+    config = {name: value for name, value in config.items() if name != "hash"}
+    files.write_json(folder / runs.CONFIG_FILE, {**config, "hash": schema1.hash_of(config)})
 
 
 def fake_predictions(rows: pl.DataFrame, strength: float, rng: np.random.Generator) -> pl.DataFrame:
@@ -216,3 +221,24 @@ def fake_table(rng: np.random.Generator, *, patients: int) -> pl.DataFrame:
             **labels,
         }
     )
+
+
+def fake_scores(table: pl.DataFrame, strength: float, seed: int = 0) -> pl.DataFrame:
+    """Probabilities of any model's file, of a strength."""
+    rng = np.random.default_rng(seed)
+    present = table.select(NIH).to_numpy()
+    chance = 1 / (1 + np.exp(-(strength * present + rng.normal(size=present.shape) - 2)))
+    return pl.DataFrame({"Image Index": table["image_id"], **{name: chance[:, k] for k, name in enumerate(NIH)}})
+
+
+def result(study: Path, name: str) -> pl.DataFrame:
+    """A result table with guessed types, as any tool would read it."""
+    path = study / "results" / name
+    return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema_length=None)
+
+
+def run_images(study: Path, run: RunName) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Predictions and truth of a run's test images, joined by hand."""
+    predictions = pl.read_parquet(run.folder(study) / "predictions-test.parquet").sort("image_id")
+    table = pl.read_parquet(study / runs.TABLE_FILE)
+    return predictions, predictions.select("image_id").join(table, on="image_id", maintain_order="left")

@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 import yaml
 
+from bright_films import bright_release
 from cxrbench.bundle import choose_runs, load_bundle
 from cxrbench.bundle.making import make_bundle
 from cxrbench.config import StudySettings
-from cxrbench.data.phantom import PhantomSettings, generate_release
 from cxrbench.predict import Predictor, Request
 from cxrbench.study import Materials, carry_out, make_plan, prepare_study
 from tiny_networks import FAMILIES, HEADS, tiny_approach
@@ -49,9 +49,8 @@ class Chain:
 
 
 def prepared(cases, folder: Path, *, patients: int, epochs: int) -> Materials:
-    """A study of generated films with one approach per case, nothing trained yet."""
-    films = PhantomSettings(patients=patients, seed=3, size_px=96, detail_px=64, prevalence_scale=3.0)
-    generate_release(folder / "films", films, workers=1)
+    """A study of films with bright halves and one approach per case, nothing trained yet."""
+    bright_release(folder / "films", patients=patients, side=96)
     return prepare_study(settings_of(cases, folder, data=folder / "films", epochs=epochs))
 
 
@@ -67,7 +66,7 @@ def settings_of(cases, folder: Path, *, data: Path, epochs: int) -> StudySetting
         out=folder / "study",
         approaches=tuple(map(str, files)),
         splits={"resamples": 1},
-        overrides={"recipe.epochs": epochs},
+        overrides={f"recipe.{name}": epochs for name in ("epochs", "halve_after", "stop_after")},  # all of them
         workers=1,
     )
 

@@ -36,7 +36,11 @@ SPREAD_PX = 15.0
 """Standard deviation of the spot: as wide as one or two cells."""
 DARK = 20
 PLACES = 20
-STEPS, BATCH = 40, 16
+BATCH = 16
+FEW_FILMS, FEW_STEPS = 80, 40
+"""Enough for some networks, in a moment."""
+FILMS, STEPS = 480, 160
+"""Enough for every family to be sure of the spot, whatever else of the film is changed."""
 
 
 def approach_of(family: str) -> Approach:
@@ -96,7 +100,7 @@ def drawn_network(approach: Approach, *, seed: int) -> Classifier:
         return Classifier(approach, findings=1).eval()
 
 
-def fitted_network(approach: Approach, train: Planted, *, seed: int) -> Classifier:
+def fitted_network(approach: Approach, train: Planted, *, seed: int, steps: int = STEPS) -> Classifier:
     """A network with random weights whose head, and then the backbone's last block too, is fitted to the spot."""
     classifier, films = drawn_network(approach, seed=seed), seen(train.films, approach)
     _solve_head(classifier, films, train.has_spot)
@@ -105,7 +109,7 @@ def fitted_network(approach: Approach, train: Planted, *, seed: int) -> Classifi
     trained = parts[: 1 + next(place for place, part in enumerate(parts) if last.startswith(f"{part}."))]
     for name, weight in classifier.named_parameters():
         weight.requires_grad_(any(f"{name}.".startswith(f"{part}.") for part in trained))
-    _train(classifier, films, torch.from_numpy(train.has_spot).float())
+    _train(classifier, films, torch.from_numpy(train.has_spot).float(), steps=steps)
     return classifier
 
 
@@ -124,12 +128,12 @@ def _solve_head(classifier: Classifier, films: torch.Tensor, has_spot: NDArray[n
     classifier.head.bias[:] = -((weight / spread) @ mean).float()
 
 
-def _train(classifier: Classifier, films: torch.Tensor, target: torch.Tensor) -> None:
+def _train(classifier: Classifier, films: torch.Tensor, target: torch.Tensor, *, steps: int) -> None:
     """A few steps of what asks for a gradient; norms keep their statistics."""
     learning = [weight for weight in classifier.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(learning, lr=1e-3)
     order = torch.Generator().manual_seed(0)
-    for _ in range(STEPS):
+    for _ in range(steps):
         chosen = torch.randint(len(films), (BATCH,), generator=order)
         logits = classifier(films[chosen], torch.zeros(BATCH, 0))[:, 0]
         optimiser.zero_grad()

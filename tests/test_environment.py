@@ -31,7 +31,7 @@ def test_a_torchvision_without_its_operators_can_be_imported(tmp_path):
     package = tmp_path / "torchvision"
     package.mkdir()
     (package / "__init__.py").write_text(BROKEN)
-    script = "from cxrbench.environment import make_torchvision_importable as make; make(); import torchvision"
+    script = "import cxrbench.models, torchvision"
     for imported, code in (("import torchvision", 1), (script, 0)):
         call = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {imported}"]
         done = subprocess.run(call, capture_output=True, text=True, check=False)

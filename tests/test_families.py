@@ -12,14 +12,17 @@ import torch
 from safetensors.torch import load, save
 
 from cxrbench.config import BACKBONES
-from cxrbench.models.classifier import build_classifier, masked_loss
+from cxrbench.models.classifier import build_classifier
 from cxrbench.runs import WEIGHTS_FILE
 from cxrbench.study import make_plan, prepare_study
 from cxrbench.training import STATE_FILE
+from cxrbench.training.losses import masked_loss
 from family_chain import CASES, ONE_OF_EACH_KIND, prepared, run_chain, settings_of, trained
 from fitting import fit, losses
 from tiny_networks import FAMILIES, HEADS, tiny_approach
 
+EPOCHS = 20
+"""Enough for each tiny network to tell a bright half."""
 NEEDED = ("nncf", "onnx", "onnxscript", "onnxruntime", "openvino")
 
 
@@ -97,20 +100,21 @@ def check_chain(cases, folder, **size):
         assert found.predicted < 1e-5
         assert found.onnx < 1e-4
         assert found.openvino < 1e-4
-        assert found.int8 < 1.5  # of a logit; rounding to 8 bits, and on older processors to 7
+        assert found.auc > 0.9  # bright halves are easy; an AUC at chance would say nothing of the export
+        assert found.int8_auc == pytest.approx(found.auc, abs=0.02)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", ONE_OF_EACH_KIND, ids="-".join)
 def test_from_films_to_exports(case, tmp_path):
-    check_chain([case], tmp_path, patients=30, epochs=1)
+    check_chain([case], tmp_path, patients=30, epochs=EPOCHS)
 
 
 @pytest.mark.slow
 @pytest.mark.every_family
 @pytest.mark.parametrize("case", [case for case in CASES if case not in ONE_OF_EACH_KIND], ids="-".join)
 def test_from_films_to_exports_for_every_family(case, tmp_path):
-    check_chain([case], tmp_path, patients=30, epochs=1)
+    check_chain([case], tmp_path, patients=30, epochs=EPOCHS)
 
 
 def test_every_registered_backbone_and_head_has_its_tests():

@@ -5,7 +5,7 @@ import os
 import platform
 import random
 import socket
-import sys
+import subprocess
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -37,6 +37,21 @@ def describe_environment(*, device: str, threads: int) -> dict[str, object]:
     }
 
 
+def source_commit() -> str:
+    """Commit of the checkout that the package runs from; empty where it was installed otherwise."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return ""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "HEAD"],
+            capture_output=True, text=True, timeout=10, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
 def free_port() -> int:
     """A port of this machine that nothing listens on now.
 
@@ -55,25 +70,6 @@ def share_cores() -> None:
     if "OMP_WAIT_POLICY" not in os.environ:
         for name, value in PATIENCE.items():
             os.environ.setdefault(name, value)
-
-
-def make_torchvision_importable() -> None:
-    """Let timm import a torchvision whose compiled operators do not fit the installed PyTorch.
-
-    So it is with a PyTorch for CPUs only beside a torchvision built for CUDA. Nothing here uses its operators, but it
-    stops where it describes two that it does not find; they are declared, without a body.
-    """
-    import torch  # noqa: PLC0415 - reports are made without it
-
-    try:
-        import torchvision  # type: ignore[import-untyped] # noqa: F401, PLC0415
-    except ImportError:
-        return  # what needs it will say so
-    except RuntimeError:
-        for name in ("nms", "qnms"):
-            torch.library.define(f"torchvision::{name}", "(Tensor boxes) -> Tensor")
-        for module in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
-            del sys.modules[module]
 
 
 def usable_cores() -> int:

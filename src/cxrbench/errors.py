@@ -27,3 +27,7 @@ class TrainingError(CxrbenchError):
 
 class BundleError(CxrbenchError):
     """A bundle that cannot be made, read or trusted as it is."""
+
+
+class IntegrityError(CxrbenchError):
+    """A finished folder that is no longer what it was: a file changed, cut short, lost, or under another's name."""

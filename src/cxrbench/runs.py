@@ -1,11 +1,16 @@
 """Names and columns of a study's folders: who writes and who reads agree here, without torch."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cxrbench.errors import StudyError
+import polars as pl
+
+from cxrbench.errors import IntegrityError, StudyError
+from cxrbench.manifest import MANIFEST_FILE, Manifest, read_manifest, seal
+from cxrbench.results import Column, ResultTable
 
 PARTS = ("train", "val", "test")
 TABLE_COLUMNS = ("image_id", "path", "patient_id", "age_years", "sex", "view", "follow_up")
@@ -24,6 +29,28 @@ ENVIRONMENT_FILE = "environment.json"
 HISTORY_FILE = "history.csv"
 WEIGHTS_FILE = "checkpoint.safetensors"
 FAILURE_FILE = "failure.json"
+
+RUN_HISTORY = ResultTable(
+    HISTORY_FILE,
+    "One row per epoch.",
+    (
+        Column("epoch", pl.Int64, "Number of the epoch, from 0."),
+        Column("train_loss", pl.Float64, "Mean loss on the training images."),
+        Column("val_loss", pl.Float64, "Mean loss on the validation images."),
+        Column("learning_rate", pl.Float64, "Learning rate at the end of the epoch; of several, the highest."),
+        Column("seconds", pl.Float64, "Duration, seconds."),
+        Column(
+            "val_auc",
+            pl.Float64,
+            "Mean AUC on the validation images; empty where no finding has both classes, or the run is older.",
+            is_added=True,
+        ),
+        Column("phase", pl.Int64, "Phase of the recipe, from 0.", is_added=True, older=0),
+        Column("is_kept", pl.Boolean, "The network of this epoch was kept; empty for older runs.", is_added=True),
+    ),
+    remedy="delete its run and run the study again",
+)
+"""History that a run's folder keeps."""
 
 
 def predictions_file(part: str) -> str:
@@ -45,6 +72,45 @@ class RunName:
 
     def __str__(self) -> str:
         return f"{self.approach} / {self.split} / seed {self.seed}"
+
+
+RUN = "run"
+"""Kind of a run's manifest."""
+
+
+def seal_run(folder: Path, run: RunName, *, made_from: Mapping[str, str]) -> Manifest:
+    """Write the manifest of a run that is finished, before its folder gets its name."""
+    return seal(folder, kind=RUN, name=str(run), made_from=made_from)
+
+
+def run_file(study: Path, run: RunName, name: str) -> Path:
+    """Return the path of a finished run's file, found to be as it was when the run was finished.
+
+    Runs of version 0.1 have no manifest: their files are taken as they are.
+
+    Raises:
+        IntegrityError: The file is absent or was changed, or the folder is another run's.
+    """
+    folder = run.folder(study)
+    manifest = read_manifest(folder, kind=RUN, name=str(run))
+    if manifest is not None:
+        return manifest.file(name)
+    if not is_of_version_0_1(folder):
+        raise IntegrityError(
+            f"{folder} has no {MANIFEST_FILE}; restore the run from a copy, or delete it and run again"
+        )
+    return folder / name
+
+
+def is_of_version_0_1(folder: Path) -> bool:
+    """Say by its configuration if a run was made by version 0.1, which wrote no schema and no manifests.
+
+    A configuration that cannot be read counts as one: whoever reads it says what is wrong.
+    """
+    try:
+        return "schema" not in json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return True
 
 
 def read_study_record(study: Path) -> dict[str, Any]:
@@ -69,6 +135,21 @@ def read_study_record(study: Path) -> dict[str, Any]:
             f"{path} has schema {schema!r}, of a later version of cxrbench than this, which reads up to {STUDY_SCHEMA}"
         )
     return record
+
+
+def origin_of(record: Mapping[str, Any]) -> str:
+    """Return the version that a study began with, from its record."""
+    return str(record.get("began_with") or record.get("version") or "0.1")
+
+
+def origin_note(record: Mapping[str, Any]) -> str | None:
+    """Return what must be said of a study that version 0.1 began; None for others."""
+    if not origin_of(record).startswith("0.1"):
+        return None
+    return (
+        "the study was begun by version 0.1: its finished runs stay as they are, and it goes on to answer all findings "
+        "of its table"
+    )
 
 
 def finished_runs(study: Path) -> list[RunName]:

@@ -10,12 +10,13 @@ from scipy.special import expit
 
 from cxrbench.bundle import choose_runs, load_bundle
 from cxrbench.bundle.making import make_bundle
-from cxrbench.config import RunConfig
+from cxrbench.config import RunConfig, read_run, with_changes
 from cxrbench.errors import BundleError
 from cxrbench.evaluate import evaluate_study
 from cxrbench.evaluate.reading import read_table
 from cxrbench.runs import RunName
 from cxrbench.splits import read_split
+from sealing import reseal
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +191,22 @@ def test_nothing_is_left_behind_when_it_fails(small_study, tmp_path):
     altered = {key: value for key, value in raw.items() if key not in {"schema", "hash", "feature_scaling"}}
     altered["store_digest"] = "ab" * 32
     config.write_text(json.dumps(raw | altered | {"hash": RunConfig.model_validate(altered).hash}))
+    reseal(config.parent)
     with pytest.raises(BundleError, match=r"another store than the runs were made with \(abababababab\)"):
         make_bundle(study, choose_runs(study, approaches=["1channel"]), tmp_path / "bundle")
     assert not list(tmp_path.glob("bundle*"))
+
+
+def test_a_run_whose_predictions_are_the_mean_of_views_is_refused(small_study, tmp_path):
+    study, run = tmp_path / "study", RunName("1channel", "resample-1", 0)
+    shutil.copytree(small_study, study)
+    path = run.folder(study) / "config.json"
+    recorded = json.loads(path.read_text())
+    config = read_run(recorded, where=path).config
+    views = with_changes(config.approach, {"test_time.flip": True})
+    changed = RunConfig(**{**dict(config), "approach": views})
+    path.write_text(json.dumps(changed.record() | {"feature_scaling": recorded["feature_scaling"]}))
+    reseal(path.parent)
+    with pytest.raises(BundleError, match=r"1channel: its predictions are the mean of 2 views \(test_time\)"):
+        make_bundle(study, [run], tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()

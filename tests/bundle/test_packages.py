@@ -15,12 +15,14 @@ import pytest
 from cxrbench import cli
 from cxrbench.bundle import choose_runs, load_bundle
 from cxrbench.bundle.making import make_bundle
-from cxrbench.bundle.packages import code_notes, modules_of, obstacle_of, packages_of
-from cxrbench.config import BACKBONES, SplitPlan, StudySettings
+from cxrbench.bundle.packages import code_notes, modules_of, obstacle_of, packages_of, with_absent_parts
+from cxrbench.config import BACKBONES, Approach, SplitPlan, StudySettings, load_approach
 from cxrbench.errors import BundleError
 from cxrbench.files import digest_json
 from cxrbench.predict import Predictor
+from cxrbench.predict.exported import with_export
 from cxrbench.study import carry_out, make_plan, prepare_study
+from dicom_film import write_film
 
 NETS = '''
 """A network of two layers; leaves a mark when it is imported."""
@@ -55,7 +57,7 @@ entry = Entry("throwaway", Small, "throwaway_nets.nets:build_part", "for a test"
 APPROACH = """
 name: {name}
 summary: a network of another package
-network: {{backbone: {backbone}, weights: none}}
+network: {{backbone: {backbone}, weights: none, features: [age, sex]}}
 input: {{image_size: 64, store_size: 64, channels: 1, mean: [0.5], std: [0.25]}}
 recipe: {{learning_rate: 0.01, epochs: 1, batch_size: 16}}
 """
@@ -242,7 +244,7 @@ def test_the_line_names_package_and_version(bundles, absent):
     bundle = load_bundle(bundles["by-entry"])
     assert bundle.code_obstacle() == (
         "backbone throwaway is built by throwaway_nets.nets of package throwaway-nets 1.5, which is not installed "
-        "here; install it, or use an export of the bundle"
+        "here; install it"
     )
 
 
@@ -256,20 +258,110 @@ def test_an_entry_that_nobody_recorded_is_unknown(bundles, absent, tmp_path):
         load_bundle(folder)
 
 
-@pytest.mark.parametrize("name", ["by-module", "by-entry"])
-def test_an_export_runs_without_the_package(bundles, package, film, tmp_path, capsys, name):
+@pytest.fixture(scope="module")
+def exported(bundles, package, tmp_path_factory):
+    """By name: a bundle without exports, and an export of it in another folder."""
     for needed in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(needed, reason="needs the extra `export`")
-    folder = shutil.copytree(bundles[name], tmp_path / "bundle", ignore=shutil.ignore_patterns("exports"))
-    assert main(["export", str(folder), "--to", "onnx", "--allow-module", "throwaway_nets"]) == 0
+    folder, made = tmp_path_factory.mktemp("exported"), {}
+    for name, bundle in bundles.items():
+        own = shutil.copytree(bundle, folder / name, ignore=shutil.ignore_patterns("exports"))
+        out = folder / f"{name}-onnx"
+        said = ["export", str(own), "--to", "onnx", "--out", str(out), "--allow-module", "throwaway_nets"]
+        assert main(said) == 0
+        made[name] = (own, out)
+    return made
+
+
+@pytest.fixture
+def alone(exported, absent):
+    """The exports, where the package is not installed."""
+    return exported
+
+
+@pytest.mark.parametrize("name", ["by-module", "by-entry"])
+def test_an_export_answers_without_the_package(exported, package, film, tmp_path, capsys, name):
+    folder, export = exported[name]
     expected = answered(load_bundle(folder, allowed_modules=["throwaway_nets"]), "torch", film)
+    inside = shutil.copytree(folder, tmp_path / "bundle")
+    shutil.copytree(export, inside / "exports/onnx")
     package.take()
     try:
-        assert np.abs(answered(load_bundle(folder), "onnx", film) - expected).max() < 1e-4
-        assert main(["check", str(folder)]) == 0
+        for opened in (load_bundle(inside), with_export(load_bundle(folder), export)):
+            assert np.abs(answered(opened, "auto", film) - expected).max() < 1e-4
+        assert main(["check", str(folder), "--export", str(export)]) == 0
         assert "torch is not used: " in capsys.readouterr().out
     finally:
         package.put()
+
+
+def test_parts_are_made_by_a_given_export(alone, film, tmp_path):
+    folder, export = alone["by-entry"]
+    said = ["predict", str(folder), film, "--parts", str(tmp_path / "parts"), "--workers", "0"]
+    assert main([*said, "--export", str(export)]) == 0
+
+
+def test_the_export_of_another_bundle_is_refused(alone, film, tmp_path, capsys):
+    said = ["predict", str(alone["by-entry"][0]), film, "--out", str(tmp_path / "p.csv")]
+    assert main([*said, "--export", str(alone["by-module"][1])]) == 2
+    assert "was made from bundle" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["by-module", "by-entry"])
+def test_dicom_results_come_without_heat_maps(alone, tmp_path, capsys, name):
+    pytest.importorskip("highdicom", reason="needs the extra `dicom`")
+    folder, export = alone[name]
+    write_film(tmp_path / "film.dcm", np.random.default_rng(0).integers(0, 4096, (96, 96), dtype=np.uint16))
+    out = str(tmp_path / "results")
+    assert main(["dicom", str(folder), str(tmp_path / "film.dcm"), "--out", out, "--export", str(export)]) == 0
+    said = capsys.readouterr()
+    assert "report, 0 heat maps" in said.out
+    assert "note: no heat maps and no boxes: " in said.err
+    assert "not installed here; install it" in said.err
+    assert [one.name for one in (tmp_path / "results/film").iterdir()] == ["report.dcm"]
+
+
+def test_a_listener_starts_without_the_package(alone, tmp_path, capsys, monkeypatch):
+    pytest.importorskip("highdicom", reason="needs the extra `dicom`")
+    monkeypatch.setattr("cxrbench.pacs.listener.Listener.run", lambda self, stop: None)
+    monkeypatch.setattr("cxrbench.cli.pacs._stop_on_signals", lambda: None)
+    monkeypatch.setattr("cxrbench.cli.pacs._log_to_stderr", lambda: None)
+    folder, export = alone["by-entry"]
+    said = ["listen", str(folder), "--spool", str(tmp_path / "spool"), "--out", str(tmp_path / "out"), "--port", "0"]
+    assert main([*said, "--export", str(export)]) == 0
+    assert "note: no heat maps and no boxes: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["by-module", "by-entry"])
+def test_a_server_answers_without_heat_maps(alone, film, name):
+    testclient = pytest.importorskip("starlette.testclient", reason="needs the extra `serve`")
+    from cxrbench.serve import ServeSettings, create_app  # noqa: PLC0415
+
+    folder, export = alone[name]
+    app = create_app({"own": with_export(load_bundle(folder), export)}, ServeSettings(workers=1, time_limit_s=300))
+    with testclient.TestClient(app, base_url="http://127.0.0.1:8000") as client:
+        (served,) = client.get("/v1/bundles").json()["bundles"]
+        assert served["methods"] == []
+        assert "not installed here; install it" in served["no_heat_maps"]
+        answer = client.post("/v1/predict", files={"film": Path(film).read_bytes()})
+        assert answer.status_code == 200
+        assert set(answer.json()["findings"][0]["moved_by"]) <= {"age", "sex", "view"}
+        refused = client.post(
+            "/v1/explain", files={"film": Path(film).read_bytes()}, data={"finding": served["findings"][0]}
+        )
+    assert refused.status_code == 422
+    assert refused.json()["error"] == {
+        "what": "bundle 'own' has no heat maps here", "remedy": served["no_heat_maps"],
+    }  # fmt: skip
+
+
+def test_explaining_needs_the_network_itself(alone, film, tmp_path, capsys):
+    folder, _ = alone["by-entry"]
+    assert main(["explain", str(folder), film, "--out", str(tmp_path / "maps")]) == 2
+    error = capsys.readouterr().err
+    assert "heat maps need the network itself; backbone throwaway is built by throwaway_nets.nets" in error
+    assert "use an export" not in error
+    assert error.count("\n") == 1
 
 
 def answered(bundle, backend, film):
@@ -295,3 +387,12 @@ def test_other_code_than_the_bundle_was_made_with_is_noted(bundles, package):
 
 def test_the_package_is_what_python_says_it_is(package):
     assert metadata.version("throwaway-nets") == "1.5"
+
+
+def test_an_operation_of_a_package_that_is_not_installed_stops_no_prediction():
+    approach = load_approach("1channel").model_dump(mode="json")
+    approach["augmentation"]["operations"] = [{"sparkle": {"much": 1}}, {"noise": {}}]
+    read = with_absent_parts({"packages": [], "approach": approach})
+    kept = Approach.model_validate(read["approach"])
+    assert kept.model_dump(mode="json")["augmentation"]["operations"][0] == {"sparkle": {"much": 1}}
+    assert kept.augmentation.operations[1].settings.strength == 0.05

@@ -67,7 +67,8 @@ def folder(request, make_archive, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield tmp_path
-    sys.modules.pop("my_networks", None)
+    for name in ("my_networks", "my_losses", "my_schedules"):
+        sys.modules.pop(name, None)
 
 
 @pytest.mark.parametrize(

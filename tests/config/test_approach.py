@@ -9,7 +9,7 @@ from cxrbench import config
 from cxrbench.config.schema1 import map_approach
 from cxrbench.errors import ConfigError
 
-DOCS = Path(__file__).parents[2] / "docs/approaches.md"
+DOCS = [Path(__file__).parents[2] / f"docs/{page}.md" for page in ("approaches", "augmentation")]
 
 
 def test_the_papers_eight_approaches_come_first_then_other_depths_and_cached_features():
@@ -92,6 +92,21 @@ def test_paths_of_weights_start_at_the_approachs_file(tmp_path, weights):
     assert found.settings.path == tmp_path / "w.pth"
 
 
+def test_paths_of_weights_in_profiles_start_there_too(tmp_path):
+    folder = tmp_path / "nested"
+    folder.mkdir()
+    profiles = "profiles: {small: {network.weights: {file: small.pth}, network.backbone.timm.model: resnet18}}"
+    text = f"extends: ft\nname: own\nsummary: a\nnetwork: {{backbone: {{timm: resnet50}}}}\n{profiles}\n"
+    base = own(folder, text, name="base")
+    expected = {
+        "network.weights": {"file": {"path": str(folder / "small.pth")}},
+        "network.backbone.timm.model": "resnet18",
+    }
+    assert config.load_approach(base).profiles["small"] == expected
+    other = own(tmp_path, "extends: nested/base.yaml\nname: other\nsummary: b\n", name="other")
+    assert config.load_approach(other).profiles["small"] == expected
+
+
 def test_files_that_extend_each_other_are_refused(tmp_path):
     own(tmp_path, "extends: b.yaml\nname: a\nsummary: a\n", name="a")
     with pytest.raises(ConfigError, match=r"b\.yaml: extends itself"):
@@ -165,7 +180,7 @@ def test_a_crop_that_leaves_most_of_the_film_out_must_be_written_out(tmp_path):
     assert config.load_approach("ft").input.crop == 224 / 256
 
 
-SNIPPETS = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(), re.DOTALL)
+SNIPPETS = [text for page in DOCS for text in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)]
 
 
 @pytest.mark.parametrize("text", [text for text in SNIPPETS if "summary" in text])

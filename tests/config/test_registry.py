@@ -6,8 +6,11 @@ from typing import Annotated
 
 import pytest
 
+from cxrbench.config.augmentation import AUGMENTATIONS
 from cxrbench.config.base import Settings, changed, parse_settings
+from cxrbench.config.losses import LOSSES, SAMPLERS
 from cxrbench.config.network import BACKBONES, HEADS, WEIGHTS
+from cxrbench.config.optimisation import AVERAGES, OPTIMISERS, SCHEDULES
 from cxrbench.config.registry import Entry, Part, Registry, imported
 from cxrbench.errors import ConfigError
 
@@ -104,6 +107,19 @@ def test_another_packages_entry_that_is_broken_is_named(offered, source, message
         offered(source).find("coarse")
 
 
+def test_a_name_that_two_packages_offer_is_an_error_when_it_is_used(monkeypatch):
+    points = [metadata.EntryPoint(name="coarse", value=f"{one}_sieves:COARSE", group="test.sieves") for one in "ba"]
+    monkeypatch.setattr(metadata, "entry_points", lambda group: points)
+    registry = Registry("sieve", SIEVES.own, group="test.sieves")
+    assert registry.names == ["fine", "coarse"]
+    assert registry.listing == ["fine", "coarse (of a_sieves:COARSE and b_sieves:COARSE)"]
+    assert registry.parse("fine").name == "fine"
+    with pytest.raises(ConfigError, match="sieve 'coarse': offered by a_sieves:COARSE and b_sieves:COARSE; uninstall"):
+        registry.find("coarse")
+    with pytest.raises(ConfigError, match=r"valid names: fine, coarse \(of a_sieves:COARSE and b_sieves:COARSE\)"):
+        registry.find("middling")
+
+
 def test_a_module_that_cannot_be_imported_is_named():
     with pytest.raises(ConfigError, match=r"backbone x: nowhere\.at\.all cannot be imported"):
         imported("nowhere.at.all:f", what="backbone x")
@@ -111,7 +127,10 @@ def test_a_module_that_cannot_be_imported_is_named():
         imported("math:squareroot", what="backbone x")
 
 
-@pytest.mark.parametrize("registry", [BACKBONES, HEADS, WEIGHTS], ids=lambda registry: registry.kind)
+EVERY_KIND = [AUGMENTATIONS, BACKBONES, HEADS, WEIGHTS, OPTIMISERS, SCHEDULES, AVERAGES, LOSSES, SAMPLERS]
+
+
+@pytest.mark.parametrize("registry", EVERY_KIND, ids=lambda registry: registry.kind)
 def test_every_entry_of_ours_has_a_builder_and_a_summary(registry):
     for entry in registry.own:
         assert callable(imported(entry.builder, what=entry.name)), entry.name

@@ -10,6 +10,7 @@ from cxrbench.errors import StudyError
 
 FIXTURE = Path(__file__).parents[1] / "fixtures/study-0.1/study/runs"
 OLDER = sorted(FIXTURE.rglob("config.json"))
+SCHEMA_2 = sorted((Path(__file__).parents[1] / "fixtures/schema-2").glob("*.json"))
 PATH = Path("config.json")
 
 
@@ -41,6 +42,13 @@ def test_a_run_of_version_0_1_is_verified_by_its_own_hash_and_mapped(path):
     assert stored.feature_scaling == raw["feature_scaling"]
 
 
+@pytest.mark.parametrize("path", SCHEMA_2, ids=lambda path: path.stem)
+def test_a_run_of_schema_2_made_before_recipes_had_phases_keeps_its_hash(path):
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    stored = read_run(raw, where=path)
+    assert (stored.schema, stored.hash, stored.config.hash) == (2, raw["hash"], raw["hash"])
+
+
 def test_a_narrow_crop_of_version_0_1_is_written_out():
     raw = json.loads(OLDER[0].read_text(encoding="utf-8"))
     raw["approach"]["input"] |= {"image_size": 64, "store_size": 128}
@@ -48,8 +56,8 @@ def test_a_narrow_crop_of_version_0_1_is_written_out():
     assert stored.config.approach.input.evaluation_crop == 0.5
 
 
-def test_the_fixture_has_runs():
-    assert len(OLDER) == 4
+def test_the_fixtures_have_runs():
+    assert (len(OLDER), len(SCHEMA_2)) == (4, 2)
 
 
 @pytest.mark.parametrize("key", ["seed", "split_digest", "store_digest"])

@@ -74,6 +74,32 @@ def test_paths_in_a_study_file_start_at_the_file(tmp_path):
     assert settings.approaches == (str(tmp_path / "own.yaml"), "ft")
 
 
+@pytest.mark.parametrize(
+    ("override", "path"),
+    [
+        ("network.weights: {file: w.pth}", "network.weights"),
+        ("network.weights: {file: {path: w.pth, licence: MIT}}", "network.weights"),
+        ("network.weights.file: w.pth", "network.weights.file"),
+        ("network.weights.file.path: w.pth", "network.weights.file.path"),
+        ("network.weights: {bundle: {path: w.pth, study: /elsewhere}}", "network.weights"),
+    ],
+)
+def test_paths_in_overrides_start_at_the_file_too(tmp_path, override, path):
+    text = f"data: films\nout: out\noverrides: {{{override}, recipe.epochs: 3}}\n"
+    found = config.load_study(study_yaml(tmp_path, text), {}).overrides
+    assert found["recipe.epochs"] == 3
+    assert f"'{tmp_path / 'w.pth'}'" in repr(found[path])
+    assert "'/elsewhere'" in repr(found[path]) or "elsewhere" not in override
+
+
+def test_what_an_override_names_beside_paths_stays(tmp_path):
+    text = "data: a\nout: b\noverrides: {network.weights: {hub: resnet50.a1_in1k}, network.weights.hub.id: own/name}\n"
+    assert config.load_study(study_yaml(tmp_path, text), {}).overrides == {
+        "network.weights": {"hub": "resnet50.a1_in1k"},
+        "network.weights.hub.id": "own/name",
+    }
+
+
 def test_recipe_is_short_for_overrides_and_what_is_null_keeps_the_approachs_own(tmp_path):
     text = "data: a\nout: b\nrecipe: {epochs: 3, batch_size: null}\noverrides: {augmentation.flip: false}\n"
     settings = config.load_study(study_yaml(tmp_path, text), {"overrides": {"recipe.epochs": 5}})

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import cxrbench.models  # noqa: F401 - torchvision can be imported after it, whatever was installed
+
 HEADER = (
     "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
     "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]"

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torchvision.transforms.functional import ten_crop
 
-from cxrbench.config import Augmentation
-from cxrbench.data.augment import centre_affine, draw_affines, warp
+from cxrbench.config import Augmentation, Views
+from cxrbench.data.augment import centre_affine, draw_affines, view_affines, warp
 
 PAPER = Augmentation()
 
@@ -98,3 +100,21 @@ def test_shrinking_agrees_with_bilinear_sampling_by_definition():
 def test_the_same_seed_draws_the_same_maps(seed):
     assert np.array_equal(draw(PAPER, seed=seed), draw(PAPER, seed=seed))
     assert not np.array_equal(draw(PAPER, seed=seed), draw(PAPER, seed=seed + 1))
+
+
+@pytest.mark.parametrize("crop", [None, 64 / 72])
+def test_five_crops_and_their_mirror_images_are_torchvisions_ten(crop):
+    image = np.random.default_rng(0).integers(0, 256, (72, 72), dtype=np.uint8)
+    affines = view_affines(Views(flip=True, crops=5), source=72, size=64, crop=crop)
+    ours = warp(image[None], affines, size=64, rows=np.zeros(10, int))[:, 0]
+    top_left, top_right, bottom_left, bottom_right, centre, *mirrored = ten_crop(
+        torch.from_numpy(image / np.float32(255)), [64, 64]
+    )
+    corners = [centre, top_left, top_right, bottom_left, bottom_right]
+    expected = np.stack([*corners, *(crop.flip(-1) for crop in corners)])
+    np.testing.assert_allclose(ours, expected, atol=1e-6)
+    assert len(mirrored) == 5
+
+
+def test_one_view_is_the_centre_crop():
+    np.testing.assert_array_equal(view_affines(Views(), source=72, size=64), centre_affine(source=72, size=64))

@@ -3,8 +3,8 @@
 import numpy as np
 import polars as pl
 
-from cxrbench.evaluate.gaps import group_pairs
-from cxrbench.evaluate.groups import AGE_BANDS, group_rows
+from cxrbench.evaluate.groups import AGE_BANDS, group_pairs, group_rows
+from fake_study import result
 
 IMAGES = pl.DataFrame(
     {
@@ -47,3 +47,15 @@ def test_gaps_are_to_the_largest_group_of_a_kind():
         ("age=40-59", "age=0-17"),
         ("age=80-120", "age=0-17"),
     ]
+
+
+def test_gap_is_the_difference_of_the_two_groups(study):
+    gaps = result(study, "gaps.csv")
+    auc = result(study, "auc.csv")
+    keys = ["approach", "split", "seed", "finding"]
+    known = gaps.filter(pl.col("finding") != "mean").drop_nulls("difference")
+    for side in ("group_a", "group_b"):
+        own = auc.select(*keys, pl.col("group").alias(side), pl.col("auc").alias(f"auc_{side}"))
+        known = known.join(own, on=[*keys, side], how="left")
+    assert known.height > 100
+    assert np.allclose(known["difference"], known["auc_group_a"] - known["auc_group_b"])

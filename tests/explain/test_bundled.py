@@ -11,7 +11,8 @@ from cxrbench.bundle.making import make_bundle
 from cxrbench.data.delivery import EvaluationBatches
 from cxrbench.data.images import Facts, Film, read_film
 from cxrbench.errors import ConfigError
-from cxrbench.explain.bundled import Explainer, distribution
+from cxrbench.explain.bundled import Explainer, _stored_feature_weights
+from cxrbench.explain.effects import distribution
 from cxrbench.explain.films import Patient, find_film
 from cxrbench.explain.maps import Asked, heat_maps
 from cxrbench.explain.overlay import normalised
@@ -128,3 +129,32 @@ def test_where_a_network_has_no_cam_another_method_is_usual(small_bundle, film, 
     assert (explainer.heat(film, finding) == explainer.heat(film, finding, method="grad-cam")).all()
     with pytest.raises(ConfigError, match=r"\(cam\): it has a class token; methods that work: grad-cam"):
         explainer.methods(["cam"])
+
+
+def test_a_refused_method_is_replaced_by_the_usual_one(small_bundle, film, monkeypatch):
+    monkeypatch.setattr("cxrbench.explain.bundled.cam_problem", lambda classifier, image_size: "it has a class token")
+    explainer = Explainer(load_bundle(small_bundle))
+    method, said = explainer.method_for("cam")
+    assert method == "grad-cam"
+    assert "(cam): it has a class token" in said
+    assert said.endswith("; grad-cam is used instead")
+    assert explainer.method_for("occlusion") == ("occlusion", None)
+    assert explainer.method_for(None) == ("grad-cam", None)
+
+
+def test_a_method_that_is_refused_on_one_film_is_replaced_there(explainer):
+    def make(method):
+        if method == "cam":
+            raise ConfigError("its mean is not what the image adds")
+        return method.upper()
+
+    assert explainer.by_working_method("cam", make) == ("grad-cam", "GRAD-CAM")
+    assert explainer.by_working_method("hires-cam", make) == ("hires-cam", "HIRES-CAM")
+
+
+def test_stored_weights_of_features_are_those_of_the_network(small_bundle):
+    bundle = load_bundle(small_bundle)
+    (member,) = bundle.members
+    stored = _stored_feature_weights(bundle, member)
+    assert stored.shape == (len(bundle.findings), 3)
+    assert (stored == bundle.classifier(member).head.feature_weights.detach().numpy()).all()

@@ -8,11 +8,12 @@ import polars as pl
 import pytest
 
 from cxrbench.config import changed, read_run
-from cxrbench.errors import CxrbenchError, DataError, StudyError
+from cxrbench.errors import CxrbenchError, DataError, IntegrityError, StudyError
 from cxrbench.explain.boxes import film_boxes
 from cxrbench.explain.trained import chosen_runs, load_trained, one_run, open_study
 from cxrbench.runs import CONFIG_FILE, WEIGHTS_FILE, RunName, predictions_file
 from cxrbench.training.inference import predict
+from sealing import reseal
 
 META = RunName("1channel-meta", "resample-1", 0)
 
@@ -64,6 +65,7 @@ def test_a_run_of_something_else_is_refused(copied, key, value, said):
     raw = json.loads(path.read_text())
     config = changed(read_run(raw, where=path).config, {key: value}, where="test")
     path.write_text(json.dumps(raw | config.record()))
+    reseal(path.parent)
     with pytest.raises(StudyError, match=said):
         load_trained(open_study(copied), META)
 
@@ -72,6 +74,7 @@ def test_a_run_of_something_else_is_refused(copied, key, value, said):
 def test_a_configuration_that_was_changed_is_refused(copied, key, value, said):
     path = META.folder(copied) / CONFIG_FILE
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    reseal(path.parent)
     with pytest.raises(CxrbenchError, match=said):
         load_trained(open_study(copied), META)
 
@@ -79,10 +82,10 @@ def test_a_configuration_that_was_changed_is_refused(copied, key, value, said):
 def test_damaged_weights_are_named(copied):
     path = META.folder(copied) / WEIGHTS_FILE
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(StudyError, match=WEIGHTS_FILE):
+    with pytest.raises(IntegrityError, match=WEIGHTS_FILE):
         load_trained(open_study(copied), META)
     path.unlink()
-    with pytest.raises(StudyError, match=WEIGHTS_FILE):
+    with pytest.raises(IntegrityError, match=WEIGHTS_FILE):
         load_trained(open_study(copied), META)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,8 +19,12 @@ from cxrbench.export.writing import OPSET, write_openvino
 from cxrbench.files import digest_json
 from cxrbench.predict import Predictor
 from cxrbench.predict.backends import open_backends
-from cxrbench.predict.exported import as_form, load_export
+from cxrbench.predict.exported import as_form, export_folder, export_notes, load_export
 from cxrbench.predict.runtimes import OnnxNetwork, OpenVinoNetwork
+from sealing import reseal
+
+OF_0_1 = Path(__file__).parents[1] / "fixtures/study-0.1/bundle"
+"""A bundle of version 0.1: some of its outputs were never learnt, and are withheld."""
 
 
 @pytest.fixture
@@ -93,6 +98,7 @@ def test_another_runs_study_is_refused(ensemble, small_study, tmp_path):
     study = shutil.copytree(small_study, tmp_path / "study")
     path = study / "runs" / "1channel" / "resample-1" / "seed-0" / "config.json"
     path.write_text(path.read_text().replace(ensemble.members[0].run.hash, "0" * 64))
+    reseal(path.parent)
     said = "study does not have the run 1channel / resample-1 / seed 0 that the bundle was made from"
     with pytest.raises(BundleError, match=said):
         read_own_films(study, ensemble.members[0])
@@ -238,3 +244,57 @@ def test_int8_is_calibrated_on_validation_films_only(ensemble, small_study):
     squares = np.concatenate([one["film"] for one in given])
     assert np.array_equal(squares, own.store.pixels(ensemble.members[1].approach.input.store_size)[rows])
     assert not set(validation["patient_id"]) & set(own.told.test.images["patient_id"])
+
+
+@pytest.fixture(scope="module")
+def export_of_0_1(tmp_path_factory):
+    folder = shutil.copytree(OF_0_1, tmp_path_factory.mktemp("old") / "bundle")
+    export_bundle(load_bundle(folder), Exporting(form="onnx"))
+    return folder
+
+
+def redescribed(folder, **changes):
+    """Exchange fields of an export's description, under a digest that fits; null removes one."""
+    path = export_folder(load_bundle(folder), "onnx") / "export.json"
+    raw = json.loads(path.read_text()) | changes
+    raw = {key: value for key, value in raw.items() if value is not None and key != "digest"}
+    path.write_text(json.dumps(raw | {"digest": digest_json(raw)}))
+
+
+def test_an_export_names_what_must_not_be_answered(export_of_0_1):
+    import onnx  # noqa: PLC0415 - skipped where it is absent
+
+    bundle = load_bundle(export_of_0_1)
+    assert bundle.record.withheld
+    folder = export_folder(bundle, "onnx")
+    record = load_export(folder, bundle)
+    assert record.withheld == bundle.record.withheld
+    (output,) = record.members[0].outputs
+    assert output.meaning.endswith(f"could not learn them: {', '.join(bundle.record.withheld)}")
+    about = {each.key: json.loads(each.value) for each in onnx.load(folder / "model.onnx").metadata_props}
+    assert about["withheld"] == bundle.record.withheld
+    assert about["outputs"] == [output.model_dump(mode="json")]
+    assert export_notes(bundle) == []
+
+
+def test_whoever_runs_it_does_not_answer_them(export_of_0_1):
+    bundle = load_bundle(export_of_0_1)
+    (answer,) = Predictor(bundle, backend="onnx").predict_films(random_films(1))
+    assert len(answer.probabilities) == len(bundle.findings) - len(bundle.record.withheld)
+
+
+def test_an_export_that_does_not_name_them_is_kept_back_by_the_bundle(export_of_0_1, tmp_path):
+    folder = shutil.copytree(export_of_0_1, tmp_path / "bundle")
+    redescribed(folder, withheld=None)
+    bundle = load_bundle(folder)
+    (answer,) = Predictor(bundle, backend="onnx").predict_films(random_films(1))
+    assert len(answer.probabilities) == len(bundle.answered)
+    (note,) = export_notes(bundle)
+    assert f"must not answer ({', '.join(bundle.record.withheld)})" in note
+
+
+def test_an_export_that_withholds_others_is_refused(export_of_0_1, tmp_path):
+    folder = shutil.copytree(export_of_0_1, tmp_path / "bundle")
+    redescribed(folder, withheld={})
+    with pytest.raises(BundleError, match="the findings it withholds are not those of the bundle; delete"):
+        Predictor(load_bundle(folder), backend="onnx")

@@ -1,14 +1,13 @@
 """Backbone and non-image features to logits."""
 
-import math
-
 import pytest
 import torch
 
 from cxrbench.config import PAPER_APPROACHES, approach_names, load_approach, load_profile, with_changes
 from cxrbench.errors import ConfigError
-from cxrbench.models.classifier import Classifier, build_classifier, masked_loss
+from cxrbench.models.classifier import Classifier, build_classifier
 from cxrbench.models.weights.stand_in import stand_in_weights
+from cxrbench.training.losses import masked_loss
 from tiny_networks import FAMILIES, HEADS, tiny_approach
 
 SMALL = load_profile("small")
@@ -119,14 +118,3 @@ def test_what_mean_and_std_are_must_be_known():
     approach = approach.model_copy(update={"input": approach.input.model_copy(update={"mean": None, "std": None})})
     with pytest.raises(ConfigError, match=r"input.mean and input.std are not known before the weights are"):
         Classifier(approach, findings=15)
-
-
-def test_loss_is_the_mean_cross_entropy_over_stated_labels():
-    logits = torch.tensor([[0.3, -1.2], [2.0, 0.0]])
-    targets = torch.tensor([[1.0, math.nan], [0.0, 1.0]])
-    by_hand = [-math.log(1 / (1 + math.exp(-0.3))), -math.log(1 - 1 / (1 + math.exp(-2.0))), -math.log(0.5)]
-    assert masked_loss(logits, targets).item() == pytest.approx(sum(by_hand) / 3)
-
-
-def test_loss_of_no_stated_label_is_zero():
-    assert masked_loss(torch.ones(2, 3), torch.full((2, 3), math.nan)).item() == 0

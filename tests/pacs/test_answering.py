@@ -6,7 +6,7 @@ import pydicom
 import pytest
 
 from cxrbench.data.images import read_film
-from cxrbench.errors import DataError
+from cxrbench.errors import ConfigError, DataError
 from cxrbench.pacs.answering import Answerer
 from cxrbench.pacs.capture import SIDE
 from cxrbench.pacs.equipment import is_result
@@ -190,3 +190,26 @@ def test_a_result_is_known_by_its_equipment(answerer, shown_film, tmp_path):
     results = answerer.answer(write_film(tmp_path / "film.dcm", shown_film))
     assert all(is_result(one) for one in results.all)
     assert not is_result(film_dataset(shown_film))
+
+
+def test_a_method_that_a_network_refuses_is_replaced(answerer, monkeypatch):
+    monkeypatch.setattr("cxrbench.explain.bundled.cam_problem", lambda classifier, image_size: "it has a class token")
+    with closing(Answerer(answerer.predictor, method="cam")) as other:
+        (note,) = other.notes
+    assert "(cam): it has a class token" in note
+    assert note.endswith("; grad-cam is used instead")
+    assert answerer.notes == ()
+
+
+def test_a_method_that_is_refused_on_a_film_is_replaced_there_and_the_report_says_so(
+    answerer, shown_film, tmp_path, monkeypatch
+):
+    def refuse(classifier, asked):
+        raise ConfigError("its mean is not what the image adds")
+
+    path = write_film(tmp_path / "film.dcm", shown_film)
+    monkeypatch.setattr("cxrbench.explain.maps.cam", refuse)
+    results = answerer.answer(path)
+    texts = [str(one.value) for one in results.report.iterall() if one.keyword == "TextValue"]
+    assert "heat maps are by grad-cam, as a network refuses cam on this film" in texts
+    assert results.captures[0].DerivationDescription.startswith("Grad-CAM map of")

@@ -13,7 +13,7 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.sop_class import Verification
 from pynetdicom.transport import AssociationSocket
 
-from cxrbench.data.images import bombs
+from cxrbench.data.images import dataset as datasets
 from cxrbench.errors import DataError
 from cxrbench.pacs import receiver as receiving
 from cxrbench.pacs.intake import Intake
@@ -159,13 +159,13 @@ def test_a_pdu_that_declares_gigabytes_is_not_read(received, plain_film, caplog,
 def test_what_inflates_beyond_any_film_is_refused(received, plain_film, tmp_path, monkeypatch):
     """Before it is inflated as a whole: when it comes in, and when a file of it is answered."""
     receiver, spool = received
-    monkeypatch.setattr(bombs, "MAX_INFLATED", 2**22)
+    monkeypatch.setattr(datasets, "MAX_INFLATED", 2**22)
     film = film_dataset(plain_film, PixelData=b"\0" * 2**23)
     film.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     association = associate(receiver, syntax=DeflatedExplicitVRLittleEndian)
     film.save_as(tmp_path / "bomb.dcm", enforce_file_format=True)
     whole = (tmp_path / "bomb.dcm").read_bytes()
-    content = whole[bombs.META_START + int.from_bytes(whole[bombs.META_LENGTH_AT : bombs.META_START], "little") :]
+    content = whole[144 + int.from_bytes(whole[140:144], "little") :]
     assert len(content) < 2**16
     assert send_raw(association, film.SOPInstanceUID, content) == 0xC000
     association.release()

@@ -1,12 +1,12 @@
 """Processes that decode: order is kept, and a file that kills one costs itself only."""
 
-import os
 import signal
 
 import cv2
 import numpy as np
 import pytest
 
+import held_up
 from cxrbench.predict import Prepared, Request, decoding
 from cxrbench.predict.decoding import KILLED, decoded
 
@@ -37,8 +37,8 @@ def test_a_file_that_holds_its_decoder_up_costs_itself_only(films, monkeypatch):
     if not hasattr(signal, "alarm"):
         pytest.skip("needs alarms, which this system does not have")
     monkeypatch.setattr(decoding, "SECONDS", 3)
-    films[1].path.unlink()
-    os.mkfifo(films[1].path)  # reading it waits for a writer who never comes
+    monkeypatch.setattr(decoding, "prepare_file", held_up.prepare_file)
+    films[1] = Request(path=films[1].path.rename(films[1].path.with_suffix(".slow")))
     outcomes = [outcome for _, outcome in decoded(films[:3], (16,), workers=1)]
     assert outcomes[1] == KILLED
     assert [outcome.height for outcome in outcomes[::2]] == [20, 22]

@@ -1,17 +1,17 @@
-"""The verdict says as much as the intervals do, and no more."""
+"""The first screen says as much as the intervals do, and no more."""
 
 import polars as pl
-import pytest
 
-from cxrbench.evaluate.comparison import COMPARISON_SCHEMA
-from cxrbench.report.differences import by_ingredient, difference, from_best
+from cxrbench.evaluate.comparison import COMPARISON_TABLE
+from cxrbench.report.differences import from_best
 from cxrbench.report.headline import verdict
+from report_pages import small_study
 
 
 def compared(rows: list[tuple[str, str, float, float | None, float | None]]) -> pl.DataFrame:
     """Rows of approach a, approach b, difference, lower, upper."""
     keys = ("approach_a", "approach_b", "difference", "lower", "upper")
-    return pl.DataFrame([dict(zip(keys, row, strict=True)) for row in rows], schema=COMPARISON_SCHEMA)
+    return pl.DataFrame([dict(zip(keys, row, strict=True)) for row in rows], schema=COMPARISON_TABLE.schema)
 
 
 def said(ranked: list[str], rows: list[tuple[str, str, float, float | None, float | None]]) -> str:
@@ -41,32 +41,37 @@ def test_the_runner_up_may_be_surer_than_the_third():
 
 
 def test_without_intervals_nothing_is_claimed():
-    assert "cannot be said from these data" in said(["a", "b"], [("a", "b", 0.02, None, None)])
+    assert "do not say how sure their order is" in said(["a", "b"], [("a", "b", 0.02, None, None)])
 
 
-def test_alone():
-    assert "nothing to compare it with" in said(["a"], [])
+def test_cautions_are_first(tmp_path):
+    text = small_study(tmp_path / "study")
+    first = text.index("reaches a mean AUC")
+    for caution in ("Part of the archive.", "Stand-in weights.", "Generated radiographs.", "Profile small."):
+        assert -1 < text.index(caution) < first
 
 
-def test_a_difference_reads_the_same_either_way_round():
-    rows = compared([("a", "b", 0.02, -0.01, 0.05)])
-    forth, back = difference(rows, "a", "b", label=""), difference(rows, "b", "a", label="")
-    assert (forth.value, forth.lower, forth.upper) == (0.02, -0.01, 0.05)
-    assert (back.value, back.lower, back.upper) == (-0.02, -0.05, 0.01)
-    assert difference(rows, "a", "c", label="") is None
+def test_no_cautions_where_there_is_nothing_to_say(tmp_path):
+    text = small_study(tmp_path / "study", profile="paper", is_stand_in=False, is_phantom=False)
+    for caution in ("Stand-in weights.", "Generated radiographs.", "Profile paper."):
+        assert caution not in text
 
 
-@pytest.mark.parametrize(
-    ("lower", "upper", "is_clear"), [(0.01, 0.02, True), (-0.02, -0.01, True), (-0.01, 0.01, False)]
-)
-def test_clear_means_that_the_interval_excludes_zero(lower, upper, is_clear):
-    found = difference(compared([("a", "b", 0.0, lower, upper)]), "a", "b", label="")
-    assert found.is_clear is is_clear
+def test_one_approach_has_nothing_to_be_compared_with(tmp_path):
+    text = small_study(tmp_path / "study")
+    assert text.strip().startswith("How well does ft do on generated radiographs?")
+    assert "ft reaches a mean AUC over the pathologies of" in text
+    for compared in (
+        "How sure the differences are",
+        "Do the approaches agree?",
+        "runner-up",
+        "Bold: the highest",
+        "Grey: ft",
+    ):
+        assert compared not in text
 
 
-def test_ingredients_are_with_minus_without():
-    rows = compared([("1channel", "large", -0.03, -0.04, -0.02), ("ft", "ft-meta", -0.01, -0.02, 0.0)])
-    found = {one.label: one for one in by_ingredient(rows, ["1channel", "large", "ft", "ft-meta"])}
-    assert set(found) == {"large − 1channel", "ft-meta − ft"}
-    assert found["large − 1channel"].value == 0.03
-    assert found["ft-meta − ft"].topic == "Age, sex and view"
+def test_too_few_patients_for_an_interval_is_said(tmp_path):
+    text = small_study(tmp_path / "study", patients=20, approaches=["ft", "large"], seed=3)
+    assert "No interval can be given" in text
+    assert "These data do not say how sure their order is: the difference has no interval (" in text

@@ -10,6 +10,7 @@ from PIL import Image
 
 from cxrbench.bundle import load_bundle
 from cxrbench.data.images import decode_film
+from cxrbench.errors import ConfigError
 from cxrbench.explain.bundled import Explainer
 from cxrbench.predict import Given, Predictor
 from cxrbench.serve import ServeSettings, create_app
@@ -216,3 +217,17 @@ def test_probabilities_in_words(predictor):
 def test_where_facts_come_from(dicom):
     facts = facts_document(decode_film(dicom).facts, Given(sex="M"))
     assert (facts.age.source, facts.sex.source, facts.sex.value) == ("header", "given", "M")
+
+
+def test_a_method_that_is_refused_on_a_film_is_replaced_there(client, film, monkeypatch):
+    def refuse(classifier, asked):
+        raise ConfigError("its mean is not what the image adds")
+
+    finding = client.get("/v1/bundles").json()["bundles"][0]["findings"][0]
+    monkeypatch.setattr("cxrbench.explain.maps.cam", refuse)
+    answers = [
+        client.post("/v1/explain", files={"film": film}, data={"finding": finding, "method": method})
+        for method in ("cam", "grad-cam", "layer-cam")
+    ]
+    assert [answer.headers["cxrbench-method"] for answer in answers] == ["grad-cam", "grad-cam", "layer-cam"]
+    assert answers[0].content == answers[1].content

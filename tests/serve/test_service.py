@@ -14,5 +14,5 @@ from cxrbench.serve.service import Served
     ids=["with", "without"],
 )
 def test_class_activation_maps_are_offered_where_the_networks_have_them(usual, offered):
-    explainer = SimpleNamespace(methods=lambda: usual)
+    explainer = SimpleNamespace(methods=lambda: usual, obstacle=None)
     assert Served("one", bundle=None, predictor=None, explainer=explainer).methods == offered

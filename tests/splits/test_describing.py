@@ -1,4 +1,4 @@
-"""Who is where, in numbers."""
+"""The parts of a split, counted."""
 
 import polars as pl
 from hypothesis import given

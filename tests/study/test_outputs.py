@@ -121,6 +121,18 @@ def test_the_vocabulary_of_the_settings_comes_before_that_of_the_format(films, t
     assert "\n" not in str(caught.value)
 
 
+def test_a_vocabulary_is_compared_by_what_it_says(films, tmp_path):
+    own, out = tmp_path / "own.yaml", tmp_path / "study"
+    text = "name: own\nfindings: [Scoliosis, Fracture, {name: Pacemaker, is_pathology: false}, Rib notch]\n"
+    own.write_text(text)
+    prepare_study(settings(films, out, vocabulary=str(own)))
+    moved = own.rename(tmp_path / "moved.yaml")
+    prepare_study(settings(films, out, vocabulary=str(moved)))
+    moved.write_text(text.replace(", is_pathology: false", ""))
+    with pytest.raises(StudyError, match=r"moved\.yaml' has another Pacemaker now; choose another --out"):
+        prepare_study(settings(films, out, vocabulary=str(moved)))
+
+
 def test_a_study_without_outputs_leaves_nothing_in_the_way_of_another_vocabulary(films, tmp_path):
     own = tmp_path / "own.yaml"
     own.write_text("name: own\nfindings: [Pacemaker, Rib notch]\n")

@@ -9,7 +9,7 @@ import pytest
 from cxrbench.config import ArchiveSeen, WeightsRecord
 from cxrbench.errors import WeightsError
 from cxrbench.splits import resample_splits, write_split
-from cxrbench.study.overlap import Films, as_records, find_overlaps, read_image_list
+from cxrbench.study.overlap import Films, as_records, describe_overlaps, find_overlaps, read_image_list
 from pretrained import approach_from
 
 
@@ -93,6 +93,14 @@ def test_a_list_without_held_out_films_is_no_leak(films, tmp_path):
     seen = record(ArchiveSeen(archive="nih", with_labels=True))
     found = overlaps(films, seen, {"hub": {"image_list": str(tmp_path / "seen.txt")}})
     assert [one.test_seen + one.val_seen for one in found] == [0, 0]
+
+
+def test_a_list_that_names_no_film_is_warned_about(films, tmp_path):
+    (tmp_path / "seen.txt").write_text("other_001.png\nother_002.png\n")
+    found = overlaps(films, record(ArchiveSeen(archive="nih")), {"hub": {"image_list": str(tmp_path / "seen.txt")}})
+    assert {one.basis for one in found} == {"image list without a film"}
+    (note,) = describe_overlaps(found)
+    assert note.startswith("warning: own: its weights saw nih, but their image_list names no film of this study; ")
 
 
 def test_an_absent_list_is_named(films):

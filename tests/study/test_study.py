@@ -20,13 +20,14 @@ import pytest
 import torch
 
 from cxrbench.config import RunConfig, StudySettings, load_approach, load_profile
-from cxrbench.errors import ConfigError, DataError, StudyError, TrainingError, WeightsError
+from cxrbench.errors import ConfigError, DataError, IntegrityError, StudyError, TrainingError, WeightsError
 from cxrbench.files import partial_of
 from cxrbench.runs import FAILURE_FILE, RunName, finished_runs, predictions_file
 from cxrbench.study import carry_out, describe_plan, make_plan, prepare_study
 from cxrbench.study import performing as performing_module
 from cxrbench.study.preparation import locked
 from pretrained import TINY, approach_from, state_of
+from sealing import reseal
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +115,7 @@ def test_a_run_of_other_settings_is_refused_with_what_differs(films, tmp_path, q
     made_with["approach"]["recipe"]["epochs"] = 2
     other = {key: made_with[key] for key in RunConfig.model_fields}
     path.write_text(json.dumps(RunConfig.model_validate(other).record()))
+    reseal(path.parent)
     with pytest.raises(StudyError, match=r"seed-0: made with other settings \(approach.recipe.epochs\)"):
         make_plan(prepare_study(study))
 
@@ -167,7 +169,7 @@ def test_a_damaged_run_is_named(films, tmp_path, quick_fit):
     study = settings(films, tmp_path / "study")
     list(carry_out(make_plan(prepare_study(study))))
     (RunName("1channel", "resample-1", 0).folder(study.out) / "config.json").write_text("{")
-    with pytest.raises(StudyError, match=r"1channel/resample-1/seed-0/config.json: cannot be read"):
+    with pytest.raises(IntegrityError, match=r"1channel/resample-1/seed-0/config.json has 1 bytes instead of"):
         make_plan(prepare_study(study))
 
 

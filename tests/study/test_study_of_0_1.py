@@ -1,15 +1,23 @@
 """A study of version 0.1 goes on: its runs are taken as finished, nothing is trained again, and it has a report."""
 
+import json
 import shutil
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import torch
 
+from cxrbench import __version__, cli
 from cxrbench.config import load_study
 from cxrbench.data.phantom import PhantomSettings, generate_release
 from cxrbench.evaluate import evaluate_study
+from cxrbench.files import partial_of
 from cxrbench.report import write_report
-from cxrbench.study import make_plan, prepare_study
+from cxrbench.runs import read_study_record
+from cxrbench.study import describe_plan, make_plan, prepare_study
+from cxrbench.study.plan import anew_notes
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "study-0.1"
 
@@ -33,7 +41,45 @@ def test_its_runs_are_finished(study):
     plan = make_plan(materials)
     assert (len(plan.done), plan.to_do) == (4, ())
     assert len(materials.findings) == 15
-    assert any("version 0.1" in note for note in materials.notes)
+    assert any("was begun by version 0.1" in note for note in materials.notes)
+
+
+def test_every_call_says_that_it_is_of_version_0_1(study):
+    """Not the first alone, which writes the record anew."""
+    settings = load_study(study / "study.yaml", {})
+    for _ in range(2):
+        assert sum("was begun by version 0.1" in note for note in prepare_study(settings).notes) == 1
+    record = read_study_record(study / "study")
+    assert (record["version"], record["began_with"]) == (__version__, "0.1.0")
+
+
+@pytest.mark.parametrize("command", ["report", "plan"])
+def test_commands_that_use_it_say_so_in_one_line(study, monkeypatch, capsys, command):
+    monkeypatch.setattr("cxrbench.cli.studies._write_report", lambda study: None)
+    monkeypatch.setattr(sys, "argv", ["cxrbench", command, str(study / "study")])
+    with suppress(SystemExit):
+        cli.main()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("note: the study was begun by version 0.1: its finished runs stay as they are")
+
+
+def test_an_unfinished_run_of_it_begins_anew_and_the_plan_says_so(study):
+    materials = prepare_study(load_study(study / "study.yaml", {}))
+    name = make_plan(materials).done[0]
+    finished = name.folder(study / "study")
+    finished.rename(aside := study / "aside")
+    attempt = partial_of(finished) / "attempt-0"
+    attempt.mkdir(parents=True)
+    recorded = json.loads((aside / "config.json").read_text())
+    torch.save({"hash": recorded["hash"], "fit": {"epochs_done": 1}}, attempt / "state.pt")
+    try:
+        plan = make_plan(materials)
+        (note,) = anew_notes(plan.to_do)
+        assert note == f"begin anew, as what is there was left by version 0.1, or by other settings or code: {name}"
+        assert note in describe_plan(plan, study / "study")
+    finally:
+        shutil.rmtree(partial_of(finished))
+        aside.rename(finished)
 
 
 def test_it_has_a_report(study):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cxrbench.bundle.card_members import SHORT, member_sections, table
 from cxrbench.bundle.record import CARD_FILE, BundleRecord, TestResult
-from cxrbench.evaluate.discrimination import MEAN
+from cxrbench.evaluate.columns import MEAN
 from cxrbench.files import write_text
 
 

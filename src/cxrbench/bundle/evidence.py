@@ -11,10 +11,10 @@ from scipy.special import logit
 
 from cxrbench.bundle.answers import Numbers, calibrated, quantiles_of
 from cxrbench.bundle.record import Calibration, Decision, TestResult
-from cxrbench.evaluate.calibrations import PLATT, Calibrations, fit_calibrations, stated
-from cxrbench.evaluate.discrimination import auc_table, count_table, grouped_aucs, no_auc_reason
-from cxrbench.evaluate.operation import operation_table
-from cxrbench.evaluate.reading import HeldOut, Scores, SplitRuns, read_split_runs
+from cxrbench.evaluate.calibration import PLATT, Calibrations, fit_calibrations, operation_table
+from cxrbench.evaluate.discrimination import auc_table, count_table, grouped_aucs
+from cxrbench.evaluate.held_out import HeldOut, Scores, SplitRuns, no_auc_reason
+from cxrbench.evaluate.reading import read_split_runs
 from cxrbench.runs import RunName
 from cxrbench.splits import Split
 from cxrbench.stats.operating_points import youden_threshold
@@ -61,18 +61,11 @@ def _logits(probabilities: Numbers) -> Numbers:
 
 
 def _of_validation(own: SplitRuns) -> list[tuple[RunName, np.ndarray]]:
-    return [(scores.run, _validation(scores)) for scores in own.scores]
-
-
-def _validation(scores: Scores) -> np.ndarray:
-    """Validation logits of a run of a study, which always has them."""
-    if scores.validation is None:
-        raise ValueError(f"{scores.run} has no validation scores")
-    return scores.validation
+    return [(scores.run, scores.require_validation()) for scores in own.scores]
 
 
 def _calibrations(validation: HeldOut, scores: Scores) -> dict[str, Calibration]:
-    fitted = fit_calibrations(validation, _validation(scores))
+    fitted = fit_calibrations(validation, scores.require_validation())
     return {finding: _calibration(fitted, finding) for finding in validation.findings}
 
 
@@ -88,7 +81,7 @@ def _calibration(fitted: Calibrations, finding: str) -> Calibration:
 
 def _decision(validation: HeldOut, probabilities: Numbers, column: int) -> Decision:
     """Youden's threshold of one finding, and the quantiles of all validation images."""
-    values, present = stated(validation, probabilities, column)
+    values, present = validation.stated(probabilities, column)
     quantiles = quantiles_of(probabilities[:, column])
     if reason := no_auc_reason(present):
         return Decision(threshold=None, quantiles=quantiles, reason=f"validation part: {reason}")

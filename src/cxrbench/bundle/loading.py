@@ -40,6 +40,7 @@ class Bundle:
         card: Model card, Markdown.
         digest: SHA-256 (hex) that names the bundle: of its description as it was written, hence of its weights.
         allowed_modules: Python modules that it may import to build its networks, beside those of installed packages.
+        export: Folder of an export of it that lies elsewhere, to compute with; None: those within the bundle.
     """
 
     folder: Path
@@ -48,6 +49,7 @@ class Bundle:
     card: str
     digest: str
     allowed_modules: tuple[str, ...] = ()
+    export: Path | None = None
 
     @property
     def findings(self) -> tuple[str, ...]:

@@ -32,13 +32,12 @@ from cxrbench.bundle.record import (
     RunRecord,
 )
 from cxrbench.bundle.reference import Reference, film_digest, reference_logits
-from cxrbench.config import Approach, parse_settings, read_run, with_changes
+from cxrbench.config import Approach, parse_settings, read_run, recorded_vocabulary, with_changes
 from cxrbench.data.features import FeatureScaling
 from cxrbench.data.geometry import DEFINITION
 from cxrbench.data.store import open_store
 from cxrbench.errors import BundleError
-from cxrbench.evaluate.outputs import left_out_reasons, recorded_vocabulary
-from cxrbench.evaluate.reading import read_config, read_splits, read_table, readable
+from cxrbench.evaluate.reading import left_out_reasons, read_config, read_splits, read_table, readable
 from cxrbench.files import atomic_folder, digest_file, digest_json, write_json
 from cxrbench.runs import RunName
 from cxrbench.splits import Split
@@ -87,13 +86,18 @@ def _weights_file(position: int, members: int) -> str:
 
 def _member(study: Path, run: RunName, file: str, evidences: Sequence[Evidence], scratch: Path) -> Member:
     """Copy a run's weights and record what belongs to them."""
-    config, source = read_config(study, run), run.folder(study) / names.WEIGHTS_FILE
+    config, source = read_config(study, run), names.run_file(study, run, names.WEIGHTS_FILE)
     path = scratch / file
     path.parent.mkdir(exist_ok=True)
     with readable(source):
         shutil.copyfile(source, path)
     where = str(run.folder(study) / names.CONFIG_FILE)
     approach = _without_paths(read_run(config, where=Path(where)).config.approach)
+    if approach.test_time.count > 1:
+        raise BundleError(
+            f"{run.approach}: its predictions are the mean of {approach.test_time.count} views (test_time), and a "
+            "bundle answers from the centre crop alone; bundle a run of the approach without test_time"
+        )
     return Member(
         run=_run_record(run, config, where),
         weights=FileRecord(file=file, bytes=path.stat().st_size, sha256=digest_file(path)),
@@ -147,7 +151,7 @@ def _write(
         made_with=made_with(),
         geometry=DEFINITION,
         findings=findings,
-        vocabulary=recorded_vocabulary(study_record, findings, where=str(study / names.STUDY_FILE)),
+        vocabulary=recorded_vocabulary(study_record, findings, where=study / names.STUDY_FILE),
         withheld=withheld,
         left_out={name: reason for name, reason in reasons.items() if name not in findings},
         members=members,

@@ -4,15 +4,14 @@ A network may be a function of somebody's module, or come from another package's
 packages that somebody installed. A module that only a bundle names is imported where the user allows it.
 """
 
-import hashlib
 from collections.abc import Collection, Iterator
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
-from cxrbench.config import BACKBONES, HEADS, Network, Part, Registry, Settings
+from cxrbench.config import AUGMENTATIONS, BACKBONES, HEADS, Network, Part, Registry, Settings
+from cxrbench.config.code import source_digest
 from cxrbench.config.network import Module
 from cxrbench.config.registry import Absent, top_spec
 
@@ -68,10 +67,10 @@ def obstacle_of(network: Network, packages: Collection[PackageRecord], *, allowe
     recorded = {record.kind: record for record in packages}
     for kind, part in _parts(network):
         if isinstance(part.settings, Absent):
-            return f"{recorded[kind]}, which is not installed here; install it, or use an export of the bundle"
+            return f"{recorded[kind]}, which is not installed here; install it"
     for module in modules_of(network):
         if top_spec(module) is None:
-            return f"its network is built by module {module}, which is not installed here; install it, or use an export"
+            return f"its network is built by module {module}, which is not installed here; install it"
         if not any(module == name or module.startswith(f"{name}.") for name in allowed):
             return (
                 f"its network is built by module {module}, which only the bundle names; look at that code first, then "
@@ -116,9 +115,21 @@ def with_absent_parts(member: Any) -> Any:
             (name, settings), *more = network[kind].items()
             if (kind, name) in named and name not in registry.names and not more:
                 network[kind] = Part(name=name, settings=Absent(**settings))
-        return {**member, "approach": {**member["approach"], "network": network}}
+        approach = {**member["approach"], "network": network}
+        if "augmentation" in approach:
+            approach["augmentation"] = _without_unknown_operations(approach["augmentation"])
+        return {**member, "approach": approach}
     except (LookupError, TypeError, ValueError, AttributeError):
         return member  # its validation says what is wrong
+
+
+def _without_unknown_operations(augmentation: dict[str, Any]) -> dict[str, Any]:
+    """Keep operations of packages that are not installed unread: nothing is trained by a bundle."""
+    operations = [
+        Part(name=name, settings=Absent(**settings)) if name not in AUGMENTATIONS.names else {name: settings}
+        for ((name, settings),) in (each.items() for each in augmentation.get("operations", []))
+    ]
+    return {**augmentation, "operations": operations}
 
 
 def _parts(network: Network) -> Iterator[tuple[str, Part]]:
@@ -131,7 +142,7 @@ def _record(kind: str, part: str, module: str, package: str | None) -> PackageRe
     top = module.partition(".")[0]
     name = package or next(iter(metadata.packages_distributions().get(top, [])), None)
     return PackageRecord(
-        kind=kind, part=part, module=module, package=name, version=_version(name), sha256=_source_digest(module)
+        kind=kind, part=part, module=module, package=name, version=_version(name), sha256=source_digest(module)
     )
 
 
@@ -140,20 +151,3 @@ def _version(package: str | None) -> str | None:
         return None if package is None else metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _source_digest(module: str) -> str | None:
-    """SHA-256 (hex) of the Python files of a module's top package, by name."""
-    spec = top_spec(module)
-    if spec is None:
-        return None
-    folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
-    files = [(path.relative_to(folder).as_posix(), path) for folder in folders for path in folder.rglob("*.py")]
-    if not folders and spec.origin and Path(spec.origin).is_file():
-        files = [(Path(spec.origin).name, Path(spec.origin))]
-    if not files:
-        return None
-    digest = hashlib.sha256()
-    for name, path in sorted(files):
-        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()

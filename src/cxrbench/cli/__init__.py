@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cxrbench import __version__
-from cxrbench.cli import archives, bundles, explaining, exporting, measures, pacs, plans, serving, studies
+from cxrbench.cli import approaches, archives, bundles, explaining, exporting, measures, pacs, plans, serving, studies
 from cxrbench.environment import share_cores
 from cxrbench.errors import CxrbenchError
 
@@ -21,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,  # help without boxes, in half the time
 )
-for commands in (studies, plans, archives, measures, bundles, exporting, explaining, serving, pacs):
+for commands in (studies, approaches, plans, archives, measures, bundles, exporting, explaining, serving, pacs):
     for command in commands.COMMANDS:
         app.command()(command)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cxrbench.cli.options import AllowMissing, Format, Labels, Processes, VocabularyName
+from cxrbench.cli.options import AllowMissing, Format, Labels, Processes, VocabularyName, show_notes
 
 
 def prepare(
@@ -38,10 +38,33 @@ def prepare(
             allow_missing=allow_missing,
             track=track,
         )
-    for note in archive.notes:
-        print(f"note: {note}")
+    show_notes(archive.notes)
     left_out = f"missing {len(archive.missing):,}, unreadable {len(store.failures):,}"
     print(f"store: {out}: {store.index.height:,} images; {left_out}")
+
+
+def labels(
+    files: Annotated[list[Path], typer.Argument(help="Label files, or folders that hold them.")],
+    table_format: Format = None,
+    vocabulary: VocabularyName = None,
+    out: Annotated[Path | None, typer.Option(help="Parquet file for the common table, one row per image.")] = None,
+) -> None:
+    """Read labels alone, without images, and say what became of them."""
+    from cxrbench.config import load_vocabulary
+    from cxrbench.data.tables import describe_labels, read_format, read_label_table
+    from cxrbench.files import atomic_file
+
+    read = read_label_table(
+        files,
+        form=None if table_format is None else read_format(table_format),
+        vocabulary=None if vocabulary is None else load_vocabulary(vocabulary),
+    )
+    show_notes(read.notes)
+    print(describe_labels(read))
+    if out is not None:
+        with atomic_file(out) as scratch:
+            read.table.write_parquet(scratch)
+        print(f"table: {out}")
 
 
 def phantom(
@@ -74,4 +97,4 @@ def phantom(
     print(f"films: {out}")
 
 
-COMMANDS = (prepare, phantom)
+COMMANDS = (prepare, labels, phantom)

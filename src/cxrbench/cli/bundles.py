@@ -11,6 +11,7 @@ import typer
 
 from cxrbench.cli.options import Study
 from cxrbench.cli.stopping import stoppable
+from cxrbench.cli.studies import say_origin
 
 if TYPE_CHECKING:
     from cxrbench.bundle import Bundle as LoadedBundle
@@ -23,7 +24,20 @@ AllowModule = Annotated[
         help="Python module that the bundle may import to build its network; may be repeated (default: none)."
     ),
 ]
+Export = Annotated[
+    Path | None,
+    typer.Option(help="Folder of an export of the bundle to compute with (default: those within the bundle)."),
+]
 SHOWN = 10
+
+
+def open_bundle(folder: Path, allow_module: Sequence[str] | None, export: Path | None) -> "LoadedBundle":
+    """Load a bundle, with the export of it that was given."""
+    from cxrbench.bundle import load_bundle
+    from cxrbench.predict.exported import with_export
+
+    opened = load_bundle(folder, allowed_modules=allow_module or ())
+    return opened if export is None else with_export(opened, export)
 
 
 def bundle(
@@ -46,6 +60,7 @@ def bundle(
     from cxrbench.bundle import choose_runs
     from cxrbench.bundle.making import make_bundle
 
+    say_origin(study)
     runs = choose_runs(study, approaches=approach or (), splits=split or (), seeds=seed or ())
     made = make_bundle(study, runs, out)
     print(f"bundle: {out}: {', '.join(map(str, runs))}")
@@ -66,14 +81,14 @@ def _export_fastest(made: "LoadedBundle") -> None:
         print(f"note: {problem}")
 
 
-def check(folder: BundleFolder, allow_module: AllowModule = None) -> None:
+def check(folder: BundleFolder, allow_module: AllowModule = None, export: Export = None) -> None:
     """See that a bundle is unaltered and gives its reference answer on this machine."""
-    from cxrbench.bundle import load_bundle
     from cxrbench.bundle.packages import code_notes
     from cxrbench.predict.backends import AUTO
+    from cxrbench.predict.exported import export_notes
     from cxrbench.predict.opening import TORCH, open_networks
 
-    loaded = load_bundle(folder, allowed_modules=allow_module or ())
+    loaded = open_bundle(folder, allow_module, export)
     members = len(loaded.members)
     print(f"{folder}: unaltered; {members} member{'s' if members > 1 else ''}, SHA-256 {loaded.digest[:12]}")
     obstacle, fastest = loaded.code_obstacle(), open_networks(loaded, AUTO)
@@ -84,7 +99,8 @@ def check(folder: BundleFolder, allow_module: AllowModule = None) -> None:
         print(f"reference film, {opened.backend}: largest difference of a logit {opened.largest_difference:.1e}")
     for name, reason in fastest.passed_over.items():
         print(f"{name} is not used: {reason}")
-    for note in (note for member in loaded.members for note in code_notes(member.packages)):
+    notes = [note for member in loaded.members for note in code_notes(member.packages)]
+    for note in (*notes, *export_notes(loaded)):
         print(f"note: {note}")
     _say_notices(loaded)
 
@@ -118,10 +134,10 @@ def predict(
     backend: Annotated[
         str, typer.Option(help="What computes: torch, an export (onnx, openvino), or auto, the fastest at hand.")
     ] = "auto",
+    export: Export = None,
     allow_module: AllowModule = None,
 ) -> None:
     """Answer about films: calibrated probability, decision and percentile of every finding, with warnings."""
-    from cxrbench.bundle import load_bundle
     from cxrbench.cli.parts import predict_in_parts
     from cxrbench.config import ClusterSettings, parse_settings
     from cxrbench.environment import usable_cores
@@ -136,7 +152,7 @@ def predict(
         "age_years": age, "sex": _sex(sex), "view": view and view.upper(), "left_out": left_out,
     }  # fmt: skip
     requests = gather(paths, **known) if out else ()
-    opened = load_bundle(folder, allowed_modules=allow_module or ())
+    opened = open_bundle(folder, allow_module, export)
     predictor = Predictor(opened, backend=backend, has_mirror=mirror)
     workers = usable_cores() if workers is None else workers
     if out:

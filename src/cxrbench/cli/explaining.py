@@ -147,7 +147,7 @@ def localise(
     """Score heat maps against known boxes, each run on its own test films only."""
     import polars as pl
 
-    from cxrbench.evaluate.asked import ALL, ENERGY, LOCALISATION_FOLDER, POINTING
+    from cxrbench.evaluate.explanations import ALL, ENERGY, LOCALISATION_FOLDER, POINTING
     from cxrbench.explain.maps import checked_methods
     from cxrbench.explain.scoring import Localising, localise_study
     from cxrbench.explain.trained import chosen_runs
@@ -181,7 +181,7 @@ def nonimage(
     out: Annotated[Path | None, typer.Option(help="Folder (default: nonimage in the study).")] = None,
 ) -> None:
     """What age, sex and view are worth: alone, beside the image, and how far the image shows them itself."""
-    from cxrbench.evaluate.asked import NONIMAGE_FOLDER
+    from cxrbench.evaluate.explanations import NONIMAGE_FOLDER
     from cxrbench.explain.nonimage import Asking, nonimage_study
     from cxrbench.explain.trained import chosen_runs
     from cxrbench.terminal import show_table, shown_progress

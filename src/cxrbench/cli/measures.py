@@ -108,7 +108,7 @@ def _findings(name: str | None) -> "Vocabulary | None":
 
 def _show(result: "Evaluation") -> None:
     """What was matched, what was left out, the main tables, where the rest is; and draw it."""
-    from cxrbench.evaluate.shown import shown_tables
+    from cxrbench.evaluate.evaluation import shown_tables
     from cxrbench.report.predictions import PAGE_FILE, write_predictions_report
     from cxrbench.terminal import show_table
 

@@ -1,5 +1,6 @@
-"""Options that several subcommands share."""
+"""Options that several subcommands share, and how notes are shown."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,8 @@ import typer
 
 Labels = Annotated[Path | None, typer.Option(help="Label file when it is not in the archive's folder.")]
 Format = Annotated[
-    Path | None, typer.Option("--format", help="YAML that names the columns of a CSV that is not NIH's.")
+    Path | None,
+    typer.Option("--format", help="Format of the labels: a packaged name or a YAML (default: as their columns show)."),
 ]
 VocabularyName = Annotated[
     str | None,
@@ -26,3 +28,9 @@ On = Annotated[
     typer.Option(help="Ray cluster to train on: ray (one of this machine alone), auto, host:port, ray://host:port."),
 ]
 Study = Annotated[Path, typer.Argument(help="Folder of a study.")]
+
+
+def show_notes(notes: Iterable[str]) -> None:
+    """Print what a reader made of its files, apart from what a command answers."""
+    for note in notes:
+        print(f"note: {note}")

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cxrbench.cli.bundles import AllowModule, BundleFolder
+from cxrbench.cli.bundles import AllowModule, BundleFolder, Export, open_bundle
 
 if TYPE_CHECKING:
     import threading
 
+    from cxrbench.pacs.answering import Answerer
     from cxrbench.pacs.listener import Origin
 
 
@@ -32,12 +33,12 @@ def dicom(
     out: Annotated[Path, typer.Option(help="Folder that gets a folder per film.")],
     shown: Shown = 3,
     method: Method = None,
+    export: Export = None,
     allow_module: AllowModule = None,
 ) -> None:
     """Answer DICOM films with DICOM objects: structured report, heat maps, boxes."""
     from contextlib import closing
 
-    from cxrbench.bundle import load_bundle
     from cxrbench.errors import CxrbenchError, DataError
     from cxrbench.explain.maps import checked_methods
     from cxrbench.pacs.answering import Answerer
@@ -47,9 +48,8 @@ def dicom(
 
     chosen = checked_methods([method])[0] if method else None
     folders = folders_of(films, out)
-    answerer = Answerer(
-        Predictor(load_bundle(folder, allowed_modules=allow_module or ())), most_shown=shown, method=chosen
-    )
+    answerer = Answerer(Predictor(open_bundle(folder, allow_module, export)), most_shown=shown, method=chosen)
+    _say_notes(answerer)
     failed = 0
     with closing(answerer):
         for film, results_folder in folders.items():
@@ -89,12 +89,12 @@ def listen(
     login: Login = None,
     shown: Shown = 3,
     method: Method = None,
+    export: Export = None,
     allow_module: AllowModule = None,
 ) -> None:
     """Answer each chest film that is sent here, or appears on a DICOMweb server, with its results as DICOM."""
     from contextlib import closing
 
-    from cxrbench.bundle import load_bundle
     from cxrbench.explain.maps import checked_methods
     from cxrbench.files import alone
     from cxrbench.pacs.answering import Answerer
@@ -109,7 +109,7 @@ def listen(
     chosen = checked_methods([method])[0] if method else None
     client = None if dicomweb is None else web_client(dicomweb, login=login, most_mb=max_mb)
     destination = destination_of(send_to=send_to, folder=out, client=client, own_title=aet)
-    bundle = load_bundle(folder, allowed_modules=allow_module or ())
+    bundle = open_bundle(folder, allow_module, export)
     stop = _stop_on_signals()
     _log_to_stderr()
     spool.mkdir(parents=True, exist_ok=True)
@@ -120,8 +120,15 @@ def listen(
         receiver = Receiver(listening, intake)
         origin: Origin = receiver if client is None else Watcher(client, intake, days=days, seconds=seconds)
         with closing(Answerer(Predictor(bundle), most_shown=shown, method=chosen)) as answerer:
+            _say_notes(answerer)
             print(f"listening: {dicomweb or f'{aet} on {host}:{port}'}; {' '.join(bundle.record.notices)}", flush=True)
             Listener(answerer, waiting, destination, origin).run(stop)
+
+
+def _say_notes(answerer: "Answerer") -> None:
+    """What becomes of heat maps, where that is not what was asked for."""
+    for note in answerer.notes:
+        print(f"note: {note}", file=sys.stderr, flush=True)
 
 
 def _stop_on_signals() -> "threading.Event":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cxrbench.cli.options import Study
+from cxrbench.cli.studies import say_origin
 
 if TYPE_CHECKING:
     from cxrbench.config import StudySettings
@@ -33,6 +34,8 @@ def plan(
     settings = planning.study_settings(study)
     if prepare:
         _prepare(settings)
+    else:
+        say_origin(settings.out)
     of_study = planning.run_states(settings)
     require_known("split", split or [], list(dict.fromkeys(state.name.split for state in of_study)))
     require_known("approach", approach or [], list(dict.fromkeys(state.name.approach for state in of_study)))
@@ -52,15 +55,17 @@ def _prepare(settings: "StudySettings") -> None:
     """Make what the runs share, and write what each needs."""
     from cxrbench.study import make_plan, prepare_study
     from cxrbench.study.commands import write_plan
+    from cxrbench.study.plan import anew_notes
     from cxrbench.study.preparation import locked
     from cxrbench.terminal import shown_progress
 
     with locked(settings.out):
         with shown_progress() as track:
             materials = prepare_study(settings, track=track)
-        for note in materials.notes:
+        made = make_plan(materials)
+        for note in (*materials.notes, *anew_notes(made.to_do)):
             print(f"note: {note}", file=sys.stderr)
-        write_plan(make_plan(materials).to_do, settings.out)
+        write_plan(made.to_do, settings.out)
 
 
 def _show(states: "list[RunState]") -> None:
@@ -84,6 +89,7 @@ def perform(
     from cxrbench import study as studies
     from cxrbench.runs import RunName
     from cxrbench.study.commands import read_task
+    from cxrbench.study.plan import anew_notes
     from cxrbench.terminal import StudyBars
 
     name = RunName(approach, split, seed)
@@ -91,6 +97,9 @@ def perform(
         print(f"{name}: done already")
         return
     task = read_task(study, name)
+    say_origin(study)
+    for note in anew_notes([task]):
+        print(f"note: {note}", file=sys.stderr)
     with StudyBars(studies.Plan((task,), ())) as bars:
         outcome = bars.finished(studies.perform(task, report=bars.begin(task)))
     if outcome.failure:

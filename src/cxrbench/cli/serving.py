@@ -2,13 +2,16 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cxrbench.cli.bundles import AllowModule
+
+if TYPE_CHECKING:
+    from cxrbench.bundle import Bundle
 
 TOKEN = "CXRBENCH_TOKEN"  # noqa: S105 - the variable's name
 
@@ -30,6 +33,10 @@ def serve(
     queue: Annotated[int, typer.Option(min=1, help="Films that may wait; more are refused for the moment.")] = 64,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that decode (default: one per core).")] = None,
     backend: Annotated[str | None, typer.Option(help="What computes (default: as predict).")] = None,
+    export: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of an export of one of the bundles to compute with; may be repeated."),
+    ] = None,
     allow_module: AllowModule = None,
 ) -> None:
     """Answer over HTTP, with a page for a person: findings, heat maps, warnings. Stops at Ctrl-C or SIGTERM."""
@@ -55,9 +62,13 @@ def serve(
             "backend": backend,
         }
     )
-    bundles = {name: load_bundle(folder, allowed_modules=allow_module or ()) for name, folder in named.items()}
+    loaded = {name: load_bundle(folder, allowed_modules=allow_module or ()) for name, folder in named.items()}
+    bundles = _with_exports(loaded, export or ())
     app = create_app(bundles, settings)
     server = Server(app, settings)
+    for one in app.state.service.served.values():
+        if one.explainer.obstacle:
+            print(f"note: {one.name}: no heat maps: {one.explainer.obstacle}", file=sys.stderr)
     if not settings.is_loopback and settings.token is None:
         print(f"warning: {host} is open to others, and no token is asked for: use --token-file", file=sys.stderr)
     print(f"serving {', '.join(named)} at {server.url}", flush=True)
@@ -75,6 +86,20 @@ def _named(folders: Sequence[Path]) -> dict[str, Path]:
             raise ConfigError(f"{named[name]} and {folder} have the same name {name!r}; rename one of the folders")
         named[name] = folder
     return named
+
+
+def _with_exports(bundles: "Mapping[str, Bundle]", folders: Sequence[Path]) -> "dict[str, Bundle]":
+    """Give each export to the bundle that it was made from."""
+    from cxrbench.errors import ConfigError
+    from cxrbench.predict.exported import bundle_of, with_export
+
+    result = dict(bundles)
+    for folder in folders:
+        names = [name for name, bundle in bundles.items() if bundle.digest == bundle_of(folder)]
+        if not names:
+            raise ConfigError(f"--export {folder}: was made from none of the bundles that are served")
+        result |= {name: with_export(bundles[name], folder) for name in names}
+    return result
 
 
 def _token(path: Path | None) -> str | None:

@@ -155,59 +155,21 @@ def demo(
 
 def report(study: Study) -> None:
     """Rebuild results and report from predictions alone; needs no torch."""
+    say_origin(study)
     _write_report(study)
 
 
-def approaches(
-    action: Annotated[str, typer.Argument(help="'list' with a pattern, or 'show' with a name or file.")] = "list",
-    name: Annotated[str | None, typer.Argument(help="Pattern such as 'large*', or the approach to show.")] = None,
-) -> None:
-    """List the packaged approaches, or show one as written and as it resolves."""
-    from cxrbench import config
+def say_origin(study: Path) -> None:
+    """Say so where version 0.1 began a study."""
+    from cxrbench.runs import STUDY_FILE, origin_note, read_study_record
 
-    if action == "list":
-        _list_approaches(name or "*")
-    elif action == "show" and name is not None:
-        _show_approach(name)
-    else:
-        raise ConfigError(
-            f"approaches {action} {name or ''}: give 'list', or 'show' and a name or a YAML file; "
-            f"names: {', '.join(config.approach_names())}"
-        )
-
-
-def _list_approaches(pattern: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from cxrbench import config
-
-    names = config.approach_names(pattern)
-    if not names:
-        raise ConfigError(f"no approach matches {pattern!r}; names: {', '.join(config.approach_names())}")
-    listing = Table("approach", "input", "weights", "trained", "what it is", box=None)
-    for each in names:
-        found = config.load_approach(each)
-        size = f"{found.input.image_size} px x {found.input.channels}"
-        listing.add_row(each, size, found.network.weights.name, found.recipe.trained, found.summary)
-    Console().print(listing)
-
-
-def _show_approach(name: str) -> None:
-    """Print an approach as written, then every value that it resolves to."""
-    import yaml
-
-    from cxrbench import config
-
-    approach = config.load_approach(name)  # validated before anything is printed
-    print(config.approach_text(name).rstrip())
-    resolved = yaml.safe_dump(approach.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=120)
-    print("\n# as resolved:")
-    print("\n".join(f"# {line}" for line in resolved.rstrip().splitlines()))
+    note = origin_note(read_study_record(study)) if (study / STUDY_FILE).exists() else None
+    if note:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def splits(study: Study) -> None:
-    """Who is where: patients, images and images per finding in each part of each split."""
+    """Count patients, images and images per finding in each part of each split."""
     import polars as pl
 
     from cxrbench.runs import SPLITS_FOLDER, TABLE_FILE
@@ -225,4 +187,4 @@ def splits(study: Study) -> None:
         show_table(counts)
 
 
-COMMANDS = (demo, run, report, approaches, splits)
+COMMANDS = (demo, run, report, splits)

@@ -1,5 +1,7 @@
 """An approach: network, input, augmentation and recipe under one name; YAML in and out."""
 
+from collections.abc import Mapping
+from copy import deepcopy
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -7,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import Field, model_validator
 
-from cxrbench.config.augmentation import Augmentation
+from cxrbench.config.augmentation import Augmentation, Views
 from cxrbench.config.base import (
     Added,
     NotIdentity,
@@ -21,7 +23,7 @@ from cxrbench.config.base import (
     read_yaml,
 )
 from cxrbench.config.network import Network, ResNet
-from cxrbench.config.recipe import Recipe
+from cxrbench.config.recipe import SIMPLE_KEYS, Recipe
 from cxrbench.config.schema1 import LEAST_CROP, is_schema_1_approach, map_approach
 from cxrbench.errors import ConfigError
 
@@ -103,6 +105,9 @@ class Approach(Settings):
         description="the frozen backbone's features are computed once, and each epoch trains the head on them: 1, of "
         "the centre crop; more, of so many augmented views of each training image in turn; null: anew in every epoch",
     )
+    test_time: Annotated[Views, Added(older=Views())] = Field(
+        Views(), description="views of a film whose logits are averaged, in a study's predictions"
+    )
     recipe: Recipe
     profiles: Annotated[dict[str, dict[str, Any]], NotIdentity()] = Field(
         {}, description="profile -> what changes at that size: paths such as network.backbone.timm.model, and values"
@@ -111,7 +116,7 @@ class Approach(Settings):
     @property
     def has_frozen_backbone(self) -> bool:
         """Whether only the head is trained."""
-        return self.recipe.trained == "head"
+        return self.recipe.trains_head_only
 
     @model_validator(mode="after")
     def _frozen_backbone_needs_weights(self) -> Self:
@@ -127,6 +132,36 @@ class Approach(Settings):
         if self.cached_views is not None and not self.has_frozen_backbone:
             raise ValueError(
                 "cached_views needs recipe.trained: head; a backbone that learns gives other features every time"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _films_are_there_to_be_changed(self) -> Self:
+        if self.cached_views is None:
+            return self
+        if self.augmentation.operations:
+            raise ValueError(
+                f"augmentation.operations: {self.augmentation.operations[0].name} needs films; with cached_views there "
+                "are only their features, so leave one of the two out"
+            )
+        if self.test_time.count > 1:
+            raise ValueError("test_time needs films; with cached_views there are only features of the centre crop")
+        return self
+
+    @model_validator(mode="after")
+    def _mixed_labels_are_understood(self) -> Self:
+        if self.augmentation.mixing and not self.recipe.takes_soft_targets:
+            raise ValueError(
+                f"augmentation.operations: {self.augmentation.mixing[0]} gives labels between 0 and 1, which the loss "
+                "does not take; leave it out, or choose another recipe.loss"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _views_differ(self) -> Self:
+        if self.test_time.crops > 1 and self.input.crop == 1:
+            raise ValueError(
+                f"test_time.crops: {self.test_time.crops} needs a crop smaller than the film; here all of it is judged"
             )
         return self
 
@@ -190,6 +225,7 @@ def raw_approach(name: str, *, seen: tuple[str, ...] = ()) -> dict[str, Any]:
     raw = _parts_as_keys(raw)
     if is_path(name):
         _start_at(Path(name).parent, raw)
+        _profiles_start_at(Path(name).parent, raw)
     base = raw.pop("extends", None)
     if base is None:
         return raw
@@ -198,17 +234,20 @@ def raw_approach(name: str, *, seen: tuple[str, ...] = ()) -> dict[str, Any]:
     return _overridden(raw_approach(str(base), seen=(*seen, name)), raw)
 
 
-PARTS = ("backbone", "weights", "head")
-"""Keys of ``network`` that choose an entry of a registry."""
+PARTS = {"network": ("backbone", "weights", "head"), "recipe": ("loss", "sampler", "average_weights")}
+"""Keys that choose an entry of a registry, and where they stand."""
 
 
 def _parts_as_keys(raw: dict[str, Any]) -> dict[str, Any]:
     """Spell ``head: csra`` as ``head: {csra: {}}``."""
-    network = raw.get("network")
-    if not isinstance(network, dict):
-        return raw
-    spelt = {key: {value: {}} if key in PARTS and isinstance(value, str) else value for key, value in network.items()}
-    return {**raw, "network": spelt}
+    spelt = dict(raw)
+    for place, names in PARTS.items():
+        own = raw.get(place)
+        if isinstance(own, dict):
+            spelt[place] = {
+                key: {value: {}} if key in names and isinstance(value, str) else value for key, value in own.items()
+            }
+    return spelt
 
 
 def _start_at(folder: Path, raw: dict[str, Any]) -> None:
@@ -226,19 +265,52 @@ def _start_at(folder: Path, raw: dict[str, Any]) -> None:
             weights[kind] = {**value, **{key: str(folder / Path(at).expanduser()) for key, at in paths.items()}}
 
 
-def _overridden(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Merge key by key; a part of another entry replaces the base's."""
-    result = merged(base, changes)
-    own = changes.get("network")
-    if not isinstance(own, dict):
-        return result
-    for key in PARTS:
-        theirs, before = own.get(key), base.get("network", {}).get(key)
-        if isinstance(theirs, dict) and isinstance(before, dict) and set(theirs) != set(before):
-            result["network"][key] = theirs
-    if "backbone" in own and "profiles" not in changes:
-        result.pop("profiles", None)  # the base's small sibling is of the base's network
+def _profiles_start_at(folder: Path, raw: dict[str, Any]) -> None:
+    """Let the paths of weights in profiles start there too, in place."""
+    profiles = raw.get("profiles")
+    if isinstance(profiles, dict):
+        raw["profiles"] = {
+            name: start_changes_at(folder, changes) if isinstance(changes, dict) else changes
+            for name, changes in profiles.items()
+        }
+
+
+def start_changes_at(folder: Path, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return changes by path, such as ``network.weights``, whose paths of weights' files start at a folder."""
+    result = {}
+    for path, value in changes.items():
+        steps = str(path).split(".")
+        nested = deepcopy(value)
+        for step in reversed(steps):
+            nested = {step: nested}
+        _start_at(folder, nested)
+        for step in steps:
+            nested = nested[step]
+        result[path] = nested
     return result
+
+
+def _overridden(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Merge key by key; a part of another entry replaces the base's, and phases its simple recipe."""
+    result = merged(base, changes)
+    for place, names in PARTS.items():
+        own, before = _keys_of(changes, place), _keys_of(base, place)
+        for key in names:
+            chosen, replaced = _keys_of(own, key), _keys_of(before, key)
+            if chosen and replaced and set(chosen) != set(replaced):
+                result[place][key] = chosen
+    if "backbone" in _keys_of(changes, "network") and "profiles" not in changes:
+        result.pop("profiles", None)  # the base's small sibling is of the base's network
+    recipe = _keys_of(changes, "recipe")
+    if recipe.get("phases"):
+        result["recipe"] = {k: v for k, v in result["recipe"].items() if k in recipe or k not in SIMPLE_KEYS}
+    return result
+
+
+def _keys_of(raw: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return what stands under a key where that is keys and values, else nothing."""
+    value = raw.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def with_changes(approach: Approach, changes: dict[str, Any]) -> Approach:

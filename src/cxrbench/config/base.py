@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -91,8 +91,9 @@ def first_problem(error: ValidationError, model: type[Settings]) -> str:
 def _keys_at(model: type[Settings], location: tuple[int | str, ...]) -> list[str]:
     for part in location:
         nested = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
-        if isinstance(nested, type) and issubclass(nested, Settings):
-            model = nested
+        for each in (nested, *get_args(nested)):  # tuple[Phase, ...] leads to Phase
+            if isinstance(each, type) and issubclass(each, Settings):
+                model = each
     return sorted(model.model_fields)
 
 
@@ -182,11 +183,11 @@ def packaged_text(folder: str, name: str, *, kind: str, names: Sequence[str] | N
     return (packaged(folder) / f"{name}.yaml").read_text(encoding="utf-8")
 
 
-def unknown(kind: str, name: str, names: Sequence[str]) -> str:
-    """Return the message for an unknown name: the nearest valid ones first."""
+def unknown(kind: str, name: str, names: Sequence[str], *, listing: Sequence[str] | None = None) -> str:
+    """Return the message for an unknown name: the nearest valid ones first, then all, as ``listing`` spells them."""
     near = get_close_matches(name, names, n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    return f"unknown {kind} {name!r}; {hint}valid names: {', '.join(names)}"
+    return f"unknown {kind} {name!r}; {hint}valid names: {', '.join(listing or names)}"
 
 
 def is_path(name: Any) -> bool:

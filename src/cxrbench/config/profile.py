@@ -34,7 +34,8 @@ class Profile(Settings):
         """
         changes = {**self._sizes(approach), **self.overrides}
         if self.augmentation is not None:
-            changes["augmentation"] = self.augmentation.model_dump(mode="json")
+            stated = self.augmentation.model_dump(mode="json", exclude_unset=True)
+            changes |= {f"augmentation.{key}": value for key, value in stated.items()}
         changes |= approach.profiles.get(self.name, {})
         return with_changes(approach, {**changes, "profiles": {}})
 

@@ -79,16 +79,27 @@ class Registry:
     _cache: dict[str, Entry] = field(default_factory=dict, compare=False)
 
     @cached_property
-    def _foreign(self) -> dict[str, metadata.EntryPoint]:
+    def _foreign(self) -> dict[str, list[metadata.EntryPoint]]:
+        """Entry points by name; a name that several packages offer has several."""
         if self.group is None:
             return {}
         taken = {entry.name for entry in self.own}
-        return {point.name: point for point in metadata.entry_points(group=self.group) if point.name not in taken}
+        found: dict[str, list[metadata.EntryPoint]] = {}
+        for point in metadata.entry_points(group=self.group):
+            if point.name not in taken:
+                found.setdefault(point.name, []).append(point)
+        return found
 
     @property
     def names(self) -> list[str]:
         """Names of all entries; nothing is imported for it."""
         return [*(entry.name for entry in self.own), *sorted(self._foreign)]
+
+    @property
+    def listing(self) -> list[str]:
+        """Names of all entries for a reader: those of other packages with the packages that offer them."""
+        own = [entry.name for entry in self.own]
+        return [*own, *(f"{name} (of {_packages(points)})" for name, points in sorted(self._foreign.items()))]
 
     def find(self, name: str) -> Entry:
         """Return an entry by its name; imports the package that brings it.
@@ -100,13 +111,22 @@ class Registry:
             if entry.name == name:
                 return entry
         if name not in self._foreign:
-            raise ConfigError(unknown(self.kind, name, self.names))
+            raise ConfigError(unknown(self.kind, name, self.names, listing=self.listing))
         if name not in self._cache:
-            self._cache[name] = self._load(self._foreign[name])
+            self._cache[name] = self._load(self._only(name))
         return self._cache[name]
 
+    def _only(self, name: str) -> metadata.EntryPoint:
+        """The entry point of a name, where one package alone offers it."""
+        first, *others = self._foreign[name]
+        if others:
+            raise ConfigError(
+                f"{self.kind} {name!r}: offered by {_packages([first, *others])}; uninstall all but one of them"
+            )
+        return first
+
     def _load(self, point: metadata.EntryPoint) -> Entry:
-        package = point.dist.name if point.dist else point.value
+        package = _package(point)
         try:
             entry = point.load()
         except Exception as error:
@@ -168,12 +188,29 @@ class Registry:
         Raises:
             ConfigError: The builder cannot be imported.
         """
-        return imported(self.find(part.name).builder, what=f"{self.kind} {part.name!r}")(part.settings, **context)
+        return self.builder(part)(part.settings, **context)
+
+    def builder(self, part: Part) -> Any:
+        """Return what builds a part, imported.
+
+        Raises:
+            ConfigError: It cannot be imported.
+        """
+        return imported(self.find(part.name).builder, what=f"{self.kind} {part.name!r}")
 
     # What pydantic sees where a field is annotated with ``Annotated[Part, registry]``.
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Validate a field by this registry."""
         return core_schema.no_info_before_validator_function(self.parse, handler(source))
+
+
+def _package(point: metadata.EntryPoint) -> str:
+    """The distribution that offers an entry point."""
+    return point.dist.name if point.dist else point.value
+
+
+def _packages(points: list[metadata.EntryPoint]) -> str:
+    return " and ".join(sorted(_package(point) for point in points))
 
 
 def top_spec(module: str) -> ModuleSpec | None:

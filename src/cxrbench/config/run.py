@@ -10,7 +10,7 @@ from pydantic import Field
 
 from cxrbench.config import schema1
 from cxrbench.config.approach import Approach
-from cxrbench.config.base import NotIdentity, Settings, parse_settings
+from cxrbench.config.base import Added, NotIdentity, Settings, parse_settings
 from cxrbench.config.study import ComputeSettings
 from cxrbench.errors import ConfigError, StudyError
 from cxrbench.files import digest_json
@@ -105,6 +105,9 @@ class RunConfig(Settings):
     seed: int
     findings: tuple[str, ...]
     norm_batch: int | None = Field(None, description="images that batch norm is taken over; null: the batch")
+    code: Annotated[dict[str, str] | None, Added(older=None)] = Field(
+        None, description="package of others that the approach uses -> SHA-256 (hex) of its sources; null: none"
+    )
 
     @property
     def hash(self) -> str:
@@ -171,6 +174,18 @@ def read_run(raw: Any, *, where: Path) -> StoredRun:
             f"{where}: its values do not give its hash; the file was changed since. Remove the run to make it anew"
         )
     return StoredRun(config, recorded, schema, raw.get("feature_scaling") or {})
+
+
+def check_hash(raw: dict[str, Any], *, where: Path) -> None:
+    """Refuse a configuration of version 0.1 whose values do not give its hash; later ones have a manifest.
+
+    Raises:
+        StudyError: The file was changed.
+    """
+    if "schema" not in raw and raw.get("hash") != schema1.hash_of(raw):
+        raise StudyError(
+            f"{where}: its values do not give its hash; the file was changed since. Remove the run to make it anew"
+        )
 
 
 _NOT_SETTINGS = frozenset({"schema", "hash", "feature_scaling"})

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from cxrbench.config.approach import PAPER_APPROACHES
+from cxrbench.config.approach import PAPER_APPROACHES, start_changes_at
 from cxrbench.config.base import Settings, is_path, merged, packaged_names, packaged_text, parse_settings, read_yaml
 from cxrbench.config.network import HUB, STAND_IN
 from cxrbench.errors import ConfigError
@@ -105,7 +105,9 @@ class StudySettings(Settings):
     data: Path = Field(description="folder of the archive")
     out: Path = Field(description="folder of the study")
     labels: Path | None = Field(None, description="label file when it is not in the archive's folder")
-    table_format: Path | None = Field(None, description="YAML that names the columns of a CSV that is not NIH's")
+    table_format: Path | None = Field(
+        None, description="format of the labels: a packaged name or a YAML; null: as seen"
+    )
     store: Path | None = Field(None, description="folder of the store; null: inside the study")
     allow_missing: bool = Field(False, description="go on with the images that are there and readable")
     approaches: tuple[str, ...] = Field(PAPER_APPROACHES, min_length=1)
@@ -170,7 +172,7 @@ class StudySettings(Settings):
         return self
 
 
-PATHS = ("data", "out", "labels", "table_format", "store")
+PATHS = ("data", "out", "labels", "store")
 """Fields that are paths, relative to the study's file."""
 
 
@@ -195,11 +197,17 @@ def load_study(source: Path | str, changes: dict[str, Any]) -> StudySettings:
             raw[key] = _from(path, raw[key])
     if isinstance(raw.get("weights"), str) and raw["weights"] not in {HUB, STAND_IN}:
         raw["weights"] = _from(path, raw["weights"])
-    if is_path(raw.get("vocabulary")):
-        raw["vocabulary"] = _from(path, raw["vocabulary"])
+    raw |= {key: _from(path, raw[key]) for key in ("vocabulary", "table_format") if is_path(raw.get(key))}
     if isinstance(raw.get("approaches"), list):
         raw["approaches"] = [_from(path, name) if is_path(name) else name for name in raw["approaches"]]
-    return parse_settings(merged(raw, changes), StudySettings, where=str(path))
+    own = {**raw, **_overrides(path, raw)}
+    return parse_settings(merged(own, changes), StudySettings, where=str(path))
+
+
+def _overrides(path: Path, raw: dict[str, Any]) -> dict[str, Any]:
+    """The overrides of a study's file, the paths of weights' files in them as the file means them."""
+    own = raw.get("overrides")
+    return {"overrides": start_changes_at(path.parent, own)} if isinstance(own, dict) else {}
 
 
 def study_names() -> list[str]:

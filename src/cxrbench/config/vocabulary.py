@@ -281,14 +281,24 @@ def _packaged_vocabulary(name: str) -> Vocabulary:
     return parse_settings(raw, Vocabulary, where=f"vocabulary {name}")
 
 
-def recorded_vocabulary(record: Mapping[str, Any], *, where: Path) -> Vocabulary | None:
-    """Return the vocabulary that a record holds, such as a ``study.json``; None for one of version 0.1.
+def recorded_vocabulary(record: Mapping[str, Any], findings: Sequence[str] | None = None, *, where: Path) -> Vocabulary:
+    """Return the vocabulary that a record such as ``study.json`` holds; version 0.1 wrote none, and used NIH's.
+
+    Args:
+        record: Content of the record.
+        findings: Findings to keep, in the order wanted; all unless given. One that the record lacks has its name alone.
+        where: Path of the record, to begin an error message.
 
     Raises:
-        ConfigError: It is not valid.
+        ConfigError: The recorded vocabulary is not valid.
     """
     raw = record.get("vocabulary")
-    return None if raw is None else parse_settings(raw, Vocabulary, where=f"{where}: vocabulary")
+    whole = load_vocabulary() if raw is None else parse_settings(raw, Vocabulary, where=f"{where}: vocabulary")
+    if findings is None:
+        return whole
+    known = {each.name: each for each in whole.findings}
+    chosen = tuple(known.get(name) or Finding(name=name) for name in findings)
+    return Vocabulary(name=whole.name, source=whole.source, findings=chosen)
 
 
 def require_findings(names: Sequence[str], vocabulary: Vocabulary) -> tuple[str, ...]:

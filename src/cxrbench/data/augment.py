@@ -5,7 +5,7 @@ import math
 import cv2
 import numpy as np
 
-from cxrbench.config import Augmentation
+from cxrbench.config import Augmentation, Views
 
 TRIES = 10
 
@@ -48,6 +48,25 @@ def centre_affine(*, source: int, size: int, crop: float | None = None) -> np.nd
     middle = np.array([[source / 2, source / 2]])
     scale = 1.0 if crop is None else crop * source / size
     return _affines(centre=middle, scale=np.full((1, 2), scale), angle=np.zeros(1), size=size)
+
+
+def view_affines(views: Views, *, source: int, size: int, crop: float | None = None) -> np.ndarray:
+    """Return the maps (V, 2, 3) of the views that a prediction is the mean of; the first is the centre crop.
+
+    Args:
+        views: The centre alone, or the four corners too, and the mirror images of all.
+        source: Side of the square source images, pixels.
+        size: Side of the square output, pixels.
+        crop: Side of each crop as a share of the source's; None: ``size`` pixels at the source's own resolution.
+    """
+    centre = centre_affine(source=source, size=size, crop=crop)
+    reach = (source - (size if crop is None else crop * source)) / 2  # from the centre to where a corner's crop lies
+    corners = [(x, y) for y in (-reach, reach) for x in (-reach, reach)]
+    shifts = np.zeros((views.crops, 2, 3))
+    shifts[1:, :, 2] = np.array(corners)[: views.crops - 1]
+    moved = centre + shifts
+    mirror = np.array([[-1.0, 0, size - 1], [0, 1, 0], [0, 0, 1]])
+    return np.concatenate([moved, moved @ mirror]) if views.flip else moved
 
 
 def _crops(rng: np.random.Generator, augmentation: Augmentation, *, count: int) -> tuple[np.ndarray, np.ndarray]:

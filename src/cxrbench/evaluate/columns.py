@@ -1,72 +1,113 @@
-"""Which column of anyone's file is what: matched by name, in several spellings."""
+"""Columns that result tables share, and the words in them."""
 
-import re
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable
+from typing import Any
 
+import numpy as np
 import polars as pl
 
-from cxrbench.config import Vocabulary
-from cxrbench.data.tables.sheets import LINE
-from cxrbench.errors import DataError
+from cxrbench.results import Column
 
-IMAGE_COLUMNS = (
-    "image_id",
-    "image index",
-    "image",
-    "image name",
-    "image path",
-    "filename",
-    "file name",
-    "file",
-    "path",
+ALL = "all"
+"""The group of all images."""
+MEAN = "mean"
+"""Stands for a finding: the mean over the pathologies; in the paper "No Finding" is left out."""
+
+NEW_PATIENTS = "this model on new patients"
+"""The question that an interval on one test set answers."""
+NEW_PATIENTS_OF_SEVERAL = "these models on new patients"
+"""The question that an interval of a mean over several models answers: seeds, or one of each split."""
+NEW_TRAINING_SETS = "this recipe on new training sets"
+"""The question that an interval over re-samples answers."""
+
+
+def text(name: str, meaning: str) -> Column:
+    """Return a column of words."""
+    return Column(name, pl.String, meaning)
+
+
+def number(name: str, meaning: str) -> Column:
+    """Return a column of real numbers."""
+    return Column(name, pl.Float64, meaning)
+
+
+def count(name: str, meaning: str) -> Column:
+    """Return a column of whole numbers."""
+    return Column(name, pl.Int64, meaning)
+
+
+APPROACH = text("approach", "Name of the approach.")
+SPLIT = text("split", "Name of the split; `given` for files of predictions.")
+KIND = text("kind", "Kind of split: `resample`, `fold`, `official`, or `given` for files of predictions.")
+SEED = count("seed", "Seed of the run; empty where several are averaged.")
+RUN = (APPROACH, SPLIT, KIND, SEED)
+"""Which run a row tells of, and on which kind of split."""
+
+APPROACH_A = text("approach_a", "Approach that the other one is compared with.")
+APPROACH_B = text("approach_b", "The other approach.")
+
+GROUP = text(
+    "group",
+    "`all`, or images of one view, sex or age band in years: `view=PA`, `sex=F`, `age=18-39` (both ends included). "
+    "An image whose value is unknown is in `all` alone.",
 )
-"""Names of the column of images, folded; the first that a file has is used."""
-
-AFFIX = re.compile(
-    r"^(prob|probability|pred|prediction|score|p|y)[_ -]+|[_ -]+(prob|probability|pred|prediction|score)$"
+FINDING = text("finding", "Finding, or `mean`: the mean over the pathologies, without `No Finding`.")
+ONE_FINDING = text("finding", "Finding.")
+CALIBRATION = text(
+    "calibration", "`none`: probabilities as they are; `platt`: calibrated on the validation images by Platt's method."
 )
-"""What projects put before or after a finding's name."""
+
+QUESTION = text("question", "Question that the interval answers; see above.")
+IMAGES = count("images", "Images whose label is stated; of `mean`, all images of the group.")
+POSITIVES = count("positives", "Images with the finding; of a mean, those of its rarest finding.")
+POSITIVE_PATIENTS = count("positive_patients", "Patients with such an image; counted likewise.")
+SPLITS = count("splits", "Splits that the value is a mean over.")
+STD_ERROR = number("std_error", "Standard error; empty without an interval.")
+LOWER = number("lower", "Lower end of the 95 % interval; empty where there is none.")
+UPPER = number("upper", "Upper end of the 95 % interval; empty where there is none.")
+P_VALUE = number("p_value", "Two-sided p-value that the difference is nil, 0 to 1; empty without an interval.")
+INFLATION = number(
+    "inflation", "Variance, divided by the one that takes a patient's images as independent; empty without an interval."
+)
+SMALLEST_DETECTABLE = number(
+    "smallest_detectable", "Difference that such data would show with a power of 80 %; empty without an interval."
+)
+FINDINGS_COUNTED = count(
+    "findings_counted", "Pathologies in a mean; the others lack a class there. Empty for a single finding."
+)
+REASON = text("reason", "Why a value or an interval is missing; else empty.")
+SEEN = Column(
+    "test_films_seen_by_weights",
+    pl.Int64,
+    "Test images that the pre-trained weights of the row's approach saw before. Over several splits or approaches, "
+    "the most of one. Empty where it is not known.",
+    is_added=True,
+)
+
+INTERVAL = (LOWER, UPPER)
 
 
-def image_column(sheet: pl.DataFrame, path: Path) -> str:
-    """The column of image names."""
-    by_folded = {_folded(name): name for name in reversed(sheet.columns)}
-    for wanted in IMAGE_COLUMNS:
-        if found := by_folded.get(_folded(wanted)):
-            return found
-    raise DataError(
-        f"{path} has no column of image names: looked for {', '.join(IMAGE_COLUMNS)}; it has {_shown(sheet.columns)}"
-    )
+def names_of(columns: Iterable[Column]) -> tuple[str, ...]:
+    """Return the names of columns."""
+    return tuple(column.name for column in columns)
 
 
-def finding_columns(sheet: pl.DataFrame, vocabulary: Vocabulary, path: Path) -> dict[str, str]:
-    """Column -> finding."""
-    columns: dict[str, str] = {}
-    for name in sheet.columns:
-        finding = _finding(name, vocabulary)
-        if finding is None:
-            continue
-        if finding in columns.values():
-            first = next(column for column, taken in columns.items() if taken == finding)
-            raise DataError(f"{path}: columns {first!r} and {name!r} both mean {finding}; keep one")
-        columns[name] = finding
-    if not columns:
-        raise DataError(
-            f"{path} has no column of a finding: it has {_shown(sheet.columns)}; "
-            f"valid names: {', '.join(vocabulary.names)}"
-        )
-    return columns
+def question(models: int) -> str:
+    """Return the question that an interval for new patients answers of so many trained models."""
+    return NEW_PATIENTS if models == 1 else NEW_PATIENTS_OF_SEVERAL
 
 
-def _finding(name: str, vocabulary: Vocabulary) -> str | None:
-    """The finding that a column's name means, with or without an affix."""
-    return vocabulary.canonical(name) or vocabulary.canonical(AFFIX.sub("", name.lower()))
+def known(value: float) -> float | None:
+    """Return the number, or None for NaN."""
+    return None if np.isnan(value) else value
 
 
-def _folded(name: str) -> str:
-    return " ".join(name.replace("_", " ").replace("-", " ").lower().split())
+def known_values(found: Any, columns: Iterable[Column], **renamed: str) -> dict[str, float | None]:
+    """Return attributes of an estimate by the columns that they fill; NaN becomes None.
 
-
-def _shown(columns: Sequence[str]) -> str:
-    return ", ".join(repr(name) for name in columns if name != LINE)
+    Args:
+        found: The estimate.
+        columns: Columns to fill.
+        renamed: Column -> attribute, where the two have different names.
+    """
+    return {name: known(getattr(found, renamed.get(name, name))) for name in names_of(columns)}

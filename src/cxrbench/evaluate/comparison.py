@@ -9,16 +9,40 @@ import numpy as np
 import polars as pl
 from scipy.special import ndtri
 
-from cxrbench.evaluate.discrimination import MEAN, NEW_PATIENTS, NEW_PATIENTS_OF_SEVERAL, known
-from cxrbench.evaluate.groups import ALL
-from cxrbench.evaluate.reading import NOT_STATED, HeldOut, Scores
+from cxrbench.evaluate.columns import (
+    ALL,
+    APPROACH_A,
+    APPROACH_B,
+    FINDING,
+    INFLATION,
+    INTERVAL,
+    KIND,
+    MEAN,
+    NEW_PATIENTS,
+    NEW_PATIENTS_OF_SEVERAL,
+    NEW_TRAINING_SETS,
+    P_VALUE,
+    POSITIVE_PATIENTS,
+    POSITIVES,
+    QUESTION,
+    REASON,
+    SEEN,
+    SMALLEST_DETECTABLE,
+    STD_ERROR,
+    count,
+    known,
+    known_values,
+    number,
+    text,
+)
+from cxrbench.evaluate.held_out import HeldOut, Scores
+from cxrbench.results import ResultTable
 from cxrbench.splits import Split
 from cxrbench.stats.clustered import AucDifference, auc_difference, difference_covariance, smallest_detectable
 from cxrbench.stats.comparison import corrected_resampled
 from cxrbench.stats.joint import JointAucs, joint_aucs
 from cxrbench.stats.multiplicity import benjamini_hochberg, holm, max_t
 
-NEW_TRAINING_SETS = "this recipe on new training sets"
 CORRECTED = "corrected re-sampled t (Nadeau and Bengio)"
 PAIRED = "paired, clustered by patient (Obuchowski)"
 
@@ -26,32 +50,38 @@ HOLM, MAX_T = "holm", "max-t"
 ADJUSTMENTS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {HOLM: holm, "bh": benjamini_hochberg}
 """Ways to allow for many comparisons that need their p-values alone; ``max-t`` needs their joint covariance too."""
 SEED = 0
-"""Of the simulation behind ``max-t``."""
+"""Seed of the simulation behind ``max-t``."""
 
 Columns = tuple[list[int], list[int]]
-"""Of the joint covariance, on either side of a difference."""
+"""Columns of the joint covariance on either side of a difference."""
 
-COMPARISON_SCHEMA = {
-    "kind": pl.String,
-    "approach_a": pl.String,
-    "approach_b": pl.String,
-    "finding": pl.String,
-    "question": pl.String,
-    "method": pl.String,
-    "splits": pl.Int64,
-    "positives": pl.Int64,
-    "positive_patients": pl.Int64,
-    "difference": pl.Float64,
-    "std_error": pl.Float64,
-    "lower": pl.Float64,
-    "upper": pl.Float64,
-    "p_value": pl.Float64,
-    "p_adjusted": pl.Float64,
-    "inflation": pl.Float64,
-    "smallest_detectable": pl.Float64,
-    "probability_practically_nil": pl.Float64,
-    "reason": pl.String,
-}
+ESTIMATED = (STD_ERROR, *INTERVAL, P_VALUE)
+COMPARISON_TABLE = ResultTable(
+    "comparison.csv",
+    "One row per kind of split, pair of approaches and finding.",
+    (
+        KIND,
+        APPROACH_A,
+        APPROACH_B,
+        FINDING,
+        QUESTION,
+        text("method", "Test that was used; empty where there is none."),
+        count("splits", "Splits on which both approaches have an AUC."),
+        POSITIVES,
+        POSITIVE_PATIENTS,
+        number("difference", "AUC of approach a minus AUC of approach b, -1 to 1; empty where a class is absent."),
+        *ESTIMATED,
+        number("p_adjusted", "p-value that allows for all comparisons of its family; empty without a p-value."),
+        INFLATION,
+        SMALLEST_DETECTABLE,
+        number(
+            "probability_practically_nil",
+            "Posterior probability that the true difference lies within ± 0.01; empty but over re-samples.",
+        ),
+        REASON,
+        SEEN,
+    ),
+)
 
 
 def resampled_comparisons(auc: pl.DataFrame, splits: Mapping[str, Split]) -> pl.DataFrame:
@@ -71,9 +101,10 @@ def resampled_comparisons(auc: pl.DataFrame, splits: Mapping[str, Split]) -> pl.
     ]
     counted = ["positives", "positive_patients"]
     fewest = auc.filter(group=ALL).group_by("kind", "finding").agg(pl.col(counted).min())
-    table = pl.DataFrame(rows, schema=COMPARISON_SCHEMA).drop(counted)
-    table = table.join(fewest, on=["kind", "finding"], how="left", maintain_order="left")
-    return adjusted(table.select(COMPARISON_SCHEMA.keys()))
+    table = COMPARISON_TABLE.frame(rows).drop(counted)
+    return adjusted(
+        COMPARISON_TABLE.frame(table.join(fewest, on=["kind", "finding"], how="left", maintain_order="left"))
+    )
 
 
 def _aucs_by_split(auc: pl.DataFrame) -> dict[tuple[str, str], dict[str, dict[str, float]]]:
@@ -102,10 +133,7 @@ def _over_splits(
     return row | {
         "method": CORRECTED,
         "difference": result.difference,
-        "std_error": known(result.std_error),
-        "lower": known(result.lower),
-        "upper": known(result.upper),
-        "p_value": known(result.p_value),
+        **known_values(result, ESTIMATED),
         "smallest_detectable": known(smallest_detectable(result.std_error, result.n - 1)),
         "probability_practically_nil": known(result.probability_practically_nil),
         "reason": result.reason,
@@ -128,9 +156,8 @@ def paired_comparisons(truth: HeldOut, scores: Sequence[Scores], *, adjustment: 
         adjustment: How p-values allow for their number: ``holm``, ``bh`` or ``max-t``.
     """
     if not scores:
-        return pl.DataFrame(schema=COMPARISON_SCHEMA)
-    labels = np.where(truth.labels == NOT_STATED, np.nan, truth.labels)
-    joint = joint_aucs(np.concatenate([run.logits for run in scores], axis=1), labels, truth.codes)
+        return COMPARISON_TABLE.empty()
+    joint = joint_aucs(np.concatenate([run.logits for run in scores], axis=1), truth.labels, truth.codes)
     approaches = sorted({run.run.approach for run in scores})
     compared = {
         (finding, a, b): _paired_columns(truth, scores, (a, b), finding)
@@ -144,7 +171,7 @@ def paired_comparisons(truth: HeldOut, scores: Sequence[Scores], *, adjustment: 
         {**head, "approach_a": a, "approach_b": b, "finding": finding, **_as_row(difference)}
         for (finding, a, b), difference in zip(compared, differences, strict=True)
     ]
-    table = pl.DataFrame(rows, schema=COMPARISON_SCHEMA)
+    table = COMPARISON_TABLE.frame(rows)
     if adjustment == MAX_T:
         is_mean = np.array([finding == MEAN for finding, _, _ in compared])
         return table.with_columns(p_adjusted=_by_max_t(joint, list(compared.values()), differences, is_mean))
@@ -189,8 +216,7 @@ def _paired_columns(truth: HeldOut, scores: Sequence[Scores], pair: tuple[str, s
 
     Where one approach has more seeds, those of the other count more often: both sides are means over their own seeds.
     """
-    averaged = truth.pathologies if finding == MEAN else (finding,)
-    chosen, width = [truth.findings.index(name) for name in averaged], len(truth.findings)
+    chosen, width = truth.columns(finding), len(truth.findings)
     of_pair = [[row for row, run in enumerate(scores) if run.run.approach == approach] for approach in pair]
     length = lcm(*map(len, of_pair))
     first, second = (
@@ -204,13 +230,8 @@ def _as_row(difference: AucDifference) -> dict[str, Any]:
     return {
         "positives": difference.positives,
         "positive_patients": difference.positive_patients,
-        "inflation": known(difference.inflation),
         "difference": known(difference.estimate),
-        "std_error": known(difference.std_error),
-        "lower": known(difference.lower),
-        "upper": known(difference.upper),
-        "p_value": known(difference.p_value),
-        "smallest_detectable": known(difference.smallest_detectable),
+        **known_values(difference, (*ESTIMATED, INFLATION, SMALLEST_DETECTABLE)),
         "reason": difference.reason,
     }
 

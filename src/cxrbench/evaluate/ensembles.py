@@ -1,37 +1,75 @@
 """Several models as one: the mean of what their members say about the same test images."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from cxrbench.evaluate.discrimination import MEAN, NEW_PATIENTS, known
-from cxrbench.evaluate.probabilities import RUN_COLUMNS
-from cxrbench.evaluate.reading import NOT_STATED, HeldOut, Scores
+from cxrbench.evaluate.columns import (
+    FINDING,
+    INFLATION,
+    INTERVAL,
+    KIND,
+    MEAN,
+    NEW_PATIENTS,
+    POSITIVE_PATIENTS,
+    POSITIVES,
+    QUESTION,
+    REASON,
+    SEEN,
+    SPLIT,
+    count,
+    known_values,
+    text,
+)
+from cxrbench.evaluate.discrimination import AUC
+from cxrbench.evaluate.held_out import HeldOut, Scores
+from cxrbench.results import ResultTable
+from cxrbench.runs import RunName
 from cxrbench.stats.clustered import auc_estimate
 from cxrbench.stats.ensembles import mean_probability, mean_rank
 from cxrbench.stats.joint import joint_aucs
 
-EVERY_APPROACH = "all approaches"
-WAYS = {"probability": mean_probability, "rank": mean_rank}
-ENSEMBLE_SCHEMA = {
-    "split": RUN_COLUMNS["split"],
-    "kind": RUN_COLUMNS["kind"],
-    "ensemble": pl.String,
-    "members": pl.Int64,
-    "mean_of": pl.String,
-    "finding": pl.String,
-    "question": pl.String,
-    "positives": pl.Int64,
-    "positive_patients": pl.Int64,
-    "auc": pl.Float64,
-    "lower": pl.Float64,
-    "upper": pl.Float64,
-    "inflation": pl.Float64,
-    "reason": pl.String,
-}
+EVERY_APPROACH, SEEDS_OF = "all approaches", "seeds of "
+PROBABILITY, RANK = "probability", "rank"
+Way = Callable[[np.ndarray], np.ndarray]
+OF_LOGITS: Mapping[str, Way] = {PROBABILITY: mean_probability, RANK: mean_rank}
+"""What an ensemble averages -> mean over members (M, N, L) of logits."""
+OF_PROBABILITIES: Mapping[str, Way] = {PROBABILITY: lambda members: np.asarray(members.mean(axis=0)), RANK: mean_rank}
+"""Likewise of probabilities."""
+
+ESTIMATED = (AUC, *INTERVAL, INFLATION)
+ENSEMBLES_TABLE = ResultTable(
+    "ensembles.csv",
+    "One row per split, ensemble, way of averaging and finding.",
+    (
+        SPLIT,
+        KIND,
+        text("ensemble", "`all approaches`, or the seeds of one approach."),
+        count("members", "Models that are averaged."),
+        text("mean_of", "What is averaged: `probability`, or `rank` within the test set."),
+        FINDING,
+        QUESTION,
+        POSITIVES,
+        POSITIVE_PATIENTS,
+        *ESTIMATED,
+        REASON,
+        SEEN,
+    ),
+)
+
+
+def ensemble_name(way: str) -> str:
+    """Return the name of the ensemble of all files of predictions."""
+    return f"ensemble ({way})"
+
+
+def ensemble_of(scores: Sequence[Scores], way: str) -> Scores:
+    """Return several models' probabilities of the same images as one model's."""
+    run = RunName(ensemble_name(way), scores[0].run.split, 0)
+    return Scores(run, OF_PROBABILITIES[way](np.stack([one.logits for one in scores])))
 
 
 def ensemble_table(truth: HeldOut, scores: Sequence[Scores]) -> pl.DataFrame:
@@ -41,7 +79,6 @@ def ensemble_table(truth: HeldOut, scores: Sequence[Scores]) -> pl.DataFrame:
         truth: The test images.
         scores: The runs on this split.
     """
-    labels = np.where(truth.labels == NOT_STATED, np.nan, truth.labels)
     rows = [
         {
             "split": truth.split,
@@ -54,10 +91,10 @@ def ensemble_table(truth: HeldOut, scores: Sequence[Scores]) -> pl.DataFrame:
             **values,
         }
         for name, members in _ensembles(scores)
-        for way, combine in WAYS.items()
-        for finding, values in _aucs(truth, combine(np.stack([run.logits for run in members])), labels)
+        for way, combine in OF_LOGITS.items()
+        for finding, values in _aucs(truth, combine(np.stack([run.logits for run in members])))
     ]
-    return pl.DataFrame(rows, schema=ENSEMBLE_SCHEMA)
+    return ENSEMBLES_TABLE.frame(rows)
 
 
 def _ensembles(scores: Sequence[Scores]) -> Iterator[tuple[str, list[Scores]]]:
@@ -68,25 +105,14 @@ def _ensembles(scores: Sequence[Scores]) -> Iterator[tuple[str, list[Scores]]]:
         yield EVERY_APPROACH, by_approach
     for name, members in groups:
         if len(members) > 1:
-            yield f"seeds of {name}", members
+            yield SEEDS_OF + name, members
 
 
-def _aucs(truth: HeldOut, combined: np.ndarray, labels: np.ndarray) -> Iterator[tuple[str, dict[str, Any]]]:
-    """AUC of every finding and their mean, with intervals for new patients."""
-    joint = joint_aucs(combined, labels, truth.codes)
-    columns = {finding: [column] for column, finding in enumerate(truth.findings)}
-    columns[MEAN] = [truth.findings.index(name) for name in truth.pathologies]
-    for finding, chosen in columns.items():
-        estimate = auc_estimate(joint, chosen)
-        yield (
-            finding,
-            {
-                "positives": estimate.positives,
-                "positive_patients": estimate.positive_patients,
-                "auc": known(estimate.estimate),
-                "lower": known(estimate.lower),
-                "upper": known(estimate.upper),
-                "inflation": known(estimate.inflation),
-                "reason": estimate.reason,
-            },
-        )
+def _aucs(truth: HeldOut, combined: np.ndarray) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the AUC of every finding and of their mean, with intervals for new patients."""
+    joint = joint_aucs(combined, truth.labels, truth.codes)
+    for finding in (*truth.findings, MEAN):
+        estimate = auc_estimate(joint, truth.columns(finding))
+        counts = {"positives": estimate.positives, "positive_patients": estimate.positive_patients}
+        values = known_values(estimate, ESTIMATED, auc="estimate")
+        yield finding, {**counts, **values, "reason": estimate.reason}

@@ -12,23 +12,21 @@ from scipy.special import ndtri
 
 from cxrbench.config import Vocabulary
 from cxrbench.errors import DataError
-from cxrbench.evaluate.discrimination import MEAN
-from cxrbench.evaluate.reading import NOT_STATED, HeldOut
+from cxrbench.evaluate.columns import FINDING, MEAN, REASON, STD_ERROR, number
+from cxrbench.evaluate.discrimination import COUNTED
+from cxrbench.evaluate.held_out import HeldOut, patient_numbers
 from cxrbench.evaluate.truth import held_out, read_labels
+from cxrbench.results import ResultTable
 from cxrbench.stats.clustered import AucDifference, auc_difference
 from cxrbench.stats.joint import joint_aucs
 from cxrbench.stats.planning import detectable_difference, power_of_test, typical
 
-POWER_SCHEMA = {
-    "finding": pl.String,
-    "images": pl.Int64,
-    "positives": pl.Int64,
-    "positive_patients": pl.Int64,
-    "std_error": pl.Float64,
-    "smallest_detectable": pl.Float64,
-    "power": pl.Float64,
-    "reason": pl.String,
-}
+ESTIMATED = (
+    STD_ERROR,
+    number("smallest_detectable", "Difference in AUC that a two-sided test at 5 % shows with a power of 80 %."),
+    number("power", "Chance that such a test shows the given difference."),
+)
+POWER_TABLE = ResultTable("power.csv", "One row per finding.", (FINDING, *COUNTED, *ESTIMATED, REASON))
 
 
 HIGHEST = 0.995
@@ -91,10 +89,10 @@ def power(
     alone = simulate(np.array([nearly[name] for name in truth.findings]))
     detectable = {**alone, MEAN: simulate(np.full(width, nearly[MEAN]))[MEAN]}
     rows = [
-        {"finding": name, **_counts(truth, name), **_row(found, detectable[name], difference)}
+        {"finding": name, **truth.counts(name), **_row(found, detectable[name], difference)}
         for name, found in simulate(np.full(width, difference)).items()
     ]
-    return pl.DataFrame(rows, schema=POWER_SCHEMA)
+    return POWER_TABLE.frame(rows)
 
 
 def _check(difference: float, assumptions: Assumptions) -> None:
@@ -138,7 +136,8 @@ def _simulated(
     truth: HeldOut, assumptions: Assumptions, differences: np.ndarray, rng: np.random.Generator
 ) -> dict[str, AucDifference]:
     """The difference of two models on the truth as it is: per finding, and of their means."""
-    n_patients, patient = _codes(truth.patients)
+    patient = patient_numbers(truth.images)
+    n_patients = int(patient.max(initial=-1)) + 1
     shape = (len(patient), len(truth.findings))
     better = np.minimum(assumptions.auc + differences, HIGHEST)  # (L,)
     present = truth.labels == 1
@@ -152,30 +151,9 @@ def _simulated(
     share, r = assumptions.patient_share, assumptions.correlation
     common = noise(share)
     models = [signal + np.sqrt(r) * common + np.sqrt(1 - r) * noise(share) for signal in signals]
-    labels = np.where(truth.labels == NOT_STATED, np.nan, truth.labels)
-    joint = joint_aucs(np.concatenate(models, axis=1).astype(np.float32), labels, truth.patients)
-    width = len(truth.findings)
-    places = {name: [column] for column, name in enumerate(truth.findings)}
-    places[MEAN] = [truth.findings.index(name) for name in truth.pathologies]
+    joint = joint_aucs(np.concatenate(models, axis=1).astype(np.float32), truth.labels, patient)
+    width, places = len(truth.findings), {name: truth.columns(name) for name in (*truth.findings, MEAN)}
     return {name: auc_difference(joint, at, [column + width for column in at]) for name, at in places.items()}
-
-
-def _codes(patients: np.ndarray) -> tuple[int, np.ndarray]:
-    """How many patients there are, and each image's as a number."""
-    names, code = np.unique(patients, return_inverse=True)
-    return len(names), code.reshape(-1)
-
-
-def _counts(truth: HeldOut, finding: str) -> dict[str, int]:
-    """Images whose label is stated, those with the finding, and their patients; of the mean, all images."""
-    if finding == MEAN:
-        return {"images": truth.images.height}
-    labels = truth.labels[:, truth.findings.index(finding)]
-    return {
-        "images": int((labels != NOT_STATED).sum()),
-        "positives": int((labels == 1).sum()),
-        "positive_patients": len(np.unique(truth.codes[labels == 1])),
-    }
 
 
 def _row(drawn: Sequence[AucDifference], at_detectable: Sequence[AucDifference], difference: float) -> dict[str, Any]:

@@ -1,23 +1,20 @@
 """Evaluating and comparing files of predictions, of any model of anyone."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from cxrbench.config import Vocabulary
 from cxrbench.errors import DataError
-from cxrbench.evaluate import comparison, curves, discrimination, gaps, ranking
-from cxrbench.evaluate.calibrations import AS_THEY_ARE
+from cxrbench.evaluate import comparison, discrimination, groups, ranks
+from cxrbench.evaluate.calibration import AS_THEY_ARE
+from cxrbench.evaluate.ensembles import OF_PROBABILITIES, RANK, ensemble_name, ensemble_of
 from cxrbench.evaluate.evaluation import Evaluation, require_ours, write_evaluation
-from cxrbench.evaluate.gaps import group_pairs
-from cxrbench.evaluate.groups import group_rows
+from cxrbench.evaluate.held_out import HeldOut, Scores
 from cxrbench.evaluate.matching import Predictions, named_apart, read_predictions
 from cxrbench.evaluate.probabilities import run_probabilities, summary_tables
-from cxrbench.evaluate.reading import HeldOut, Scores
 from cxrbench.evaluate.replicates import averaged
-from cxrbench.evaluate.standing import standing_table
 from cxrbench.evaluate.truth import (
     GIVEN,
     Labels,
@@ -29,18 +26,9 @@ from cxrbench.evaluate.truth import (
 )
 from cxrbench.runs import RunName
 from cxrbench.stats.bootstrap import Resamples, resample_patients
-from cxrbench.stats.ensembles import mean_rank
 
-PROBABILITY, RANK = "probability", "rank"
-WAYS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
-    "probability": lambda members: np.asarray(members.mean(axis=0)),
-    RANK: mean_rank,
-}
-"""What an ensemble averages -> mean over members (M, N, L) of probabilities."""
-RANK_ENSEMBLE = f"ensemble ({RANK})"
-"""A model whose scores are no probabilities."""
 REPLICATES = 2000
-"""Of the patient bootstrap."""
+"""Replicates of the patient bootstrap."""
 
 
 def evaluate_files(
@@ -116,8 +104,8 @@ def compare_files(  # noqa: PLR0913 - the options of one command
     """
     if adjustment not in (valid := (*comparison.ADJUSTMENTS, comparison.MAX_T)):
         raise DataError(f"unknown adjustment {adjustment!r}; valid: {', '.join(valid)}")
-    if ensemble is not None and ensemble not in WAYS:
-        raise DataError(f"unknown ensemble {ensemble!r}; valid: {', '.join(WAYS)}")
+    if ensemble is not None and ensemble not in OF_PROBABILITIES:
+        raise DataError(f"unknown ensemble {ensemble!r}; valid: {', '.join(OF_PROBABILITIES)}")
     require_ours(out)
     if twice := [path for path in predictions if [other.resolve() for other in predictions].count(path.resolve()) > 1]:
         raise DataError(f"{twice[0]} is given twice; a model is compared with others")
@@ -130,7 +118,7 @@ def compare_files(  # noqa: PLR0913 - the options of one command
     resamples = resample_patients(truth.codes, replicates=replicates, seed=seed) if replicates else None
     in_order = [_in_order(frame, name, truth) for name, frame in scores.items()]
     if ensemble is not None:
-        in_order.append(_as_one(in_order, ensemble))
+        in_order.append(ensemble_of(in_order, ensemble))
     result = Evaluation(
         folder=out,
         matched={name: model.matched for name, model in models.items()},
@@ -171,28 +159,22 @@ def _in_order(frame: pl.DataFrame, name: str, truth: HeldOut) -> Scores:
     return Scores(RunName(name, GIVEN, 0), rows.select(truth.findings).to_numpy())
 
 
-def _as_one(scores: Sequence[Scores], way: str) -> Scores:
-    """All models as one."""
-    members = np.stack([one.logits for one in scores])
-    return Scores(RunName(f"ensemble ({way})", GIVEN, 0), WAYS[way](members))
-
-
 def _tables(
     truth: HeldOut, scores: Sequence[Scores], resamples: Resamples | None, adjustment: str
 ) -> dict[str, pl.DataFrame]:
     """Result tables; columns as for a study."""
-    masks = group_rows(truth.images)
+    masks = groups.group_rows(truth.images)
     counts = discrimination.count_table(truth, masks)
-    pairs = group_pairs(truth.images)
+    pairs = groups.group_pairs(truth.images)
     worth = [
         run_probabilities(truth, one.run, {AS_THEY_ARE: one.logits}, resamples)
         for one in scores
-        if one.run.approach != RANK_ENSEMBLE
+        if one.run.approach != ensemble_name(RANK)  # whose scores are no probabilities
     ]
     by_model = [
         {
             "auc": discrimination.auc_table(truth, one.run.approach, aucs, counts),
-            "gaps": gaps.gap_table(truth, one.run.approach, aucs, pairs),
+            "gaps": groups.gap_table(truth, one.run.approach, aucs, pairs),
         }
         for one in scores
         for aucs in [discrimination.grouped_aucs(truth, [one], masks)]
@@ -201,9 +183,9 @@ def _tables(
     tables |= {key: pl.concat(own.tables[key] for own in worth) for key in worth[0].tables}
     tables |= summary_tables(averaged(own.measures for own in worth))
     tables["auc_summary"] = discrimination.auc_summary(tables["auc"])
-    tables["roc"] = curves.mean_curves(curves.roc_table(truth, scores))
-    tables["standing"] = standing_table(tables["auc"], truth.pathologies)
+    tables["roc"] = discrimination.mean_curves(discrimination.roc_table(truth, scores))
+    tables["standing"] = ranks.standing_table(tables["auc"], truth.pathologies)
     if len(scores) > 1:
         tables["comparison"] = comparison.paired_comparisons(truth, scores, adjustment=adjustment)
-        tables["rank_correlation"] = ranking.rank_table([ranking.rank_measures(truth, scores, resamples)])
+        tables["rank_correlation"] = ranks.rank_table([ranks.rank_measures(truth, scores, resamples)])
     return tables

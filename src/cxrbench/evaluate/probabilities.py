@@ -7,10 +7,26 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cxrbench.evaluate.calibrations import stated_rows
-from cxrbench.evaluate.discrimination import known, no_auc_reason
-from cxrbench.evaluate.reading import HeldOut
+from cxrbench.evaluate.columns import (
+    APPROACH,
+    CALIBRATION,
+    INTERVAL,
+    KIND,
+    ONE_FINDING,
+    QUESTION,
+    REASON,
+    RUN,
+    SEEN,
+    SPLITS,
+    count,
+    known,
+    names_of,
+    number,
+    text,
+)
+from cxrbench.evaluate.held_out import HeldOut, no_auc_reason
 from cxrbench.evaluate.replicates import NO_REPLICATES, Drawn, Key, Measures, interval
+from cxrbench.results import ResultTable
 from cxrbench.runs import RunName
 from cxrbench.stats import calibration
 from cxrbench.stats.bootstrap import Resamples
@@ -27,38 +43,55 @@ NO_LINE = "no slope or intercept: the probabilities separate the classes or are 
 CURVE_BINS = 10
 """Points of a calibration curve."""
 
-RUN_COLUMNS = {"approach": pl.String, "split": pl.String, "kind": pl.String, "seed": pl.Int64}
-FINDING_COLUMNS = {**RUN_COLUMNS, "finding": pl.String, "calibration": pl.String}
-PROBABILITY_SCHEMA = {
-    **FINDING_COLUMNS,
-    PREVALENCE: pl.Float64,
-    **dict.fromkeys(MEASURES, pl.Float64),
-    "calibration_error_if_perfect": pl.Float64,
-    "reason": pl.String,
-}
-RELIABILITY_SCHEMA = {
-    **FINDING_COLUMNS,
-    "bin": pl.Int64,
-    "probability": pl.Float64,
-    "share": pl.Float64,
-    "images": pl.Int64,
-}
-_AVERAGED_COLUMNS = dict.fromkeys(("approach", "kind", "finding", "calibration"), pl.String)
-_INTERVAL_COLUMNS = {
-    "splits": pl.Int64,
-    "question": pl.String,
-    "value": pl.Float64,
-    "lower": pl.Float64,
-    "upper": pl.Float64,
-    "reason": pl.String,
-}
-SUMMARY_SCHEMA = {**_AVERAGED_COLUMNS, "measure": pl.String, **_INTERVAL_COLUMNS}
-NET_BENEFIT_SCHEMA = {
-    **_AVERAGED_COLUMNS,
-    "threshold": pl.Float64,
-    **_INTERVAL_COLUMNS,
-    "act_on_all": pl.Float64,
-}
+RUN_FINDING = (*RUN, ONE_FINDING, CALIBRATION)
+PROBABILITIES_TABLE = ResultTable(
+    "probabilities.csv",
+    "One row per run, finding and way of calibration.",
+    (
+        *RUN_FINDING,
+        number(PREVALENCE, "Share of test images with the finding, 0 to 1."),
+        number("average_precision", "Area under the precision-recall curve, 0 to 1; compare it with the prevalence."),
+        number("brier_skill", "1 - Brier score / that of the prevalence: 0 is useless, 1 perfect."),
+        number("slope", "Slope of the truth on the logit: below 1 the probabilities are too extreme."),
+        number("intercept", "Intercept beside a slope of one: above 0 the finding is commoner than they say."),
+        number("calibration_error", "Expected calibration error over 15 bins of equally many images, 0 to 1."),
+        number("calibration_error_if_perfect", "What a perfectly calibrated model would show on this sample, 0 to 1."),
+        REASON,
+        SEEN,
+    ),
+)
+RELIABILITY_TABLE = ResultTable(
+    "reliability.parquet",
+    "One point of a calibration curve: a bin of equally many images.",
+    (
+        *RUN_FINDING,
+        count("bin", "Number of the bin, from 0, by rising probability."),
+        number("probability", "Mean probability of its images."),
+        number("share", "Share of its images with the finding."),
+        count("images", "Images in the bin."),
+        SEEN,
+    ),
+)
+AVERAGED = (APPROACH, KIND, ONE_FINDING, CALIBRATION)
+ESTIMATED = (number("value", "Mean over the splits; seeds on one split are averaged first."), *INTERVAL, REASON)
+PROBABILITY_SUMMARY_TABLE = ResultTable(
+    "probability_summary.csv",
+    "One row per approach, kind of split, finding, way of calibration and measure.",
+    (*AVERAGED, text("measure", "Measure, a column of `probabilities.csv`."), SPLITS, QUESTION, *ESTIMATED, SEEN),
+)
+NET_BENEFIT_TABLE = ResultTable(
+    "net_benefit.parquet",
+    "One point of a decision curve; values are in true positives per image.",
+    (
+        *AVERAGED,
+        number("threshold", "Probability from which one acts, 0.005 to 0.5."),
+        SPLITS,
+        QUESTION,
+        *ESTIMATED,
+        number("act_on_all", "Net benefit of acting on every image."),
+        SEEN,
+    ),
+)
 _AT = tuple(map(str, THRESHOLDS.tolist()))
 """Net benefit is named by its threshold."""
 
@@ -106,8 +139,8 @@ def run_probabilities(
             measured |= {(run.approach, truth.kind, finding, way, name): each for name, each in found.items()}
     named = {"approach": run.approach, "split": truth.split, "kind": truth.kind, "seed": run.seed}
     tables = {
-        "probabilities": _frame(measures, named, PROBABILITY_SCHEMA),
-        "reliability": _frame(reliability, named, RELIABILITY_SCHEMA),
+        "probabilities": PROBABILITIES_TABLE.frame({**named, **row} for row in measures),
+        "reliability": RELIABILITY_TABLE.frame({**named, **row} for row in reliability),
     }
     return RunProbabilities(tables, measured)
 
@@ -121,26 +154,22 @@ def summary_tables(averages: Measures) -> dict[str, pl.DataFrame]:
     summary: list[dict[str, Any]] = []
     benefit: list[dict[str, Any]] = []
     for (*head, measure), mean in averages.items():
-        row = dict(zip(_AVERAGED_COLUMNS, head, strict=True)) | asdict(interval(mean)) | {"splits": mean.number}
+        row = dict(zip(names_of(AVERAGED), head, strict=True)) | asdict(interval(mean)) | {"splits": mean.number}
         if measure in MEASURES:
             summary.append(row | {"measure": measure})
         elif measure in _AT:
             on_all = act_on_all(averages[*head, PREVALENCE].value, float(measure))
             benefit.append(row | {"threshold": float(measure), "act_on_all": on_all.item()})
     return {
-        "probability_summary": pl.DataFrame(summary, schema=SUMMARY_SCHEMA),
-        "net_benefit": pl.DataFrame(benefit, schema=NET_BENEFIT_SCHEMA),
+        "probability_summary": PROBABILITY_SUMMARY_TABLE.frame(summary),
+        "net_benefit": NET_BENEFIT_TABLE.frame(benefit),
     }
 
 
 def _rows_in_order(truth: HeldOut, values: np.ndarray) -> list[np.ndarray]:
     """Each finding's stated images by rising value, so that whatever sorts them again has little to do."""
-    stated = [stated_rows(truth, column) for column in range(len(truth.findings))]
+    stated = [truth.stated_rows(column) for column in range(len(truth.findings))]
     return [rows[ascending(values[rows, column])] for column, rows in enumerate(stated)]
-
-
-def _frame(rows: list[dict[str, Any]], named: Mapping[str, Any], schema: Mapping[str, Any]) -> pl.DataFrame:
-    return pl.DataFrame([{**named, **row} for row in rows], schema=dict(schema))
 
 
 def _drawn(chances: np.ndarray, present: np.ndarray, resamples: Resamples | None) -> dict[str, Drawn]:

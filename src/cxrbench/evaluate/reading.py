@@ -3,8 +3,6 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,76 +10,13 @@ import numpy as np
 import polars as pl
 
 from cxrbench import runs
-from cxrbench.config import Vocabulary, WeightsRecord, parse_settings, recorded_vocabulary
+from cxrbench.config import Vocabulary, WeightsRecord, check_hash, parse_settings, recorded_vocabulary
 from cxrbench.errors import StudyError
+from cxrbench.evaluate.held_out import HeldOut, Scores, SplitRuns, findings_of, labels_of
 from cxrbench.runs import RunName
 from cxrbench.splits import Split, read_split
 
 KEYS = ("image_id", "patient_id")
-NOT_STATED = -1
-"""Stands for a null label in arrays of labels."""
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Images that runs were not trained on, in one order for all of them, and their truth."""
-
-    split: str
-    """Name of the split."""
-    kind: str
-    """Of the split."""
-    images: pl.DataFrame
-    """(N) rows of the table, sorted by ``image_id``."""
-    vocabulary: Vocabulary
-    """The findings that are measured, in the order of the labels' columns."""
-    labels: np.ndarray
-    """(N, L) int8: 1 present, 0 absent, -1 not stated."""
-
-    @property
-    def findings(self) -> tuple[str, ...]:
-        """Names of the findings."""
-        return self.vocabulary.names
-
-    @property
-    def pathologies(self) -> tuple[str, ...]:
-        """Names of the findings that count in the mean."""
-        return self.vocabulary.pathologies
-
-    @cached_property
-    def patients(self) -> np.ndarray:
-        """(N,) patient ids."""
-        return self.images["patient_id"].to_numpy()
-
-    @cached_property
-    def codes(self) -> np.ndarray:
-        """(N,) each image's patient as a number from 0, in order of appearance.
-
-        So numbers ascend where a patient's images stand together, and what sorts them has little to do.
-        """
-        _, first, code = np.unique(self.patients, return_index=True, return_inverse=True)
-        place = np.empty(len(first), np.intp)
-        place[np.argsort(first)] = np.arange(len(first))
-        return place[code.reshape(-1)]
-
-
-@dataclass(frozen=True)
-class Scores:
-    """What one run says about the images of a split."""
-
-    run: RunName
-    logits: np.ndarray
-    """(N, L) of the test images, rows and columns as in their ``HeldOut``; a file of predictions has probabilities."""
-    validation: np.ndarray | None = None
-    """Likewise of the validation images; None for a file of predictions."""
-
-
-@dataclass(frozen=True)
-class SplitRuns:
-    """The finished runs of one split and what they are measured against."""
-
-    test: HeldOut
-    validation: HeldOut
-    scores: tuple[Scores, ...]
 
 
 def read_table(study: Path) -> pl.DataFrame:
@@ -111,30 +46,42 @@ def readable(path: Path) -> Iterator[None]:
         raise StudyError(f"{path} cannot be read ({said}); delete its run and run the study again") from None
 
 
-def findings_of(table: pl.DataFrame) -> tuple[str, ...]:
-    """Names of the table's label columns."""
-    return tuple(name for name in table.columns if name not in runs.TABLE_COLUMNS)
+def read_record(study: Path) -> dict[str, Any]:
+    """Return what ``study.json`` says; nothing where a study has none.
 
-
-def left_out_table(study: Path) -> pl.DataFrame:
-    """Return the findings that no network answers: ``finding, split, reason``, a row for each split that lacks one."""
-    record = runs.read_study_record(study) if (study / runs.STUDY_FILE).exists() else {}
-    rows = [
-        (finding, split, reason)
-        for finding, by_split in (record.get("left_out") or {}).items()
-        for split, reason in by_split.items()
-    ]
-    return pl.DataFrame(rows, schema=dict.fromkeys(("finding", "split", "reason"), pl.String), orient="row")
+    Raises:
+        StudyError: It is damaged or of a later version.
+    """
+    return runs.read_study_record(study) if (study / runs.STUDY_FILE).exists() else {}
 
 
 def study_vocabulary(study: Path, table: pl.DataFrame) -> Vocabulary:
-    """All findings of a study's table, with what is known of each; version 0.1 recorded their names alone.
+    """Return all findings of a study's table, with what is known of each.
 
     Raises:
         StudyError: The study's record is damaged or of a later version.
     """
-    record = runs.read_study_record(study) if (study / runs.STUDY_FILE).exists() else {}
-    return recorded_vocabulary(record, where=study / runs.STUDY_FILE) or Vocabulary.of(findings_of(table))
+    record, findings = read_record(study), findings_of(table)
+    if not record:
+        return Vocabulary.of(findings)
+    return recorded_vocabulary(record, findings, where=study / runs.STUDY_FILE)
+
+
+def left_out_reasons(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return why each finding of the study's vocabulary that is no output is none, with the splits that lack it.
+
+    Args:
+        record: Content of ``study.json``.
+    """
+    return {finding: _joined(by_split) for finding, by_split in (record.get("left_out") or {}).items()}
+
+
+def _joined(by_split: Mapping[str, str]) -> str:
+    """Return what the training parts lack, each lack once, with the splits that have it."""
+    splits: dict[str, list[str]] = {}
+    for split, reason in by_split.items():
+        splits.setdefault(reason, []).append(split)
+    return "; ".join(f"{reason} in the training part of {', '.join(names)}" for reason, names in splits.items())
 
 
 def _answered(study: Path, table: pl.DataFrame, run: RunName) -> Vocabulary:
@@ -158,10 +105,19 @@ def read_splits(study: Path, names: Iterable[str]) -> dict[str, Split]:
 
 
 def read_config(study: Path, run: RunName) -> dict[str, Any]:
-    """The resolved settings of a finished run."""
-    path = run.folder(study) / runs.CONFIG_FILE
+    """Return the resolved settings of a finished run.
+
+    Raises:
+        IntegrityError: The run's folder is no longer what it was.
+        StudyError: The file cannot be read, or is another run's.
+    """
+    path = runs.run_file(study, run, runs.CONFIG_FILE)
     with readable(path):
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        written = RunName(config["approach"]["name"], config["split"], config["seed"])
+    if written != run:
+        raise StudyError(f"{path} belongs to {written}, not to {run}; was a folder renamed? Put it back")
+    check_hash(config, where=path)
     return config
 
 
@@ -233,7 +189,7 @@ def _read_part(
     first: pl.Series | None = None
     logits = []
     for run in names:
-        path = run.folder(study) / runs.predictions_file(part)
+        path = runs.run_file(study, run, runs.predictions_file(part))
         with readable(path):
             predictions = pl.read_parquet(path).sort("image_id")
         predicted = predictions["image_id"]
@@ -243,7 +199,7 @@ def _read_part(
             raise StudyError(_other_images(run, predicted, first, part))
         logits.append(_logits(path, predictions, vocabulary.names))
     images = table.filter(pl.col("image_id").is_in(predicted.implode()))
-    labels = images.select(pl.col(vocabulary.names).fill_null(NOT_STATED).cast(pl.Int8)).to_numpy()
+    labels = labels_of(images, vocabulary.names)
     return HeldOut(split.name, split.kind, images, vocabulary, labels), logits
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cxrbench.evaluate.discrimination import NEW_PATIENTS, NEW_PATIENTS_OF_SEVERAL, known
+from cxrbench.evaluate.columns import known, question
 from cxrbench.stats.bootstrap import percentile_interval
 from cxrbench.stats.clustered import MIN_PATIENTS
 
@@ -75,8 +75,8 @@ def _sum(before: Drawn, own: Drawn) -> Drawn:
 
 def interval(mean: Drawn) -> Interval:
     """The percentile interval; replicates in which the measure is not defined do not count."""
-    question = NEW_PATIENTS if mean.models == 1 else NEW_PATIENTS_OF_SEVERAL
+    asked = question(mean.models)
     if not mean.replicates.size:
-        return Interval(known(mean.value), None, None, question, NOT_DRAWN)
+        return Interval(known(mean.value), None, None, asked, NOT_DRAWN)
     lower, upper = (known(float(end)) for end in percentile_interval(mean.replicates))
-    return Interval(known(mean.value), lower, upper, question, TOO_FEW if lower is None else None)
+    return Interval(known(mean.value), lower, upper, asked, TOO_FEW if lower is None else None)

@@ -13,11 +13,11 @@ from threadpoolctl import threadpool_limits
 
 from cxrbench import files, runs
 from cxrbench.errors import StudyError
-from cxrbench.evaluate import archive, comparison, curves, discrimination, probabilities, ranking, standing, training
-from cxrbench.evaluate.gaps import group_pairs
-from cxrbench.evaluate.measuring import Measured, measure_split
+from cxrbench.evaluate import comparison, discrimination, inventory, probabilities, ranks, seen_films
+from cxrbench.evaluate.groups import group_pairs
+from cxrbench.evaluate.held_out import patient_numbers
+from cxrbench.evaluate.measurement import Measured, measure_split
 from cxrbench.evaluate.reading import (
-    left_out_table,
     read_split_runs,
     read_splits,
     read_table,
@@ -25,14 +25,14 @@ from cxrbench.evaluate.reading import (
     study_vocabulary,
 )
 from cxrbench.evaluate.replicates import averaged
-from cxrbench.evaluate.writing import replaced_folder
+from cxrbench.evaluate.tables import RESULT_TABLES
 from cxrbench.progress import Track, silent
 from cxrbench.runs import RunName
 from cxrbench.splits import Split
 from cxrbench.stats.bootstrap import resample_patients
 
 REPLICATES = 1000
-"""Of the patient bootstrap."""
+"""Replicates of the patient bootstrap."""
 AT_A_TIME = 2
 """Splits, and runs, that are measured at a time; each run needs about 0.3 GiB for 25,000 images."""
 
@@ -62,7 +62,7 @@ def evaluate_study(study: Path, *, seed: int = 0, replicates: int = REPLICATES, 
     by_split = {name: list(of) for name, of in groupby(sorted(names, key=attrgetter("split")), attrgetter("split"))}
     splits = read_splits(study, by_split)
     kinds, pairs = Counter(split.kind for split in splits.values()), group_pairs(table)
-    patients = (table["patient_id"].rank("dense") - 1).to_numpy()  # numbered as sorted, which is what is drawn
+    patients = patient_numbers(table)
 
     def measure(name: str, pool: Executor) -> Measured:
         """All runs of one split."""
@@ -72,12 +72,14 @@ def evaluate_study(study: Path, *, seed: int = 0, replicates: int = REPLICATES, 
         resamples = resample_patients(patients, replicates=replicates, seed=seed, rows=rows) if replicates else None
         return measure_split(own, pairs, is_alone=is_alone, resamples=resamples, pool=pool)
 
-    with replaced_folder(study / runs.RESULTS_FOLDER) as scratch:
+    seen = seen_films.seen_films(study, names, splits.values())
+
+    with files.replaced_folder(study / runs.RESULTS_FOLDER) as scratch:
         measured = list(track(_side_by_side(measure, by_split), total=len(by_split), label="evaluating splits"))
         pathologies = study_vocabulary(study, table).pathologies
         whole = _measured_tables(measured, splits, pathologies) | _told_tables(study, table, splits, names)
         for name, result in whole.items():
-            _write(result, scratch / name)
+            RESULT_TABLES[name].write(scratch, seen.mark(result))
         calibrations = {run: record for one in measured for run, record in one.calibrations.items()}
         files.write_json(scratch / "calibration.json", calibrations)
     return study / runs.RESULTS_FOLDER
@@ -95,49 +97,42 @@ def _side_by_side(measure: Callable[[str, Executor], Measured], names: Iterable[
 def _measured_tables(
     measured: Sequence[Measured], splits: Mapping[str, Split], pathologies: Sequence[str]
 ) -> dict[str, pl.DataFrame]:
-    """Tables of what was measured, by file name."""
+    """Tables of what was measured, by name."""
     whole = {key: pl.concat(one.tables[key] for one in measured) for key in measured[0].tables}
     kinds = Counter(split.kind for split in splits.values())
     summary = probabilities.summary_tables(averaged(one.probabilities for one in measured))
     several = whole["auc"].filter(pl.col("kind").is_in([kind for kind, number in kinds.items() if number > 1]))
     return {
-        "auc.csv": whole["auc"],
-        "auc_summary.csv": discrimination.auc_summary(whole["auc"]),
-        "auc_seeds.csv": whole["auc_seeds"],
-        "gaps.csv": whole["gaps"],
-        "gaps_seeds.csv": whole["gaps_seeds"],
-        "roc.parquet": curves.mean_curves(whole["curves"]),
-        "comparison.csv": pl.concat([comparison.resampled_comparisons(several, splits), whole["paired"]]),
-        "standing.csv": standing.standing_table(whole["auc"], pathologies),
-        "rank_correlation.csv": ranking.rank_table([one.ranks for one in measured]),
-        "ensembles.csv": whole["ensembles"],
-        "probabilities.csv": whole["probabilities"],
-        "operation.csv": whole["operation"],
-        "reliability.parquet": whole["reliability"],
-        "probability_summary.csv": summary["probability_summary"],
-        "net_benefit.parquet": summary["net_benefit"],
+        "auc": whole["auc"],
+        "auc_summary": discrimination.auc_summary(whole["auc"]),
+        "auc_seeds": whole["auc_seeds"],
+        "gaps": whole["gaps"],
+        "gaps_seeds": whole["gaps_seeds"],
+        "roc": discrimination.mean_curves(whole["curves"]),
+        "comparison": pl.concat([comparison.resampled_comparisons(several, splits), whole["paired"]]),
+        "standing": ranks.standing_table(whole["auc"], pathologies),
+        "rank_correlation": ranks.rank_table([one.ranks for one in measured]),
+        "ensembles": whole["ensembles"],
+        "probabilities": whole["probabilities"],
+        "operation": whole["operation"],
+        "reliability": whole["reliability"],
+        "probability_summary": summary["probability_summary"],
+        "net_benefit": summary["net_benefit"],
     }
 
 
 def _told_tables(
     study: Path, table: pl.DataFrame, splits: Mapping[str, Split], names: Sequence[RunName]
 ) -> dict[str, pl.DataFrame]:
-    """Tables of what went in, by file name."""
-    histories = training.history_table(study, names)
+    """Tables of what went in, by name."""
+    histories = inventory.history_table(study, names)
     return {
-        "archive.csv": archive.archive_table(table),
-        "ages.csv": archive.age_table(table),
-        "splits.csv": archive.split_table(table, list(splits.values())),
-        "runs.csv": training.run_table(study, names, histories),
-        "pretraining.csv": training.pretraining_table(study, names),
-        "history.csv": histories,
-        "failures.csv": training.failure_table(study),
-        "left_out.csv": left_out_table(study),
+        "archive": inventory.archive_table(table),
+        "ages": inventory.age_table(table),
+        "splits": inventory.split_table(table, list(splits.values())),
+        "runs": inventory.run_table(study, names, histories),
+        "pretraining": seen_films.pretraining_table(study, names),
+        "history": histories,
+        "failures": inventory.failure_table(study),
+        "left_out": inventory.left_out_table(study),
     }
-
-
-def _write(result: pl.DataFrame, path: Path) -> None:
-    if path.suffix == ".parquet":
-        result.write_parquet(path)
-    else:
-        result.write_csv(path)

@@ -13,8 +13,9 @@ from cxrbench.data.tables.labels import parse_labels
 from cxrbench.data.tables.releases import NIH, TableFormat, read_format
 from cxrbench.data.tables.sheets import read_sheet
 from cxrbench.errors import DataError
+from cxrbench.evaluate.held_out import HeldOut, findings_of, labels_of
 from cxrbench.evaluate.matching import Predictions, is_of_a_run
-from cxrbench.evaluate.reading import NOT_STATED, HeldOut, findings_of, study_vocabulary
+from cxrbench.evaluate.reading import study_vocabulary
 from cxrbench.runs import TABLE_FILE
 
 GIVEN = "given"
@@ -120,8 +121,7 @@ def held_out(labels: Labels, images: pl.Series, findings: Sequence[str]) -> Held
     """Labels of some images, in the order of their ids."""
     vocabulary = labels.vocabulary.subset(findings)
     rows = labels.table.filter(pl.col("image_id").is_in(images.implode())).sort("image_id")
-    values = rows.select(pl.col(vocabulary.names).fill_null(NOT_STATED).cast(pl.Int8)).to_numpy()
-    return HeldOut(GIVEN, GIVEN, rows, vocabulary, values)
+    return HeldOut(GIVEN, GIVEN, rows, vocabulary, labels_of(rows, vocabulary.names))
 
 
 def require_same_labels(predictions: Predictions, labels: Labels) -> None:

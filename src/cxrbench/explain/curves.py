@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from cxrbench.evaluate.discrimination import MEAN
-from cxrbench.report.drawing import Drawing, Margins, drawing, room_for, sheet
-from cxrbench.report.figures.inputs import input_figure
-from cxrbench.report.palette import FAINT, FAMILY_COLOURS, INK
+from cxrbench.evaluate.columns import MEAN
+from cxrbench.report.drawing import FAINT, FAMILY_COLOURS, INK, Drawing, Margins, drawing, room_for, sheet
+from cxrbench.report.nonimage import input_figure
 
 WIDTH, HEIGHT = 640.0, 320.0
 

@@ -9,11 +9,9 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from cxrbench.config import Vocabulary
+from cxrbench.config import Vocabulary, recorded_vocabulary
 from cxrbench.data.delivery import EvaluationBatches
 from cxrbench.errors import StudyError
-from cxrbench.evaluate.outputs import recorded_vocabulary
-from cxrbench.evaluate.writing import replaced_folder
 from cxrbench.explain import maps
 from cxrbench.explain.activations import Asked
 from cxrbench.explain.contributions import age_response, answer_of, feature_effects
@@ -22,7 +20,7 @@ from cxrbench.explain.films import Film
 from cxrbench.explain.maps import Method
 from cxrbench.explain.overlay import Captioned, overlay, said, write_picture
 from cxrbench.explain.trained import OpenStudy, Trained
-from cxrbench.files import atomic_file, write_text
+from cxrbench.files import atomic_file, replaced_folder, write_text
 from cxrbench.runs import STUDY_FILE, read_study_record
 
 LIKELIEST = 3
@@ -93,7 +91,7 @@ def explain_film(
 def _vocabulary(study: OpenStudy, run: Trained) -> Vocabulary:
     """The run's findings as the study has them."""
     record = read_study_record(study.folder)
-    return recorded_vocabulary(record, run.findings, where=str(study.folder / STUDY_FILE))
+    return recorded_vocabulary(record, run.findings, where=study.folder / STUDY_FILE)
 
 
 def asked_findings(findings: Sequence[str], answers: pl.DataFrame, vocabulary: Vocabulary) -> list[str]:
@@ -155,7 +153,10 @@ def write_map(
         caption: What is written above, followed by the method.
         method: Whose map it is.
     """
-    with atomic_file(stem.with_name(f"{stem.name}-{method}.npy")) as scratch, scratch.open("wb") as stream:
+    with (
+        atomic_file(stem.with_name(f"{stem.name}-{method}.npy"), is_durable=False) as scratch,
+        scratch.open("wb") as stream,
+    ):
         np.save(stream, heat)
     picture = overlay(film, heat, replace(caption, text=f"{caption.text}  {method}"))
     write_picture(stem.with_name(f"{stem.name}-{method}.png"), picture)

@@ -8,10 +8,10 @@ import polars as pl
 
 from cxrbench.bundle import Bundle
 from cxrbench.data.images import Film, read_film
-from cxrbench.evaluate.writing import replaced_folder
 from cxrbench.explain.bundled import Explainer
 from cxrbench.explain.explaining import ANSWERS_FILE, FEATURES_FILE, Explaining, asked_findings, file_stem, write_map
 from cxrbench.explain.overlay import Captioned, said
+from cxrbench.files import replaced_folder
 from cxrbench.predict import Answer, Predictor, Request, prepare_film
 
 
@@ -35,10 +35,12 @@ class BundleExplainer:
         """Load the networks.
 
         Raises:
-            BundleError: The weights are not the bundle's, or this installation computes differently.
+            BundleError: The weights are not the bundle's, this installation computes differently, or code that builds a
+                network is not installed or not allowed.
         """
-        self._predictor = Predictor(bundle, backend="torch")
         self._explainer = Explainer(bundle)
+        self._explainer.require_networks()
+        self._predictor = Predictor(bundle, backend="torch")
 
     def explain(self, request: Request, out: Path, *, how: Explaining) -> Explained:
         """Write a film's maps, and what each non-image feature moved, into ``out``; an earlier one is replaced.

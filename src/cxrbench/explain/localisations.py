@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cxrbench.evaluate.asked import ALL, CENTRE, ENERGY, IOU, IOU_OVER, POINTING
-from cxrbench.evaluate.discrimination import known
+from cxrbench.evaluate.columns import known
+from cxrbench.evaluate.explanations import ALL, CENTRE, ENERGY, IOU, IOU_OVER, POINTING
 from cxrbench.explain.localising import iou_column
 from cxrbench.stats.localisation import IOU_THRESHOLDS, PEAK_LEVELS
 from cxrbench.stats.means import MeanEstimate, clustered_mean, clustered_proportion

@@ -9,7 +9,7 @@ import polars as pl
 import torch
 
 from cxrbench.data.delivery import EvaluationBatches
-from cxrbench.evaluate.asked import CENTRE, RANDOM
+from cxrbench.evaluate.explanations import CENTRE, RANDOM
 from cxrbench.explain import maps
 from cxrbench.explain.activations import Asked
 from cxrbench.explain.framing import Frame

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from cxrbench.errors import ConfigError
 from cxrbench.explain.activations import Asked, activations, fine_stage, stage_layers
+from cxrbench.models.backbone import Backbone
 from cxrbench.models.classifier import Classifier
 
 Method = Literal["cam", "grad-cam", "layer-cam", "hires-cam", "occlusion"]
@@ -61,13 +62,17 @@ def heat_maps(classifier: Classifier, asked: Asked, method: Method, *, stage: in
     return np.asarray(maps.float().cpu().numpy(), np.float32)
 
 
+def default_stage(backbone: Backbone, method: Method, image_size: int) -> int:
+    """Return the stage that a gradient method reads where none is asked for: the last, or the last fine one."""
+    if method == "grad-cam" or not backbone.has_fine_stages:
+        return len(stage_layers(backbone))
+    return fine_stage(backbone, image_size)
+
+
 def _activations(classifier: Classifier, asked: Asked, method: Method, stage: int | None) -> tuple[Tensor, Tensor]:
-    """Maps and gradients at the stage asked for, or at the method's own: the last, or the last fine one."""
-    backbone = classifier.backbone
+    """Return maps and gradients at the stage asked for, or at the method's own."""
     if stage is None:
-        # Wide kernels and windows mix distant places behind earlier layers (benchmarks/results/planted-pattern.md).
-        is_last = method == "grad-cam" or not backbone.has_fine_stages
-        stage = len(stage_layers(backbone)) if is_last else fine_stage(backbone, asked.film.shape[-1])
+        stage = default_stage(classifier.backbone, method, asked.film.shape[-1])
     return activations(classifier, asked, stage=stage)
 
 

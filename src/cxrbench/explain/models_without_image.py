@@ -11,8 +11,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
-from cxrbench.evaluate.reading import NOT_STATED
-
 Numbers = NDArray[np.float64]
 
 
@@ -37,14 +35,14 @@ READERS: dict[str, Callable[[int], Any]] = {
 
 
 def score_without_image(
-    reader: str, features: Numbers, labels: NDArray[np.int8], asked: Numbers, *, seed: int = 0
+    reader: str, features: Numbers, labels: NDArray[np.floating], asked: Numbers, *, seed: int = 0
 ) -> Numbers:
     """Probabilities (M, L) of the findings, each learnt from the films whose label is stated.
 
     Args:
         reader: One of ``READERS``.
         features: (N, 3) of the training part, scaled.
-        labels: (N, L) 1 present, 0 absent, -1 not stated.
+        labels: (N, L) 1 present, 0 absent, NaN not stated.
         asked: (M, 3) of other films.
         seed: Of the reader.
 
@@ -53,7 +51,7 @@ def score_without_image(
     """
     chances = np.empty((len(asked), labels.shape[1]))
     for column, of_finding in enumerate(labels.T):
-        stated = of_finding != NOT_STATED
+        stated = ~np.isnan(of_finding)
         present = of_finding[stated] == 1
         if not 0 < present.sum() < len(present):
             chances[:, column] = float(present.mean()) if len(present) else 0.5

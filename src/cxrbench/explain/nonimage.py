@@ -12,22 +12,15 @@ import polars as pl
 
 from cxrbench.config import Feature
 from cxrbench.data.features import FeatureScaling
-from cxrbench.evaluate.asked import ALONE, BOTH, IMAGE, NONIMAGE_FILE, PROBES_FILE, write_origin
-from cxrbench.evaluate.discrimination import MEAN, known
-from cxrbench.evaluate.reading import (
-    NOT_STATED,
-    HeldOut,
-    SplitRuns,
-    read_split_runs,
-    read_splits,
-    read_table,
-)
-from cxrbench.evaluate.writing import replaced_folder
+from cxrbench.evaluate.columns import MEAN, known
+from cxrbench.evaluate.explanations import ALONE, BOTH, IMAGE, NONIMAGE_FILE, PROBES_FILE, write_origin
+from cxrbench.evaluate.held_out import HeldOut, SplitRuns, labels_of
+from cxrbench.evaluate.reading import read_split_runs, read_splits, read_table
 from cxrbench.explain.curves import nonimage_figure
 from cxrbench.explain.models_without_image import READERS, score_without_image
 from cxrbench.explain.probes import PROBE_SCHEMA, probe_rows
 from cxrbench.explain.trained import OpenStudy, load_trained, open_study
-from cxrbench.files import write_text
+from cxrbench.files import replaced_folder, write_text
 from cxrbench.progress import Track, silent
 from cxrbench.runs import RunName
 from cxrbench.splits import Split
@@ -145,8 +138,7 @@ def _split_rows(
     """AUCs of all models on one split's test films, as in ``SCHEMA``."""
     own = read_split_runs(study, table, split, names)
     models = [*_without_image(own.test, table, split, seed), *_with_image(own)]
-    labels = np.where(own.test.labels == NOT_STATED, np.nan, own.test.labels)
-    joint = joint_aucs(np.concatenate([model.scores for model in models], axis=1), labels, own.test.codes)
+    joint = joint_aucs(np.concatenate([model.scores for model in models], axis=1), own.test.labels, own.test.codes)
     for place, model in enumerate(models):
         twin = _twin(models, model)
         for finding in (*own.test.findings, MEAN):
@@ -166,7 +158,7 @@ def _without_image(test: HeldOut, table: pl.DataFrame, split: Split, seed: int) 
     """Models that learn from age, sex and view of the training part."""
     training = table[split.rows(table, "train")]
     scaling = FeatureScaling.fit(FEATURES, training)
-    labels = training.select(pl.col(test.findings).fill_null(NOT_STATED).cast(pl.Int8)).to_numpy()
+    labels = labels_of(training, test.findings)
     features, asked = (scaling.encode(rows).astype(np.float64) for rows in (training, test.images))
     for reader in READERS:
         yield Model(ALONE, reader, seed, score_without_image(reader, features, labels, asked, seed=seed))
@@ -187,8 +179,7 @@ def _twin(models: Sequence[Model], model: Model) -> int | None:
 
 def _columns(test: HeldOut, finding: str, model: int) -> list[int]:
     """Columns of the joint AUCs that are a model's AUC, or are averaged."""
-    averaged = test.pathologies if finding == MEAN else (finding,)
-    return [model * len(test.findings) + test.findings.index(name) for name in averaged]
+    return [model * len(test.findings) + column for column in test.columns(finding)]
 
 
 def _auc(joint: JointAucs, columns: list[int]) -> dict[str, Any]:
@@ -205,7 +196,4 @@ def _gain(joint: JointAucs, ours: list[int], theirs: list[int]) -> dict[str, Any
 
 def _counts(test: HeldOut, finding: str) -> Mapping[str, int]:
     """Images whose label is stated, and those with the finding."""
-    if finding == MEAN:
-        return {"images": len(test.labels)}
-    labels = test.labels[:, test.findings.index(finding)]
-    return {"images": int((labels != NOT_STATED).sum()), "positives": int((labels == 1).sum())}
+    return {name: value for name, value in test.counts(finding).items() if name in SCHEMA}

@@ -102,7 +102,7 @@ def contact_sheet(pictures: Sequence[Picture], *, columns: int) -> Picture:
 
 def write_picture(path: Path, picture: Picture) -> None:
     """Write a PNG."""
-    with atomic_file(path) as scratch:
+    with atomic_file(path, is_durable=False) as scratch:
         Image.fromarray(picture).save(scratch, format="PNG", compress_level=4)
 
 

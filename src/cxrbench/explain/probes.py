@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from cxrbench.data.delivery import EvaluationBatches
 from cxrbench.data.features import CODES
-from cxrbench.evaluate.discrimination import known
+from cxrbench.evaluate.columns import known
 from cxrbench.explain.trained import OpenStudy, Trained
 from cxrbench.stats.clustered import auc_estimate
 from cxrbench.stats.joint import joint_aucs

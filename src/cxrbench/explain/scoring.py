@@ -8,8 +8,7 @@ import numpy as np
 import polars as pl
 
 from cxrbench.errors import ConfigError, DataError
-from cxrbench.evaluate.asked import FIGURES_FOLDER, LOCALISATION_FILE, SANITY_FILE, sheet_file, write_origin
-from cxrbench.evaluate.writing import replaced_folder
+from cxrbench.evaluate.explanations import FIGURES_FOLDER, LOCALISATION_FILE, SANITY_FILE, sheet_file, write_origin
 from cxrbench.explain.boxes import film_boxes
 from cxrbench.explain.localisations import localisation_table
 from cxrbench.explain.localising import SCORES_SCHEMA, Boxed, boxed_findings, mapped, score_rows
@@ -18,7 +17,7 @@ from cxrbench.explain.overlay import write_picture
 from cxrbench.explain.sanity import SANITY_SCHEMA, sanity_rows
 from cxrbench.explain.sheets import localisation_sheet
 from cxrbench.explain.trained import OpenStudy, load_trained, open_study
-from cxrbench.files import digest_file
+from cxrbench.files import digest_file, replaced_folder
 from cxrbench.progress import Track, silent
 from cxrbench.runs import RunName
 

@@ -193,7 +193,7 @@ def load_trained(study: OpenStudy, name: RunName) -> Trained:
             raise StudyError(
                 f"{path}: {name} was made with another {what} ({ours[:12]}) than the study's ({theirs[:12]})"
             )
-    return Trained(name, config, scaling, split, _network(config, name.folder(study.folder) / runs.WEIGHTS_FILE))
+    return Trained(name, config, scaling, split, _network(config, runs.run_file(study.folder, name, runs.WEIGHTS_FILE)))
 
 
 def _network(config: RunConfig, path: Path) -> Classifier:

@@ -3,8 +3,7 @@
 import numpy as np
 
 from cxrbench.errors import BundleError
-from cxrbench.evaluate.discrimination import known
-from cxrbench.evaluate.reading import NOT_STATED
+from cxrbench.evaluate.columns import known
 from cxrbench.export.own_films import OwnFilms
 from cxrbench.export.parity import Network
 from cxrbench.predict.exported import TOLERANCE, AucLoss, AucParity
@@ -32,8 +31,7 @@ def measure_aucs(
         Both AUCs of every finding that is both present and absent, and how much lower their mean is.
     """
     found = own.test_logits(exported, has_preprocessing=has_preprocessing)
-    labels = own.told.test.labels[:, own.columns(findings)]
-    truth = np.where(labels == NOT_STATED, np.nan, labels)
+    truth = own.told.test.labels[:, own.columns(findings)].astype(np.float64)
     logits = own.run_logits(findings)
     joint = joint_aucs(np.concatenate([logits, found], axis=1), truth, own.told.test.codes)  # (N, 2 L)
     each = tuple(

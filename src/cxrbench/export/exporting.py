@@ -115,7 +115,7 @@ def _export_member(bundle: Bundle, member: Member, network: Backend, how: Export
     """Write one member's network, and compare it with torch's."""
     own = None if how.study is None else read_own_films(how.study, member)
     inputs = input_records(member, has_preprocessing=how.has_preprocessing)
-    outputs = output_records(bundle.findings)
+    outputs = output_records(bundle)
     files = _write(bundle, member, own, how, scratch, about=_about(bundle, inputs, outputs))
     exported = NETWORKS[how.form](files[0])
     found, expected = compared_logits(member, network, exported, has_preprocessing=how.has_preprocessing)
@@ -167,6 +167,7 @@ def _about(bundle: Bundle, inputs: Sequence[TensorRecord], outputs: Sequence[Ten
     return {
         "bundle": bundle.digest,
         "findings": bundle.findings,
+        "withheld": bundle.record.withheld,
         "inputs": [each.model_dump(mode="json") for each in inputs],
         "outputs": [each.model_dump(mode="json") for each in outputs],
         "notices": bundle.record.notices,
@@ -187,5 +188,6 @@ def _record(bundle: Bundle, how: Exporting, members: tuple[ExportedMember, ...])
         made_with={name: metadata.version(name) for name in ("cxrbench", "torch", *PACKAGES[how.form])},
         notices=bundle.record.notices,
         findings=bundle.findings,
+        withheld=bundle.record.withheld,
         members=members,
     )

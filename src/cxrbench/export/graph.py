@@ -122,10 +122,12 @@ def input_records(member: Member, *, has_preprocessing: bool) -> tuple[TensorRec
     return film, TensorRecord(name=FEATURES, type="float32", shape=(BATCH, len(names)), meaning=meaning)
 
 
-def output_records(findings: tuple[str, ...]) -> tuple[TensorRecord, ...]:
+def output_records(bundle: Bundle) -> tuple[TensorRecord, ...]:
     """What an exported network gives."""
     meaning = "one logit per finding, not calibrated; bundle.json has each member's calibration"
-    return (TensorRecord(name=LOGITS, type="float32", shape=(BATCH, len(findings)), meaning=meaning),)
+    if withheld := ", ".join(bundle.record.withheld):
+        meaning += f"; never to be shown, as the networks could not learn them: {withheld}"
+    return (TensorRecord(name=LOGITS, type="float32", shape=(BATCH, len(bundle.findings)), meaning=meaning),)
 
 
 def _square(size: int) -> TensorRecord:

@@ -12,7 +12,8 @@ from cxrbench import runs as names
 from cxrbench.bundle import Member
 from cxrbench.data.store import Store, open_store
 from cxrbench.errors import BundleError
-from cxrbench.evaluate.reading import SplitRuns, read_config, read_split_runs, read_splits, read_table
+from cxrbench.evaluate.held_out import SplitRuns
+from cxrbench.evaluate.reading import read_config, read_split_runs, read_splits, read_table
 from cxrbench.export.parity import Network, Samples
 from cxrbench.runs import RunName
 

@@ -1,6 +1,8 @@
 """What every backbone offers, whatever its family: image features, their pooling, and feature maps."""
 
+import re
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from math import isqrt
 from typing import Any, cast
 
@@ -65,6 +67,20 @@ class Backbone(nn.Module):
         """Return feature maps (B, C, h, w)."""
         raise NotImplementedError
 
+    def blocks_behind(self) -> dict[str, int]:
+        """Return, for each parameter by name, how many steps of depth its block is from the head.
+
+        1 is the last block. Blocks are what the network numbers, in the order in which it names them; what it does not
+        number between them is a block too.
+        """
+        blocks = [_block_of(name.removeprefix(self.prefix)) for name, _ in self.named_parameters()]
+        depths = list(accumulate((one != other for one, other in pairwise(blocks)), initial=0))
+        return {name: depths[-1] + 1 - at for (name, _), at in zip(self.named_parameters(), depths, strict=True)}
+
+    def undecayed(self) -> set[str]:
+        """Return names of parameters, besides norms and biases, that weight decay should spare."""
+        return set()
+
     def as_maps(self, output: Tensor, layer: Layer) -> Tensor:
         """Return what a layer gave, or a gradient in it, as maps (B, C, h, w): values are moved, never changed.
 
@@ -81,6 +97,12 @@ class Backbone(nn.Module):
                 if side and side**2 == shape[1] - prefix:
                     return output[:, prefix:].transpose(1, 2).reshape(shape[0], shape[2], side, side)
         raise ConfigError(f"layer {layer.module} gives neither feature maps nor a square grid of tokens: {shape}")
+
+
+def _block_of(name: str) -> str:
+    """Return the beginning of a parameter's name up to its first number; of what is not numbered, nothing."""
+    found = re.match(r".*?(?<![^.])\d+(?:\.\d+)*(?=\.)", name)
+    return found[0] if found else ""
 
 
 class WrappedModule(Backbone):

@@ -1,16 +1,18 @@
 """Backbone, head and non-image features to logits: one class for every approach."""
 
-from typing import Self
+from typing import Literal, Self
 
 import torch
 from timm.layers.norm_act import convert_sync_batchnorm
 from torch import Tensor, nn
-from torch.nn import functional
 
 from cxrbench.config import HEADS, Approach
 from cxrbench.models.backbone import Backbone, build_backbone, unreached
 from cxrbench.models.heads import Head
 from cxrbench.models.weights.fitting import load_weights
+
+BACKBONE = "backbone."
+"""Beginning of the names of the backbone's parameters."""
 
 
 class Classifier(nn.Module):
@@ -35,15 +37,14 @@ class Classifier(nn.Module):
             findings=findings,
         )
         self.findings = findings
-        self.has_frozen_backbone = approach.has_frozen_backbone
         self.register_buffer("mean", torch.tensor(mean).reshape(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).reshape(1, -1, 1, 1), persistent=False)
-        if self.has_frozen_backbone:
-            self.backbone.requires_grad_(requires_grad=False)
-        elif self.head.takes == "maps":
+        if self.head.takes == "maps" and not approach.has_frozen_backbone:
             # Several devices wait for the gradient of every parameter that is trained.
             for name in unreached(self.backbone, channels=film.channels, image_size=film.image_size):
                 self.backbone.get_parameter(name).requires_grad_(False)
+        self._trainable = [value for value in self.backbone.parameters() if value.requires_grad]
+        self.train_parts("head" if approach.has_frozen_backbone else "all")
 
     def forward(self, image: Tensor, features: Tensor) -> Tensor:
         """Map films (B, 1, H, W), grey values in 0..1, and features (B, F) to logits (B, L).
@@ -74,6 +75,25 @@ class Classifier(nn.Module):
     def maps(self, image: Tensor) -> Tensor:
         """Return feature maps (B, C, h, w) before pooling, of films (B, 1, H, W) with grey values in 0..1."""
         return self.backbone.maps(self.encode(image))
+
+    def train_parts(self, parts: Literal["all", "head"]) -> None:
+        """Choose what is trained from now on; a backbone that is not keeps its batch-norm statistics."""
+        self.has_frozen_backbone = parts == "head"
+        for parameter in self._trainable:
+            parameter.requires_grad_(not self.has_frozen_backbone)
+
+    def is_of_head(self, name: str) -> bool:
+        """Return whether a parameter is the head's, which the backbone's weights do not bring."""
+        return not name.startswith(BACKBONE)
+
+    def blocks_behind(self) -> dict[str, int]:
+        """Return, for each of the backbone's parameters, how many steps of depth its block is from the head."""
+        return {f"{BACKBONE}{name}": steps for name, steps in self.backbone.blocks_behind().items()}
+
+    def undecayed(self) -> frozenset[str]:
+        """Return the parameters that weight decay spares: norms, biases, and what timm names, such as positions."""
+        small = {name for name, value in self.named_parameters() if value.ndim < 2}
+        return frozenset(small | {f"{BACKBONE}{name}" for name in self.backbone.undecayed()})
 
     def synchronise_batch_norm(self) -> None:
         """Take batch norm over all processes that share a batch; timm's way, as PyTorch's loses fused activations."""
@@ -122,15 +142,3 @@ def build_classifier(approach: Approach, *, findings: int, seed: int, weights: d
         load_weights(classifier.backbone, weights)
     # Channels beside each other in memory: convolutions are faster so, on CPUs and GPUs alike.
     return classifier.to(memory_format=torch.channels_last)
-
-
-def masked_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean binary cross-entropy over the labels that are stated.
-
-    Args:
-        logits: (B, L).
-        targets: (B, L) of 1 present, 0 absent, NaN not stated.
-    """
-    is_stated = ~targets.isnan()
-    losses = functional.binary_cross_entropy_with_logits(logits, targets.nan_to_num(), reduction="none")
-    return (losses * is_stated).sum() / is_stated.sum().clamp(min=1)

@@ -4,6 +4,7 @@ In every head the non-image features add W x (age, sex, view) to the logits; in 
 concatenation.
 """
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import ClassVar, Literal
 
@@ -36,6 +37,11 @@ class Head(nn.Module):
         """(L, F): what the non-image features add to the logits."""
         raise NotImplementedError
 
+    @staticmethod
+    def stored_feature_weights(state: Mapping[str, Tensor], features: int) -> Tensor:
+        """Return ``feature_weights`` from a classifier's stored tensors, without building it."""
+        raise NotImplementedError
+
     def score_map(self, maps: Tensor, finding: int) -> Tensor | None:
         """Return (B, h, w): what each place of the maps adds to a finding's logit; None where that is not defined."""
         del maps, finding
@@ -64,6 +70,12 @@ class Linear(Head):
         """(L, F)."""
         return self.weight[:, self.pooled :]
 
+    @staticmethod
+    def stored_feature_weights(state: Mapping[str, Tensor], features: int) -> Tensor:
+        """(L, F)."""
+        weight = state["head.weight"]
+        return weight[:, weight.shape[1] - features :]
+
     def score_map(self, maps: Tensor, finding: int) -> Tensor | None:
         """Return the class activation map; its mean is the image's part of the logit where pooling is the mean."""
         if maps.shape[1] != self.pooled:
@@ -83,6 +95,11 @@ class _WithFeatures(Head):
     def feature_weights(self) -> Tensor:
         """(L, F)."""
         return torch.zeros(self.findings, 0) if self.from_features is None else self.from_features.weight
+
+    @staticmethod
+    def stored_feature_weights(state: Mapping[str, Tensor], features: int) -> Tensor:
+        """(L, F)."""
+        return state["head.from_features.weight"] if features else torch.zeros(0)
 
     def joined(self, logits: Tensor, features: Tensor) -> Tensor:
         """Add what the non-image features say."""

@@ -4,11 +4,14 @@ import inspect
 import re
 from collections.abc import Callable
 from difflib import get_close_matches
+from fnmatch import fnmatch
+from itertools import chain
 from math import isqrt
 from typing import Any
 
 import timm
 import torch
+from timm.models._manipulate import group_with_matcher
 from torch import Tensor
 
 from cxrbench.config.network import Timm
@@ -63,6 +66,22 @@ class TimmBackbone(Backbone):
         if encoded.ndim == 3:
             return self._grid(encoded[:, self.prefix_tokens :])
         return encoded.permute(0, 3, 1, 2) if self.has_channels_last else encoded
+
+    def blocks_behind(self) -> dict[str, int]:
+        """Return how many steps of depth each parameter's block is from the head, by timm's own grouping."""
+        if not hasattr(self.network, "group_matcher"):
+            return super().blocks_behind()
+        matcher = self.network.group_matcher(coarse=False)
+        # A name that no group knows comes with what timm puts beside its last layer.
+        named = chain(self.network.named_parameters(), [("a head", None)])
+        depths = group_with_matcher(named, matcher, reverse=True)
+        return {f"{self.prefix}{name}": depths["a head"] - depths[name] for name, _ in self.network.named_parameters()}
+
+    def undecayed(self) -> set[str]:
+        """Return what timm says that weight decay spares, such as positions and class tokens."""
+        named: set[str] = getattr(self.network, "no_weight_decay", set)()
+        names = [name for name, _ in self.network.named_parameters()]
+        return {f"{self.prefix}{name}" for name in names if any(fnmatch(name, each) for each in named)}
 
     def _grid(self, tokens: Tensor) -> Tensor:
         """Tokens (B, h*w, C) as maps (B, C, h, w)."""

@@ -46,6 +46,21 @@ class Results:
         return (self.report, *self.captures, *([self.presentation] if self.presentation else []))
 
 
+@dataclass(frozen=True)
+class Shown:
+    """The findings of one film that get a picture.
+
+    Attributes:
+        method: Method of their heat maps; without heat maps it says nothing.
+        maps: Findings and their heat maps.
+        warnings: What must be said of the method, in words.
+    """
+
+    method: Method = "cam"
+    maps: tuple[tuple[Told, NDArray[np.float32]], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
 class Answerer:
     """A bundle that answers DICOM films with DICOM objects."""
 
@@ -55,16 +70,21 @@ class Answerer:
         Args:
             predictor: The bundle at work.
             most_shown: Findings over their threshold that get a heat map and a box, at most.
-            method: Of the heat maps; None: class activation maps, or what is usual where a network has none.
-
-        Raises:
-            ConfigError: A network refuses the method; the message lists those that work.
+            method: Method of the heat maps; None: class activation maps, or what is usual where a network has none.
+                Another one is used where a network refuses it; ``notes`` say so.
         """
         self.predictor, self.bundle = predictor, predictor.bundle
         self._author = author_of(self.bundle)
         self._most_shown, self._explainer = most_shown, Explainer(self.bundle)
-        self._method = self._explainer.methods(() if method is None else (method,))[0]
+        self._method, note = self._chosen(method)
+        self.notes = () if note is None else (note,)
         self._decoder = Decoder(self.bundle.store_sizes, side=SIDE)
+
+    def _chosen(self, method: Method | None) -> tuple[Method | None, str | None]:
+        """The method of heat maps, None where there are none, and what must be said of the choice."""
+        if self._explainer.obstacle:
+            return None, f"no heat maps and no boxes: {self._explainer.obstacle}"
+        return self._explainer.method_for(method)
 
     def close(self) -> None:
         """End the process that decodes."""
@@ -86,23 +106,23 @@ class Answerer:
         """The results for a film that was decoded before."""
         answer = self.predictor.predict_prepared([film.prepared])[0]
         findings = told(self.bundle, answer)
-        maps = list(islice(self._maps(film, to_show(findings)), self._most_shown))
-        seen = self._seen(film)
-        captures = [
-            make_capture(
-                source, self._author, one, paint(film.preview, heat, one, seen=seen), number=number, method=self._method
-            )
-            for number, (one, heat) in enumerate(maps, start=1)
-        ]
-        boxed = tuple(_boxed(source, one, heat) for one, heat in maps)
+        shown = self._shown(film, to_show(findings))
+        boxed = tuple(_boxed(source, one, heat) for one, heat in shown.maps)
         has_presentation = bool(boxed) and source.is_grey
         return Results(
-            report=make_report(source, self._author, findings, answer.warnings),
-            captures=tuple(captures),
-            presentation=make_presentation(source, self._author, boxed, method=self._method)
+            report=make_report(source, self._author, findings, (*answer.warnings, *shown.warnings)),
+            captures=tuple(self._captures(source, film, shown)),
+            presentation=make_presentation(source, self._author, boxed, method=shown.method)
             if has_presentation
             else None,
         )
+
+    def _captures(self, source: Source, film: Decoded, shown: Shown) -> Iterator[pydicom.Dataset]:
+        """A picture of each heat map."""
+        seen = self._seen(film)
+        for number, (one, heat) in enumerate(shown.maps, start=1):
+            picture = paint(film.preview, heat, one, seen=seen)
+            yield make_capture(source, self._author, one, picture, number=number, method=shown.method)
 
     def _seen(self, film: Decoded) -> Rectangle:
         """What the networks see of the film, in pixels of its preview."""
@@ -110,10 +130,23 @@ class Answerer:
         scale = film.preview.shape[1] / film.prepared.width
         return x * scale, y * scale, width * scale, height * scale
 
-    def _maps(self, film: Decoded, findings: tuple[Told, ...]) -> Iterator[tuple[Told, NDArray[np.float32]]]:
+    def _shown(self, film: Decoded, findings: tuple[Told, ...]) -> Shown:
+        """The first findings with their heat maps, all by one method."""
+        if self._method is None:
+            return Shown()
+        method, maps = self._explainer.by_working_method(
+            self._method, lambda method: tuple(islice(self._maps(film, findings, method), self._most_shown))
+        )
+        if method == self._method:
+            return Shown(method, maps)
+        return Shown(method, maps, (f"heat maps are by {method}, as a network refuses {self._method} on this film",))
+
+    def _maps(
+        self, film: Decoded, findings: tuple[Told, ...], method: Method
+    ) -> Iterator[tuple[Told, NDArray[np.float32]]]:
         """Findings with their heat maps, as large as the preview; without those for which nothing speaks."""
         for one in findings:
-            heat = self._explainer.heat_prepared(film.prepared, one.finding, method=self._method, longest_side=SIDE)
+            heat = self._explainer.heat_prepared(film.prepared, one.finding, method=method, longest_side=SIDE)
             if heat.max() > 0:
                 yield one, heat
 

@@ -20,7 +20,7 @@ from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made when it is asked for
 from pynetdicom.transport import AssociationSocket, ThreadedAssociationServer
 
-from cxrbench.data.images.bombs import check_inflated
+from cxrbench.data.images.dataset import check_inflated
 from cxrbench.data.images.dicom import PROBLEMS
 from cxrbench.data.images.pixels import Unreadable
 from cxrbench.errors import ConfigError

@@ -2,7 +2,9 @@
 
 import pydicom
 
-from cxrbench.data.images.projection import code_word, is_not_frontal, shows_other_part
+from cxrbench.data.images.body_part import shows_other_part
+from cxrbench.data.images.code_strings import code_word
+from cxrbench.data.images.projection import is_not_frontal
 from cxrbench.pacs.equipment import is_result
 
 

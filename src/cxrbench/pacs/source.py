@@ -6,11 +6,12 @@ from pathlib import Path
 import pydicom
 from pydicom.uid import UID
 
+from cxrbench.data.images.content import is_dicom
 from cxrbench.data.images.dataset import read_dataset
 from cxrbench.data.images.dicom import PROBLEMS, reason_of
+from cxrbench.data.images.grey_scale import is_inverted
 from cxrbench.data.images.pixels import Unreadable
 from cxrbench.data.images.projection import is_orientation
-from cxrbench.data.images.reading import is_dicom
 from cxrbench.errors import DataError
 
 IDENTITY = (
@@ -63,11 +64,8 @@ class Source:
 
     @property
     def is_inverted(self) -> bool:
-        """Whether low values are bright, as ``data/images/dicom`` shows the film."""
-        photometric, shape = (
-            str(self.image.get(name)) for name in ("PhotometricInterpretation", "PresentationLUTShape")
-        )
-        return photometric == "MONOCHROME1" or shape == "INVERSE"
+        """Whether low values are bright, as ``data/images/grey_scale`` shows the film."""
+        return is_inverted(self.image)
 
     def identify(self, result: pydicom.Dataset) -> None:
         """Give a result the film's patient and study."""
@@ -110,7 +108,7 @@ def source_of(dataset: pydicom.Dataset) -> Source:
 
 
 def _tidy(image: pydicom.Dataset) -> None:
-    """Leave what contradicts itself as ``data/images/dicom`` reads it: a VOI LUT before a window, a whole window."""
+    """Leave what contradicts itself as ``images/grey_scale`` reads it: a VOI LUT before a window, a whole window."""
     if not is_orientation(image.get("PatientOrientation")):
         image.PatientOrientation = []
     is_whole = all(image.get(name) is not None for name in WINDOW)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cxrbench.bundle import Bundle, Member
 from cxrbench.bundle.reference import TOLERANCE
-from cxrbench.errors import ConfigError
+from cxrbench.errors import BundleError, ConfigError
 from cxrbench.predict import exported
 
 AUTO = "auto"
@@ -24,6 +24,8 @@ class Backend(Protocol):
 
 
 def _open_torch(bundle: Bundle, member: Member) -> Backend:
+    if reason := bundle.code_obstacle(member):
+        raise BundleError(f"{bundle.folder}: {reason}, or use an export of the bundle")
     from cxrbench.bundle.network import TorchNetwork  # noqa: PLC0415 - torch is slow to import
 
     return TorchNetwork(bundle.classifier(member))
@@ -62,8 +64,7 @@ def tolerance_of(name: str, bundle: Bundle) -> float:
     Of int8, whose rounding differs from processor to processor: twice as far as on the films it was checked with.
     """
     if name == exported.INT8:
-        record = exported.load_export(exported.export_folder(bundle, exported.INT8), bundle)
-        return 2 * max(member.largest_difference for member in record.members)
+        return 2 * exported.largest_difference(bundle, exported.INT8)
     return exported.TOLERANCE if name in exported.FORMS else TOLERANCE
 
 

@@ -56,7 +56,7 @@ class PartActor:
         Raises:
             StudyError: The node does not see bundle, films or parts.
         """
-        for path in (place.work.bundle, place.work.folder, place.witness):
+        for path in (place.work.bundle, place.work.folder, place.work.export, place.witness):
             if path is not None and not path.exists():
                 raise StudyError(
                     f"a node does not see {path}; bundle, films and parts must lie where all nodes see them"

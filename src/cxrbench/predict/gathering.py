@@ -9,11 +9,11 @@ from pathlib import Path
 
 import polars as pl
 
-from cxrbench.data.images.reading import is_image
+from cxrbench.data.images.content import is_image
 from cxrbench.data.tables.cells import OLDEST, Parsed, known, parse_ages, parse_sexes, parse_views
 from cxrbench.data.tables.sheets import LINE, read_sheet
 from cxrbench.errors import DataError
-from cxrbench.evaluate.columns import image_column
+from cxrbench.evaluate.matching import image_column
 from cxrbench.predict.preparation import Request
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm", ".dicom"}

@@ -5,6 +5,8 @@ from importlib.util import find_spec
 
 from cxrbench.bundle import Bundle
 from cxrbench.bundle.reference import TOLERANCE, check_reference, reference_difference
+from cxrbench.errors import BundleError
+from cxrbench.predict import exported
 from cxrbench.predict.backends import AUTO, Backend, open_backends, tolerance_of
 from cxrbench.predict.exported import Form, has_export
 
@@ -38,14 +40,17 @@ def open_networks(bundle: Bundle, backend: str, *, is_checked: bool = True) -> O
 
     Args:
         bundle: From ``load_bundle``.
-        backend: A name of ``BACKENDS``, or ``auto``: torch where it has a GPU, else the first of ``RUNTIMES`` that is
-            installed, that the bundle has an export for, and that gives the reference output, else torch.
+        backend: A name of ``BACKENDS``, or ``auto``: the export that was given with the bundle; else torch where it has
+            a GPU; else the first of ``RUNTIMES`` that is installed, that the bundle has an export for, and that gives
+            the reference output; else torch.
         is_checked: Compare the reference output. What ``auto`` takes in place of torch is compared always.
 
     Raises:
         BundleError: The reference film has another output than when the bundle was made, or an export was altered.
         ConfigError: No such backend; the message lists the names.
     """
+    if backend == AUTO and (given := exported.form_given(bundle)):
+        backend = given
     return (
         _fastest(bundle, is_checked=is_checked) if backend == AUTO else _named(bundle, backend, is_checked=is_checked)
     )
@@ -61,18 +66,27 @@ def _named(bundle: Bundle, backend: str, *, is_checked: bool) -> Opened:
 
 
 def _fastest(bundle: Bundle, *, is_checked: bool) -> Opened:
-    """What ``auto`` takes: an export must agree as closely as torch itself, so its answers are the evaluation's."""
+    """What ``auto`` takes.
+
+    An export must agree as closely as torch itself, so its answers are the evaluation's. Where torch cannot compute for
+    want of the networks' code, an export may differ as much as one that was asked for by name.
+    """
     passed_over: dict[str, str] = {}
-    is_torch_first = bundle.code_obstacle() is None and _has_gpu()
+    has_torch = bundle.code_obstacle() is None
+    is_torch_first = has_torch and _has_gpu()
+    limit = TOLERANCE if has_torch else exported.TOLERANCE
     for form in () if is_torch_first else RUNTIMES:
         if reason := _obstacle(bundle, form):
             passed_over[form] = reason
             continue
         networks = open_backends(form, bundle)
         apart = reference_difference(bundle.reference, bundle.members, networks).largest
-        if apart <= TOLERANCE:
+        if apart <= limit:
             return Opened(form, networks, apart, passed_over)
         passed_over[form] = f"its logits of the reference film are {apart:.1e} from those of the bundle"
+    if reason := bundle.code_obstacle():
+        tried = "; ".join(f"{form}: {why}" for form, why in passed_over.items())
+        raise BundleError(f"{bundle.folder}: {reason}, or use an export of the bundle ({tried})")
     own = _named(bundle, TORCH, is_checked=is_checked)
     return Opened(own.backend, own.networks, own.largest_difference, passed_over)
 

@@ -14,6 +14,7 @@ import polars as pl
 from cxrbench.bundle import Bundle, load_bundle
 from cxrbench.errors import DataError
 from cxrbench.files import alone, atomic_file, atomic_folder
+from cxrbench.predict.exported import with_export
 from cxrbench.predict.listing import read_part, write_list
 from cxrbench.predict.manifest import (
     LIST_FILE,
@@ -40,11 +41,13 @@ class Work:
         bundle: Folder of the bundle.
         folder: Where the list is and the parts go.
         allowed_modules: Python modules that the bundle may import to build its networks.
+        export: Folder of an export of the bundle that lies elsewhere; None: those within it.
     """
 
     bundle: Path
     folder: Path
     allowed_modules: tuple[str, ...] = ()
+    export: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +94,7 @@ class PartMaker:
         self._folder, self._workers = work.folder, workers
         self._manifest = read_manifest(work.folder)
         bundle = load_bundle(work.bundle, allowed_modules=work.allowed_modules)
+        bundle = bundle if work.export is None else with_export(bundle, work.export)
         if bundle.digest != self._manifest.bundle:
             raise DataError(
                 f"{work.bundle} is bundle {bundle.digest[:12]}, {work.folder} was begun with "
@@ -153,7 +157,12 @@ def predict_parts(
         manifest = _begun(bundle, requests, scratch, options)
         todo = missing_parts(scratch, manifest)
         films = sum(map(manifest.films_of, todo))
-        work = Work(bundle=bundle.folder.absolute(), folder=scratch.absolute(), allowed_modules=bundle.allowed_modules)
+        work = Work(
+            bundle=bundle.folder.absolute(),
+            folder=scratch.absolute(),
+            allowed_modules=bundle.allowed_modules,
+            export=None if bundle.export is None else bundle.export.absolute(),
+        )
         made = make(work, todo) if todo else iter(())
         each = (film for number in made for film in range(manifest.films_of(number)))
         for _ in track(each, total=films, label="predicting"):

@@ -1,10 +1,10 @@
-"""What a chapter of the report is made of, as values; the template shows them in order."""
+"""Blocks that a section of the page shows in order; the template renders them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cxrbench.report.drawing import Drawing
-from cxrbench.report.tables.table import Table
+from cxrbench.report.table import Table
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Choice:
 
     title: str
     drawings: tuple[Drawing, ...]
-    """Side by side."""
+    """From top to bottom; none where there is nothing to draw."""
     caption: str = ""
 
 
@@ -32,8 +32,6 @@ class Choices:
     choices: tuple[Choice, ...]
     of: str = "Finding"
     """What is chosen."""
-    are_panels: bool = False
-    """Small, side by side, all shown at first; otherwise only the first is."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
@@ -12,11 +12,25 @@ import matplotlib as mpl
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from cxrbench.report.palette import FAINT, INK, RULE
+INK, FAINT, RULE, PAPER = "#1b1f24", "#5b6470", "#d5d9de", "#ffffff"
+
+ACCENT = "#0b5cad"
+
+FAMILY_COLOURS = ("#0072b2", "#c8500a", "#00805a", "#a8327e", "#6b4c9a", "#8a6d00", "#3d7a8c", "#454b54", "#5f6b1f")
+"""Hues after doi:10.1038/nmeth.1618 (Wong), darkened until each has a contrast of 4 to 1 or more with white."""
+
+THEMED = {
+    INK: "ink", FAINT: "faint", RULE: "rule", PAPER: "paper", ACCENT: "accent",
+    **{colour: f"family-{number}" for number, colour in enumerate(FAMILY_COLOURS)},
+}  # fmt: skip
+"""Colours that the page's style sheet sets, for light and for dark screens."""
+
+META = "-meta"
 
 PIXELS_PER_INCH = 72.0
 
 FONT = "Inter, 'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif"
+
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "cxrbench",
@@ -46,6 +60,32 @@ STYLE: dict[Any, Any] = {
     "ytick.major.width": 0.7,
     "lines.linewidth": 1.6,
 }
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one approach is drawn everywhere."""
+
+    colour: str
+    is_dashed: bool
+
+    @property
+    def dashes(self) -> tuple[float, ...]:
+        """Dash pattern in line widths; empty for a solid line."""
+        return (3.2, 1.6) if self.is_dashed else ()
+
+
+def looks(approaches: Sequence[str]) -> dict[str, Look]:
+    """A colour per family, and within it dashes for the twin without non-image features.
+
+    An approach and its ``-meta`` twin share a colour, so that the eye can pair them.
+    """
+    families = list(dict.fromkeys(name.removesuffix(META) for name in approaches))
+    colours = {family: FAMILY_COLOURS[row % len(FAMILY_COLOURS)] for row, family in enumerate(families)}
+    return {
+        name: Look(colours[name.removesuffix(META)], is_dashed=not name.endswith(META) and name + META in approaches)
+        for name in approaches
+    }
 
 
 @dataclass(frozen=True)
@@ -80,6 +120,16 @@ class Margins:
     right: float = 12.0
     top: float = 12.0
     bottom: float = 50.0
+
+
+def themed(svg: str) -> str:
+    """Leave colours and font to the page, which has others on dark screens; files of figures keep their own."""
+    svg = svg.replace(f"font-family: {FONT}; ", "")
+    return re.sub(r"#[0-9a-f]{6}\b", lambda found: _variable(found[0]), svg)
+
+
+def _variable(colour: str) -> str:
+    return f"var(--{THEMED[colour]})" if colour in THEMED else colour
 
 
 def room_for(labels: Iterable[str]) -> float:

@@ -1,22 +1,19 @@
-"""Where a report's numbers come from: data, settings, machines, versions, durations, and what went wrong."""
+"""Where a report's numbers come from: data, settings, machines, versions and durations."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import polars as pl
+from cxrbench import __version__, runs
+from cxrbench.environment import source_commit
+from cxrbench.evaluate.reading import read_config, readable
+from cxrbench.report.pretraining import weights_said
+from cxrbench.report.study import Study, run_names
+from cxrbench.report.words import NOTHING, count, duration, listed, short
 
-from cxrbench import runs
-from cxrbench.config import WeightsRecord
-from cxrbench.evaluate.reading import read_config, readable, weights_of
-from cxrbench.report.study import Study
-from cxrbench.report.tables.table import Row, Table, cells
-from cxrbench.report.words import NOTHING, count, decimal, duration, listed
-from cxrbench.runs import RunName
-
-SHORT = 12
-"""Digits of a digest that are shown."""
 STORE_FILE = "store.json"
 
 
@@ -30,17 +27,44 @@ def facts(study: Study) -> list[tuple[str, str]]:
         "Missing images": _missing(archive),
         "Unreadable images": _unreadable(study),
         "Reader's notes": "; ".join(archive["notes"]) or "none",
+        "Labels": _labels(study),
+        "Vocabulary": f"{study.vocabulary.name}: {study.vocabulary.source}",
         "Profile": f"{study.record['profile']['name']}: {study.record['profile']['summary']}",
-        "Pre-trained weights": _weights(study),
+        "Pre-trained weights": weights_said(study),
         "Frozen backbones": _frozen(study),
         "Splits": _splits(study),
         "Training seeds": listed([str(seed) for seed in settings["seeds"]]),
         "Time in training": duration(float(study.tables.runs["seconds"].sum())),
-        "cxrbench": study.record["version"],
-        "Digest of the store": config["store_digest"][:SHORT],
-        "Digest of the table": config["table_digest"][:SHORT],
+        "Study made by": f"cxrbench {study.record['version']}",
+        "Report made by": f"{this_command()}, cxrbench {this_version()}, {today()}",
+        "Store": f"SHA-256 {short(config['store_digest'])}",
+        "Table of images and labels": f"SHA-256 {short(config['table_digest'])}",
     }
     return list(stated.items())
+
+
+def today() -> str:
+    """The date on which a report is made, in universal time."""
+    return datetime.now(UTC).date().isoformat()
+
+
+def this_version() -> str:
+    """Version of the package, with the commit where it runs from a checkout."""
+    commit = source_commit()
+    return f"{__version__}, commit {short(commit)}" if commit else __version__
+
+
+def this_command() -> str:
+    """The command line, without the folders of its paths; they are nobody's business."""
+    program, *rest = sys.argv
+    return " ".join([Path(program).name, *(Path(each).name if "/" in each else each for each in rest)])
+
+
+def _labels(study: Study) -> str:
+    """File of labels and what told how to read it."""
+    settings = study.record["settings"]
+    files = [Path(path).name for key in ("labels", "table_format") if (path := settings.get(key))]
+    return ", read by ".join(files) or f"the archive's own, as {study.record['archive']['form']}"
 
 
 def archive_name(study: Study) -> str:
@@ -53,8 +77,8 @@ def archive_name(study: Study) -> str:
 def machines(study: Study) -> list[tuple[str, list[tuple[str, str]]]]:
     """Distinct environments of the runs: on how many runs, then name and value."""
     found: dict[str, int] = {}
-    for run in _run_names(study):
-        path = run.folder(study.folder) / runs.ENVIRONMENT_FILE
+    for run in run_names(study):
+        path = runs.run_file(study.folder, run, runs.ENVIRONMENT_FILE)
         with readable(path):
             environment = json.loads(path.read_text(encoding="utf-8"))
         environment.pop("training_seconds", None)
@@ -71,83 +95,9 @@ def _flat(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
     return pairs
 
 
-def run_table(study: Study) -> Table:
-    """Every finished run: epochs, the epoch kept, its loss, duration, hash of its settings."""
-    return Table(
-        name="runs",
-        caption="Finished runs.",
-        columns=("Approach", "Split", "Seed", "Epochs", "Kept", "Validation loss", "Time", "Settings"),
-        rows=tuple(map(_run_row, study.tables.runs.iter_rows(named=True))),
-        note="Kept: epoch with the lowest validation loss, counted from 0. Settings: first digits of their SHA-256.",
-        is_text=True,
-    )
-
-
-def _run_row(run: Mapping[str, Any]) -> Row:
-    return Row(
-        run["approach"],
-        cells(
-            [
-                run["split"],
-                str(run["seed"]),
-                str(run["epochs"]),
-                str(run["best_epoch"]),
-                decimal(run["best_val_loss"], 4),
-                duration(run["seconds"]),
-                run["hash"][:SHORT],
-            ]
-        ),
-    )
-
-
-def failure_table(study: Study) -> Table:
-    """Runs that failed, with the reason."""
-    return Table(
-        name="failures",
-        caption="Runs that failed; they are in no table above.",
-        columns=("Approach", "Split", "Seed", "Reason"),
-        rows=tuple(
-            Row(row["approach"], cells([row["split"], str(row["seed"]), row["reason"]]))
-            for row in study.tables.failures.iter_rows(named=True)
-        ),
-        is_text=True,
-    )
-
-
-def split_table(study: Study) -> Table:
-    """Patients and images of every part of every split."""
-    whole = study.tables.splits.filter(pl.col("finding") == "all images")
-    rows = []
-    for (name,), parts in whole.group_by("split", maintain_order=True):
-        said = [f"{count(part['patients'])} / {count(part['images'])}" for part in parts.iter_rows(named=True)]
-        rows.append(Row(str(name), cells(said)))
-    return Table(
-        name="splits",
-        caption="Patients / images per part. No patient is in two parts; this was checked when the results were made.",
-        columns=("Split", "Training", "Validation", "Test"),
-        rows=tuple(rows),
-        note=_absences(study.tables.splits),
-        is_text=True,
-    )
-
-
-def _absences(splits: pl.DataFrame) -> str:
-    """Findings that some part lacks."""
-    noted = splits.drop_nulls("note")
-    if not noted.height:
-        return ""
-    said = [f"{row['finding']} {row['note']} ({row['split']}, {row['part']})" for row in noted.iter_rows(named=True)]
-    return "Not everything is in every part: " + "; ".join(said) + "."
-
-
 def _config(study: Study) -> dict[str, Any]:
     """Settings of the first run; what it says of store and table holds for all."""
-    return read_config(study.folder, next(_run_names(study)))
-
-
-def _run_names(study: Study) -> Iterator[RunName]:
-    for row in study.tables.runs.select("approach", "split", "seed").iter_rows():
-        yield RunName(*row)
+    return read_config(study.folder, next(run_names(study)))
 
 
 def _missing(archive: Mapping[str, Any]) -> str:
@@ -169,65 +119,9 @@ def _unreadable(study: Study) -> str:
     return f"{count(len(said))}: {'; '.join(said[:20])}" if said else "none"
 
 
-def pretraining(study: Study) -> dict[str, WeightsRecord]:
-    """Return the records of pre-trained weights by approach, of those that start from any."""
-    found: dict[str, WeightsRecord] = {}
-    for run in _run_names(study):
-        record = weights_of(read_config(study.folder, run), where=str(run))
-        if record is not None:
-            found.setdefault(run.approach, record)
-    return found
-
-
-def _weights(study: Study) -> str:
-    """Return what each approach starts from; those that share it together."""
-    sharing: dict[str, list[str]] = {}
-    for approach, record in pretraining(study).items():
-        sharing.setdefault(_weights_line(record), []).append(approach)
-    return "; ".join(f"{listed(approaches)}: {line}" for line, approaches in sharing.items()) or "none"
-
-
-def _weights_line(record: WeightsRecord) -> str:
-    seen = f", seen {record.licence_seen}" if record.licence_seen else ""
-    licence = "" if record.is_stand_in else f", licence {record.licence}{seen}"
-    archives = [f"{each.archive} {'with' if each.with_labels else 'without'} labels" for each in record.saw]
-    matched = "" if record.tensors is None else f", {count(record.tensors)} tensors matched"
-    saw = f", saw {listed(archives)}" if archives else ""
-    return f"{record.title} ({record.source}{matched}{licence}{saw}), SHA-256 {record.digest[:SHORT]}"
-
-
-def pretraining_table(study: Study) -> Table:
-    """Test films that pre-trained weights saw before."""
-    return Table(
-        name="pretraining",
-        caption="Held-out films that the pre-trained weights of an approach saw before.",
-        columns=("Approach", "Split", "Archive", "Labels", "Known by", "Test films", "Validation films"),
-        rows=tuple(map(_pretraining_row, study.tables.pretraining.iter_rows(named=True))),
-        note="Known by the archive alone, the numbers are the most that it can be.",
-        is_text=True,
-    )
-
-
-def _pretraining_row(row: Mapping[str, Any]) -> Row:
-    most = "at most " if row["basis"] == "archive" else ""
-    return Row(
-        row["approach"],
-        cells(
-            [
-                row["split"],
-                row["archive"],
-                "learnt" if row["with_labels"] else "not learnt",
-                row["basis"],
-                f"{most}{count(row['test_seen'])} of {count(row['test_images'])}",
-                f"{most}{count(row['val_seen'])}",
-            ]
-        ),
-    )
-
-
 def _frozen(study: Study) -> str:
     """What the approaches whose backbone is frozen learnt from."""
-    first = {name.approach: name for name in reversed(list(_run_names(study)))}
+    first = {name.approach: name for name in reversed(list(run_names(study)))}
     approaches = [read_config(study.folder, run)["approach"] for _, run in sorted(first.items())]
     frozen = [approach for approach in approaches if _is_frozen(approach)]
     return "; ".join(f"{each['name']}: {_seen(each.get('cached_views'))}" for each in frozen) or "none"

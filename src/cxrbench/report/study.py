@@ -1,36 +1,78 @@
-"""What a report tells about: a study's settings and its result tables, read once."""
+"""A study's settings, result tables and further analyses, read once for the report."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from cxrbench import runs
-from cxrbench.config import PAPER_APPROACHES, Vocabulary
-from cxrbench.errors import StudyError
-from cxrbench.evaluate.asked import (
+from cxrbench.config import PAPER_APPROACHES, Vocabulary, recorded_vocabulary
+from cxrbench.evaluate.explanations import (
     LOCALISATION_FILE,
     LOCALISATION_FOLDER,
     NONIMAGE_FILE,
     NONIMAGE_FOLDER,
     PROBES_FILE,
     SANITY_FILE,
+    check_origin,
+    read_origin,
 )
-from cxrbench.evaluate.outputs import left_out_reasons, recorded_vocabulary
-from cxrbench.report.asked import Asked, read_asked
+from cxrbench.evaluate.reading import left_out_reasons
+from cxrbench.evaluate.tables import read_results
+from cxrbench.runs import RunName
 
 KINDS = ("resample", "fold", "official")
 """Kinds of splits, in the order in which a report shows them."""
 
 
-REMEDY = "evaluate the study again with `cxrbench report`"
+@dataclass(frozen=True)
+class Analysis:
+    """One folder of answers.
+
+    Attributes:
+        folder: Inside the study.
+        tables: By file name; empty where they cannot be shown.
+        settings: How the networks were asked.
+        why_not: Why there are no tables, as a sentence; empty where there are some.
+    """
+
+    folder: Path
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    why_not: str = ""
+
+
+def read_analysis(study: Path, name: str, files: Sequence[str]) -> Analysis:
+    """Tables of a folder; none where it is absent, damaged, or made from other runs than the study has now."""
+    folder = study / name
+    if not folder.is_dir():
+        return Analysis(folder, why_not="Not measured yet.")
+    try:
+        origin = read_origin(folder)
+        check_origin(origin, study)
+        tables = {file: _read_table(folder / file) for file in files}
+    except ValueError as error:
+        return Analysis(folder, why_not=f"The folder {name} is left out: {error}.")
+    return Analysis(folder, tables, origin["settings"])
+
+
+def _read_table(path: Path) -> pl.DataFrame:
+    """One table.
+
+    Raises:
+        ValueError: It is absent or damaged.
+    """
+    try:
+        return pl.read_csv(path, infer_schema_length=None)
+    except (OSError, pl.exceptions.PolarsError):
+        raise ValueError(f"{path.name} cannot be read") from None
 
 
 @dataclass(frozen=True)
 class Tables:
-    """Result tables; docs/results.md describes their columns."""
+    """Result tables, each as its ``ResultTable`` in ``evaluate`` describes it."""
 
     auc: pl.DataFrame
     auc_seeds: pl.DataFrame
@@ -72,8 +114,8 @@ class Study:
     """The findings that were measured."""
     left_out: dict[str, str]
     """Findings that no network answers, and why."""
-    localisation: Asked
-    nonimage: Asked
+    localisation: Analysis
+    nonimage: Analysis
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -87,7 +129,8 @@ def read_study(folder: Path) -> Study:
     Raises:
         StudyError: One of them is absent or cannot be read.
     """
-    tables = Tables(**{name: _read_result(folder, name) for name in Tables.__dataclass_fields__})
+    found = read_results(folder)
+    tables = Tables(**{one.name: found[one.name] for one in fields(Tables)})
     record = runs.read_study_record(folder)
     done = set(tables.auc["approach"])
     wanted = (*record["settings"]["approaches"], *PAPER_APPROACHES, *sorted(done))
@@ -98,10 +141,10 @@ def read_study(folder: Path) -> Study:
         tables=tables,
         approaches=tuple(dict.fromkeys(name for name in wanted if name in done)),
         kinds=tuple(kind for kind in KINDS if kind in present),
-        vocabulary=recorded_vocabulary(record, _findings(tables.auc["finding"]), where=str(folder / runs.STUDY_FILE)),
+        vocabulary=recorded_vocabulary(record, _findings(tables.auc["finding"]), where=folder / runs.STUDY_FILE),
         left_out=left_out_reasons(record),
-        localisation=read_asked(folder, LOCALISATION_FOLDER, (LOCALISATION_FILE, SANITY_FILE)),
-        nonimage=read_asked(folder, NONIMAGE_FOLDER, (NONIMAGE_FILE, PROBES_FILE)),
+        localisation=read_analysis(folder, LOCALISATION_FOLDER, (LOCALISATION_FILE, SANITY_FILE)),
+        nonimage=read_analysis(folder, NONIMAGE_FOLDER, (NONIMAGE_FILE, PROBES_FILE)),
     )
 
 
@@ -110,25 +153,7 @@ def _findings(column: pl.Series) -> Sequence[str]:
     return [name for name in column.unique(maintain_order=True) if name != "mean"]
 
 
-def _read_result(folder: Path, name: str) -> pl.DataFrame:
-    """One result table, CSV or Parquet."""
-    results = folder / runs.RESULTS_FOLDER
-    for path, read in ((results / f"{name}.csv", _read_csv), (results / f"{name}.parquet", pl.read_parquet)):
-        if path.is_file():
-            return read(path)
-    raise StudyError(f"{results} has no table {name}; {REMEDY}")
-
-
-TEXT = frozenset(
-    {"approach", "approach_a", "approach_b", "calibration", "ensemble", "finding", "group", "group_a", "group_b"}
-    | {"hash", "kind", "mean_of", "measure", "method", "note", "part", "question", "reason", "rule", "sex", "split"}
-    | {"view", "weights", "weights_digest"}
-)
-"""Columns that hold words; all others hold numbers, even where a study has none of them."""
-
-
-def _read_csv(path: Path) -> pl.DataFrame:
-    """A table whose columns of words are words and whose columns of numbers are numbers, even where all are empty."""
-    table = pl.read_csv(path, infer_schema_length=None, schema_overrides=dict.fromkeys(TEXT, pl.String))
-    empty = [name for name in table.columns if name not in TEXT and table[name].null_count() == table.height]
-    return table.cast(dict.fromkeys(empty, pl.Float64))
+def run_names(study: Study) -> Iterator[RunName]:
+    """Yield the names of the finished runs, in the order of ``runs.csv``."""
+    for row in study.tables.runs.select("approach", "split", "seed").iter_rows():
+        yield RunName(*row)

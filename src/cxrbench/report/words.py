@@ -6,7 +6,12 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 MINUS = "−"
+
 NOTHING = "–"
+NARROW = "\u202f"
+SEEN_MARK = "†"
+"""Behind numbers of approaches whose pre-trained weights saw test films."""
+CUT_SAID = "An arrow: the interval goes on beyond −1 or 1, which no difference of AUCs can."
 
 
 def slug(text: str) -> str:
@@ -28,12 +33,17 @@ def title_of(finding: str) -> str:
 
 def decimal(value: float | None, digits: int = 3) -> str:
     """A number with a true minus sign; a dash when there is none."""
-    return NOTHING if value is None else f"{value:.{digits}f}".replace("-", MINUS)
+    return NOTHING if value is None else f"{_rounded(value, digits):.{digits}f}".replace("-", MINUS)
+
+
+def _rounded(value: float, digits: int) -> float:
+    """The same number, but no negative zero."""
+    return value if round(value, digits) else 0.0
 
 
 def signed(value: float | None, digits: int = 3) -> str:
     """A difference, its sign always shown."""
-    return NOTHING if value is None else f"{value:+.{digits}f}".replace("-", MINUS)
+    return NOTHING if value is None else f"{_rounded(value, digits):+.{digits}f}".replace("-", MINUS)
 
 
 def plus_minus(mean: float | None, sd: float | None, digits: int = 3) -> str:
@@ -44,6 +54,14 @@ def plus_minus(mean: float | None, sd: float | None, digits: int = 3) -> str:
 def interval(lower: float | None, upper: float | None, digits: int = 3) -> str:
     """Lower to upper."""
     return NOTHING if lower is None or upper is None else f"{decimal(lower, digits)} to {decimal(upper, digits)}"
+
+
+def difference_interval(lower: float | None, upper: float | None) -> str:
+    """Interval of a difference of AUCs; an arrow where it goes on beyond -1 or 1, which no difference can."""
+    if lower is None or upper is None:
+        return NOTHING
+    low = f"←\u202f{MINUS}1" if lower < -1 else decimal(lower)
+    return f"{low} to {f'1{NARROW}→' if upper > 1 else decimal(upper)}"
 
 
 def count(value: int | None) -> str:
@@ -105,9 +123,14 @@ def auc_said(row: Mapping[str, float | None]) -> str:
     return f"{decimal(row['auc'])} ({decimal(row['lower'])} to {decimal(row['upper'])})"
 
 
-def percent(share: float) -> str:
+def percent(share: float, digits: int = 1) -> str:
     """A share of the whole, in per cent."""
-    return f"{100 * share:.1f}\u202f%"
+    return f"{100 * share:.{digits}f}{NARROW}%"
+
+
+def short(digest: str) -> str:
+    """The first digits of a digest: enough to tell two apart."""
+    return digest[:12]
 
 
 def number(value: int) -> str:

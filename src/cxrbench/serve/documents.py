@@ -25,6 +25,11 @@ class BundleDocument(BaseModel):
     methods: list[str] = Field(
         examples=[["cam", "layer-cam"]], description="of heat maps that its networks answer; the first is the usual one"
     )
+    no_heat_maps: str | None = Field(
+        None,
+        examples=["its network is built by module my_networks, which is not installed here; install it"],
+        description="why it has no heat maps here, and `methods` is empty; null where it has",
+    )
     notices: list[str] = Field(
         examples=[["Research use only; not a medical device."]], description="what must be said wherever it is shown"
     )

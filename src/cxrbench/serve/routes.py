@@ -112,7 +112,10 @@ async def predict(request: Request) -> PredictionDocument:
     openapi_extra=form(*KNOWN, "bundle", "finding", "method", required=("finding",)),
     responses=png(
         "Heat map to lay over the film: red, green, blue, opacity; as the film, at most 1,024 pixels a side",
-        {"Cxrbench-Evidence": "`some`, or `none` where nothing in the film speaks for the finding"},
+        {
+            "Cxrbench-Evidence": "`some`, or `none` where nothing in the film speaks for the finding",
+            "Cxrbench-Method": "the method that made it: another one where the networks refuse that of the form",
+        },
     ),
     response_class=Response,
 )
@@ -121,7 +124,9 @@ async def explain(request: Request) -> Response:
     service, upload = await _upload(request, *KNOWN, "bundle", "finding", "method")
     heat = await _unless_gone(request, service.explain(upload))
     evidence = "some" if heat.has_evidence else "none"
-    return Response(heat.png, media_type="image/png", headers={"Cxrbench-Evidence": evidence})
+    return Response(
+        heat.png, media_type="image/png", headers={"Cxrbench-Evidence": evidence, "Cxrbench-Method": heat.method}
+    )
 
 
 @films.post(

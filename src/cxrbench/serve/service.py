@@ -17,7 +17,7 @@ from cxrbench.serve.films import Picture, picture_upload, prepare_upload
 from cxrbench.serve.heat import LONGEST_SIDE, heat_png
 from cxrbench.serve.metrics import Metrics
 from cxrbench.serve.model_thread import ModelThread
-from cxrbench.serve.refusals import busy
+from cxrbench.serve.refusals import bad_form, busy
 from cxrbench.serve.settings import ServeSettings
 from cxrbench.serve.uploads import Upload, UploadMemory
 from cxrbench.serve.writing import Moved, bundle_document, facts_document, moved_of, prediction_document
@@ -28,7 +28,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Served:
-    """A bundle whose networks are in memory and gave the reference answer."""
+    """A bundle whose networks are in memory and gave the reference answer; without their code it has no heat maps."""
 
     name: str
     bundle: Bundle
@@ -37,13 +37,15 @@ class Served:
 
     @cached_property
     def methods(self) -> tuple[HeatMethod, ...]:
-        """Methods of heat maps that its networks answer, the usual one first; not all have class activation maps."""
+        """Methods of heat maps that its networks answer, the usual one first; none where their code is not here."""
+        if self.explainer.obstacle:
+            return ()
         return HEAT_METHODS if CAM in self.explainer.methods() else tuple(one for one in HEAT_METHODS if one != CAM)
 
     @cached_property
     def document(self) -> BundleDocument:
         """What the API says of it."""
-        return bundle_document(self.name, self.bundle, self.methods)
+        return bundle_document(self.name, self.bundle, self.methods, no_heat_maps=self.explainer.obstacle)
 
     def answers(self, films: Sequence[Prepared]) -> list[tuple[Answer, Moved]]:
         """Answers about a batch, and what non-image features moved in each."""
@@ -54,17 +56,20 @@ class Served:
         ]
 
     def heat(self, film: Prepared, finding: str, method: HeatMethod) -> "Heat":
-        """One finding's heat map."""
-        heat = self.explainer.heat_prepared(film, finding, method=method, longest_side=LONGEST_SIDE)
-        return Heat(heat_png(heat), has_evidence=bool(heat.any()))
+        """One finding's heat map; by another method where the networks refuse this one on the film."""
+        used, heat = self.explainer.by_working_method(
+            method, lambda each: self.explainer.heat_prepared(film, finding, method=each, longest_side=LONGEST_SIDE)
+        )
+        return Heat(heat_png(heat), has_evidence=bool(heat.any()), method=used)
 
 
 @dataclass(frozen=True)
 class Heat:
-    """A heat map as PNG, and whether anything speaks for the finding at all."""
+    """A heat map as PNG, whether anything speaks for the finding at all, and the method that made it."""
 
     png: bytes
     has_evidence: bool
+    method: str
 
 
 def open_bundles(bundles: Mapping[str, Bundle], settings: ServeSettings) -> dict[str, Served]:
@@ -145,6 +150,8 @@ class Service:
             Refusal: As ``predict``.
         """
         served, given = self._asked(upload), given_in(upload.fields)
+        if served.explainer.obstacle:
+            raise bad_form(f"bundle {served.name!r} has no heat maps here", served.explainer.obstacle)
         finding = chosen(upload.fields, "finding", served.bundle.answered)
         named = chosen(upload.fields, "method", served.methods, default=served.methods[0])
         method = next(one for one in served.methods if one == named)

@@ -25,7 +25,7 @@ Moved = Mapping[str, dict[str, float]]
 """Finding -> feature -> by how much it moved the probability."""
 
 
-def bundle_document(name: str, bundle: Bundle, methods: Sequence[str]) -> BundleDocument:
+def bundle_document(name: str, bundle: Bundle, methods: Sequence[str], *, no_heat_maps: str | None) -> BundleDocument:
     """What the API says of a bundle."""
     return BundleDocument(
         name=name,
@@ -36,6 +36,7 @@ def bundle_document(name: str, bundle: Bundle, methods: Sequence[str]) -> Bundle
         not_answered=bundle.record.unanswered,
         features=list(bundle.features),
         methods=list(methods),
+        no_heat_maps=no_heat_maps,
         notices=list(bundle.record.notices),
     )
 

@@ -1,4 +1,4 @@
-"""Who is where: a split's parts in numbers."""
+"""A split's parts in numbers."""
 
 import polars as pl
 

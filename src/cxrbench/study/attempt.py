@@ -12,7 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from uuid import uuid4
+
+import torch
 
 from cxrbench.errors import StudyError
 from cxrbench.files import atomic_file, partial_of
@@ -88,6 +91,20 @@ def attempting(run: Path) -> Iterator[Attempt]:
 def is_begun(run: Path) -> bool:
     """Whether an unfinished run left something to go on from."""
     return any(partial_of(run).glob(f"*/{STATE_FILE}"))
+
+
+def is_left_by_another(run: Path, config_hash: str) -> bool:
+    """Whether an unfinished run was begun with another configuration, so that it begins anew."""
+    hashes = [_hash(path) for path in partial_of(run).glob(f"*/{STATE_FILE}")]
+    return bool(hashes) and config_hash not in hashes
+
+
+def _hash(state: Path) -> str | None:
+    """The hash of the configuration that a fit's state is of; None where it cannot be read."""
+    try:
+        return str(torch.load(state, map_location="cpu", weights_only=True, mmap=True)["hash"])
+    except (OSError, RuntimeError, LookupError, TypeError, EOFError, UnpicklingError):
+        return None
 
 
 def _begin(run: Path) -> Attempt:

@@ -8,7 +8,7 @@ import polars as pl
 
 from cxrbench.config import StudySettings, Vocabulary
 from cxrbench.errors import StudyError
-from cxrbench.runs import SPLITS_FOLDER
+from cxrbench.runs import SPLITS_FOLDER, origin_note
 from cxrbench.splits import Split
 
 Lacking = dict[str, dict[str, str]]
@@ -122,11 +122,7 @@ def keep_outputs(
                 "another --out, or leave this split out"
             )
     left_out = dict(record.get("left_out", {}))
-    notes = [*_left_out_note(left_out)]
-    if "findings" not in record:
-        notes.append(
-            f"the study began with version 0.1 and goes on to answer all {len(findings)} findings of its table"
-        )
+    notes = [*_left_out_note(left_out), *filter(None, (origin_note(record),))]
     if lacking:
         notes.append(f"answered, though a training part lacks a class of them: {_listed(lacking)}")
     return Outputs(vocabulary, findings, left_out, tuple(notes))

@@ -23,6 +23,9 @@ ENDING = re.compile(r"\.(png|jpe?g|tiff?|dcm|dicom)$", re.IGNORECASE)
 
 TRAINED = ("run", "bundle")
 
+NO_FILM = "image list without a film"
+"""Basis of a count of nought that may be a wrong list: it names no film of the study."""
+
 
 @dataclass(frozen=True)
 class Overlap:
@@ -33,7 +36,8 @@ class Overlap:
         split: Name of the split.
         archive: Key of the archive that both have.
         with_labels: The weights learnt its labels too.
-        basis: How it is known: ``image list``, ``official list``, ``patients``, or ``archive``, which is at most.
+        basis: How it is known: ``image list``, ``official list``, ``patients``; ``archive``, which is at most; or
+            ``NO_FILM``.
         test_images: Test films of the split.
         test_seen: Those of them that the weights saw.
         val_seen: Likewise of the validation films.
@@ -172,7 +176,7 @@ def _counted(films: Films, approach: Approach, seen: ArchiveSeen) -> list[Overla
     listed = _settings(approach).get("image_list")
     if listed is not None:
         ids = read_image_list(Path(listed), films.table["image_id"])
-        return _rows(films, approach, seen, ids, basis="image list")
+        return _rows(films, approach, seen, ids, basis="image list" if ids else NO_FILM)
     if seen.split == OFFICIAL_LIST and films.official is not None:
         return _rows(films, approach, seen, films.official, basis="official list")
     return _rows(films, approach, seen, frozenset(films.table["image_id"]), basis="archive")
@@ -229,8 +233,16 @@ def as_records(overlaps: Sequence[Overlap]) -> list[dict[str, Any]]:
 
 
 def describe_overlaps(overlaps: Sequence[Overlap]) -> list[str]:
-    """Return the overlaps with test films in words."""
-    return [_sentence(overlap) for overlap in overlaps if overlap.test_seen]
+    """Return the overlaps with test films in words, and image lists that may be wrong."""
+    empty = {(overlap.approach, overlap.archive): None for overlap in overlaps if overlap.basis == NO_FILM}
+    return [
+        *(_sentence(overlap) for overlap in overlaps if overlap.test_seen),
+        *(
+            f"warning: {approach}: its weights saw {archive}, but their image_list names no film of this study; "
+            "see that it is the list of these weights, with names as in the archive"
+            for approach, archive in empty
+        ),
+    ]
 
 
 def _sentence(overlap: Overlap) -> str:

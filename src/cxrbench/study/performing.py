@@ -8,10 +8,11 @@ from pathlib import Path
 import polars as pl
 from safetensors.torch import load_file
 
+from cxrbench.config import changed_code, code_of
 from cxrbench.data.store import open_store
-from cxrbench.errors import CxrbenchError
+from cxrbench.errors import CxrbenchError, StudyError
 from cxrbench.files import partial_of, write_json
-from cxrbench.runs import FAILURE_FILE, SPLITS_FOLDER, TABLE_FILE, RunName
+from cxrbench.runs import FAILURE_FILE, SPLITS_FOLDER, TABLE_FILE, RunName, seal_run
 from cxrbench.splits import check_covers, read_split
 from cxrbench.study.attempt import Attempt, TakenOverError, attempting
 from cxrbench.study.plan import RunTask
@@ -56,6 +57,11 @@ def _attempt(task: RunTask, folder: Path, report: ReportStep) -> str | None:
 
 
 def _fit(task: RunTask, attempt: Attempt, report: ReportStep) -> None:
+    if changed := changed_code(task.config.code, code_of(task.config.approach)):
+        raise StudyError(
+            f"the sources of {', '.join(changed)} are not those that the run was planned with; start the study again, "
+            "or put the same ones on every node"
+        )
     table = pl.read_parquet(task.study / TABLE_FILE)
     split = read_split(task.study / SPLITS_FOLDER / f"{task.config.split}.json")
     check_covers(split, table)
@@ -69,6 +75,8 @@ def _fit(task: RunTask, attempt: Attempt, report: ReportStep) -> None:
         compute=task.compute,
         report=attempt.watched(report),
     )
+    made_from = {"table": task.config.table_digest, "store": task.config.store_digest, "split": split.digest}
+    seal_run(attempt.scratch, task.name, made_from=made_from)
 
 
 def note_failure(task: RunTask, reason: str, error: Exception) -> str:

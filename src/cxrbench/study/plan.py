@@ -6,11 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
-from cxrbench.config import AS_FITS_THE_MACHINE, Approach, ComputeSettings, RunConfig, norm_batch, read_run
+from cxrbench.config import (
+    AS_FITS_THE_MACHINE,
+    Approach,
+    ComputeSettings,
+    RunConfig,
+    changed_code,
+    code_of,
+    norm_batch,
+    read_run,
+)
 from cxrbench.errors import StudyError
-from cxrbench.runs import CONFIG_FILE, ENVIRONMENT_FILE, RunName
+from cxrbench.runs import CONFIG_FILE, ENVIRONMENT_FILE, RunName, run_file
 from cxrbench.splits import Split
+from cxrbench.study.attempt import is_left_by_another
 from cxrbench.study.preparation import Materials
+
+SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -60,8 +72,9 @@ def make_plan(materials: Materials, *, only_splits: Sequence[str] = ()) -> Plan:
         StudyError: A finished run was made with other settings, or a split to narrow to does not exist.
     """
     require_known("split", only_splits, [split.name for split in materials.splits])
+    code = {approach.name: code_of(approach) for approach in materials.approaches}
     tasks = [
-        _task(materials, approach, split, seed)
+        _task(materials, approach, split, seed, code=code[approach.name])
         for split in materials.splits
         if not only_splits or split.name in only_splits
         for seed in materials.seeds
@@ -84,7 +97,7 @@ def require_known(kind: str, names: Sequence[str], there: Sequence[str]) -> None
         raise StudyError(f"unknown {kind} {unknown[0]!r}; this study has: {', '.join(there)}")
 
 
-def _task(materials: Materials, approach: Approach, split: Split, seed: int) -> RunTask:
+def _task(materials: Materials, approach: Approach, split: Split, seed: int, *, code: dict[str, str] | None) -> RunTask:
     path, record = materials.weights.get(approach.name, (None, None))
     config = RunConfig(
         approach=approach,
@@ -97,6 +110,7 @@ def _task(materials: Materials, approach: Approach, split: Split, seed: int) -> 
         seed=seed,
         findings=materials.findings,
         norm_batch=norm_batch(materials.compute, approach),
+        code=code,
     )
     name = RunName(approach.name, split.name, seed)
     return RunTask(name, config, materials.study, materials.store.folder, path, materials.compute)
@@ -108,16 +122,34 @@ def _is_done(task: RunTask) -> bool:
     if not folder.exists():
         return False
     try:
-        raw = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        raw = json.loads(_checked(task).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StudyError(
             f"{folder / CONFIG_FILE}: cannot be read ({error}); remove {folder} to make the run anew"
         ) from None
-    made_with = read_run(raw, where=folder / CONFIG_FILE).config.identity()
-    if made_with != task.config.identity():
-        changed = _differences(made_with, task.config.identity())
-        raise StudyError(f"{folder}: made with other settings ({changed}); remove it, or choose another --out")
+    made_with = read_run(raw, where=folder / CONFIG_FILE).config
+    _check_same(made_with, task.config, folder)
     return True
+
+
+def _checked(task: RunTask) -> Path:
+    """Return the configuration of a run that is there, as it was when the run was finished."""
+    return run_file(task.study, task.name, CONFIG_FILE) if task.place is None else task.folder / CONFIG_FILE
+
+
+def _check_same(made_with: RunConfig, config: RunConfig, folder: Path) -> None:
+    """Refuse a finished run of other settings, or of other code."""
+    old, new = made_with.identity(), config.identity()
+    if old == new:
+        return
+    changed = _differences(old, new)
+    if {**old, "code": None} == {**new, "code": None}:
+        packages = ", ".join(changed_code(made_with.code, config.code))
+        raise StudyError(
+            f"{folder}: made with other sources of {packages} than are here now; remove it to make it anew, or choose "
+            "another --out"
+        )
+    raise StudyError(f"{folder}: made with other settings ({changed}); remove it, or choose another --out")
 
 
 def _differences(old: dict[str, object], new: dict[str, object], prefix: str = "") -> str:
@@ -167,8 +199,18 @@ def describe_plan(plan: Plan, study: Path, *, workers: int = 1) -> str:
     lines = [f"runs: {len(plan.done)} done, {len(plan.to_do)} to do"]
     if plan.to_do:
         lines += [f"  approaches: {', '.join(approaches)}", f"  splits: {', '.join(splits)}"]
+        lines += [f"  {note}" for note in anew_notes(plan.to_do)]
         lines.append("  time: " + _duration(estimate_seconds(plan, study, workers=workers), workers))
     return "\n".join(lines)
+
+
+def anew_notes(tasks: Sequence[RunTask]) -> tuple[str, ...]:
+    """Name the unfinished runs that begin anew, in one sentence; empty where none does."""
+    names = [str(task.name) for task in tasks if is_left_by_another(task.folder, task.config.hash)]
+    if not names:
+        return ()
+    listed = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    return (f"begin anew, as what is there was left by version 0.1, or by other settings or code: {listed}",)
 
 
 def _duration(seconds: float | None, workers: int) -> str:

@@ -1,7 +1,6 @@
 """What all runs of a study share: the table, the store, the splits, pre-trained weights."""
 
 import fcntl
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,13 +19,9 @@ from cxrbench.config import (
     Profile,
     SplitPlan,
     StudySettings,
-    Vocabulary,
     WeightsRecord,
     load_approach,
     load_profile,
-    load_vocabulary,
-    parse_settings,
-    recorded_vocabulary,
     weights_by_approach,
     with_changes,
 )
@@ -34,10 +29,17 @@ from cxrbench.data.store import Store, prepare_store
 from cxrbench.data.tables import Archive, present, read_archive, read_format, require_complete
 from cxrbench.environment import usable_cores
 from cxrbench.errors import ConfigError, DataError, StudyError
-from cxrbench.files import atomic_file, write_json
+from cxrbench.files import write_json
 from cxrbench.progress import Track, silent
-from cxrbench.runs import SPLITS_FOLDER, STUDY_FILE, STUDY_SCHEMA, TABLE_FILE, read_study_record
-from cxrbench.splits import Split, fold_splits, official_split, read_split, resample_splits, write_split
+from cxrbench.runs import STUDY_FILE, STUDY_SCHEMA, origin_of
+from cxrbench.splits import Split, fold_splits, official_split, resample_splits
+from cxrbench.study.continuation import (
+    asked_vocabulary,
+    check_continuation,
+    earlier_record,
+    keep_splits,
+    keep_table,
+)
 from cxrbench.study.outputs import Outputs, settle_outputs
 from cxrbench.study.overlap import Films, Overlap, as_records, describe_overlaps, find_overlaps
 from cxrbench.study.pretraining import (
@@ -51,8 +53,6 @@ from cxrbench.study.pretraining import (
 LOCK_FILE = ".lock"
 PHANTOM_TRUTH = "truth.parquet"
 SHOWN = 5
-PIECE = 10_000
-"""Rows of the table that are text at a time."""
 FILMS_PER_DECODER = 250
 """Films below which another decoding process takes longer to start than it saves."""
 
@@ -117,8 +117,8 @@ def prepare_study(settings: StudySettings, *, track: Track = silent) -> Material
         CxrbenchError: Settings, archive, weights or an earlier state of the study do not allow it.
     """
     profile = load_profile(settings.profile)
-    record = _earlier(settings.out)
-    _check_continuation(settings, record)
+    record = earlier_record(settings.out)
+    check_continuation(settings, record)
     approaches = tuple(_resolve(name, profile, settings) for name in settings.approaches)
     _require_own_names(settings.approaches, approaches)
     archive = _read(settings, record, track)
@@ -134,8 +134,8 @@ def prepare_study(settings: StudySettings, *, track: Track = silent) -> Material
     table = archive.table.filter(pl.col("image_id").is_in(store.index["image_id"].implode()))
     splits = plan_splits(settings.splits, archive, table)
     outputs = settle_outputs(settings, record, archive.vocabulary, table, splits)
-    table_digest = _keep_table(settings.out, table)
-    _keep_splits(settings.out, splits)
+    table_digest = keep_table(settings.out, table)
+    keep_splits(settings.out, splits)
     overlaps = find_overlaps(_films(settings, archive, table, splits), approaches, records)
     _write_study(settings, profile, archive, outputs, records, overlaps, images=table)
     return Materials(
@@ -163,22 +163,6 @@ def prepare_study(settings: StudySettings, *, track: Track = silent) -> Material
 def _films(settings: StudySettings, archive: Archive, table: pl.DataFrame, splits: Sequence[Split]) -> Films:
     """What the study holds out."""
     return Films.of(settings.out, archive, is_phantom=_is_phantom(archive), table=table, splits=splits)
-
-
-def _earlier(study: Path) -> dict[str, Any]:
-    """What an earlier call wrote into the study's record; empty where there is none."""
-    return read_study_record(study) if (study / STUDY_FILE).exists() else {}
-
-
-def _check_continuation(settings: StudySettings, record: Mapping[str, Any]) -> None:
-    """Refuse to mix runs of different sizes, recipes, weights or findings in one study."""
-    if not record:
-        return
-    began = parse_settings(record["settings"], StudySettings, where=str(settings.out / STUDY_FILE))
-    for key in ("profile", "overrides", "weights", "vocabulary", "min_patients"):
-        old, new = getattr(began, key), getattr(settings, key)
-        if old != new:
-            raise StudyError(f"{settings.out}: this study began with {key} {old!r}, not {new!r}; choose another --out")
 
 
 def _require_own_names(sources: Sequence[str], approaches: Sequence[Approach]) -> None:
@@ -215,7 +199,7 @@ def _notes(archive: Archive, store: Store) -> tuple[str, ...]:
 def _read(settings: StudySettings, record: Mapping[str, Any], track: Track) -> Archive:
     form = None if settings.table_format is None else read_format(settings.table_format)
     archive = read_archive(
-        settings.data, form=form, labels=settings.labels, vocabulary=_vocabulary(settings, record), track=track
+        settings.data, form=form, labels=settings.labels, vocabulary=asked_vocabulary(settings, record), track=track
     )
     require_complete(archive, allow_missing=settings.allow_missing)
     if settings.splits.official and archive.official is None:
@@ -224,14 +208,6 @@ def _read(settings: StudySettings, record: Mapping[str, Any], track: Track) -> A
             "beside the labels"
         )
     return archive
-
-
-def _vocabulary(settings: StudySettings, record: Mapping[str, Any]) -> Vocabulary | None:
-    """The findings that the study began with, else those that are asked for; None: those of the labels' format."""
-    if record:
-        # Version 0.1 recorded none: its tables have the paper's findings, whatever the format.
-        return recorded_vocabulary(record, where=settings.out / STUDY_FILE) or load_vocabulary()
-    return None if settings.vocabulary is None else load_vocabulary(settings.vocabulary)
 
 
 def _prepare_store(settings: StudySettings, archive: Archive, approaches: Sequence[Approach], track: Track) -> Store:
@@ -246,45 +222,12 @@ def _prepare_store(settings: StudySettings, archive: Archive, approaches: Sequen
     )
 
 
-def _keep_table(study: Path, table: pl.DataFrame) -> str:
-    """Write the table, or see that it is still the one the study began with; its digest."""
-    path = study / TABLE_FILE
-    if path.exists() and not pl.read_parquet(path).equals(table):
-        raise StudyError(
-            f"{path}: labels or images of the archive changed since this study began; "
-            "choose another --out for the new ones"
-        )
-    if not path.exists():
-        with atomic_file(path) as scratch:
-            table.write_parquet(scratch)
-    return digest_table(table)
-
-
-def digest_table(table: pl.DataFrame) -> str:
-    """SHA-256 (hex) of a table's content, independent of how the file was written."""
-    digest = hashlib.sha256()
-    for start in range(0, max(table.height, 1), PIECE):
-        digest.update(table[start : start + PIECE].write_csv(include_header=start == 0).encode())
-    return digest.hexdigest()
-
-
 def plan_splits(plan: SplitPlan, archive: Archive, table: pl.DataFrame) -> list[Split]:
     """The splits that the settings ask for, drawn anew."""
     fractions, seed, lists = plan.fractions, plan.seed, archive.official if plan.official else None
     drawn = resample_splits(table, count=plan.resamples, fractions=fractions, seed=seed) if plan.resamples else []
     folds = fold_splits(table, folds=plan.folds, seed=seed) if plan.folds else []
     return [*drawn, *folds, *([official_split(table, *lists, seed=seed)] if lists else [])]
-
-
-def _keep_splits(study: Path, splits: Sequence[Split]) -> None:
-    """Write the splits, or see that they are still those the study began with."""
-    folder = study / SPLITS_FOLDER
-    for split in splits:
-        path = folder / f"{split.name}.json"
-        if not path.exists():
-            write_split(split, folder)
-        elif read_split(path).digest != split.digest:
-            raise StudyError(f"{path}: drawn with other settings (seed or fractions); choose another --out")
 
 
 def _is_phantom(archive: Archive) -> bool:
@@ -302,7 +245,7 @@ def _write_study(
     images: pl.DataFrame,
 ) -> None:
     # A call with other approaches does not make what earlier ones started from forgotten.
-    record = _earlier(settings.out)
+    record = earlier_record(settings.out)
     weights = weights_by_approach(record.get("weights"))
     earlier = record.get("pretraining") or []
     before = [one for one in earlier if one["approach"] not in settings.approaches and one["approach"] not in records]
@@ -328,5 +271,6 @@ def _write_study(
             "weights": {name: one.model_dump(mode="json") for name, one in {**weights, **records}.items()},
             "pretraining": [*before, *as_records(overlaps)],
             "version": __version__,
+            "began_with": origin_of(record) if record else __version__,
         },
     )

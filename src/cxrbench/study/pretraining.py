@@ -125,16 +125,24 @@ def _keep_of_0_1(study: Path, approach: Approach, path: Path, about: Path) -> No
 
 
 def check_networks(approaches: Sequence[Approach]) -> None:
-    """See that every network can be built before anything is made.
+    """See that every network can be built and takes its input before anything is made; nothing is downloaded.
 
     Raises:
         ConfigError: One cannot; the message begins with the approach.
     """
     for approach in approaches:
         try:
-            described(approach, findings=1)
+            described(_with_some_range(approach), findings=1)
         except ConfigError as error:
             raise ConfigError(f"approach {approach.name}: {error}") from error
+
+
+def _with_some_range(approach: Approach) -> Approach:
+    """Any mean and spread for an input that takes those of weights which are not there yet."""
+    if approach.input.mean is not None:
+        return approach
+    mean, std = (_as_channels(values, approach.input.channels) for values in IMAGENET)
+    return with_changes(approach, {"input.mean": list(mean), "input.std": list(std)})
 
 
 def resolve_inputs(approaches: Sequence[Approach], weights: Mapping[str, Kept]) -> tuple[Approach, ...]:

@@ -5,7 +5,8 @@ state of the fit is on disk, so a run that was stopped goes on as if it had not 
 """
 
 from cxrbench.training.compute import GpuSeat, gpu_seats
-from cxrbench.training.fit import STATE_FILE, ReportStep, Step, epochs_done, ignore_steps
+from cxrbench.training.fit import STATE_FILE, epochs_done
+from cxrbench.training.history import ReportStep, Step, ignore_steps
 from cxrbench.training.run import fit_run
 
 __all__ = [

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cxrbench.config import Approach, RunConfig
+from cxrbench.config import Approach, RunConfig, code_of
 from cxrbench.data.augment import centre_affine, draw_affines, warp
 from cxrbench.data.store import Store
 from cxrbench.errors import TrainingError
@@ -50,7 +50,9 @@ def _network_digest(config: RunConfig, classifier: Classifier) -> str:
     else:  # a network of the user's own brought them
         for name, value in sorted(classifier.backbone.state_dict().items()):
             weights.update(name.encode() + value.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
-    return digest_json([network.backbone.identity(), classifier.head.takes, weights.hexdigest()])
+    own = code_of(network)
+    code = [] if own is None else [{top: (config.code or {}).get(top) for top in own}]
+    return digest_json([network.backbone.identity(), classifier.head.takes, weights.hexdigest(), *code])
 
 
 def _kept(
@@ -78,7 +80,7 @@ def _kept(
 def _digest(config: RunConfig, view: int | None, network: str) -> str:
     """Return the name of what the features depend on."""
     approach = config.approach
-    seen = None if view is None else [approach.augmentation.model_dump(mode="json"), config.seed, view]
+    seen = None if view is None else [approach.augmentation.identity(), config.seed, view]
     return digest_json([config.store_digest, network, approach.input.identity(), seen])
 
 

@@ -19,7 +19,8 @@ import torch
 from cxrbench.data.decoding import follow_parent
 from cxrbench.environment import LOCALHOST, free_port
 from cxrbench.errors import TrainingError
-from cxrbench.training.fit import Fit, ReportStep, ignore_steps
+from cxrbench.training.fit import Fit
+from cxrbench.training.history import ReportStep, ignore_steps
 from cxrbench.training.job import Job
 from cxrbench.training.trainer import train
 

@@ -1,92 +1,55 @@
-"""The state of one fit: network, optimiser, schedule and history, on disk after every epoch.
+"""The state of one fit: network, optimiser, schedule, average and history, on disk after every epoch.
 
 ``trainer`` holds the loop that moves it on.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch import nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from cxrbench.config import Recipe, RunConfig
+from cxrbench.config import AVERAGES, VALIDATION_AUC, Phase, Recipe, RunConfig
 from cxrbench.data.delivery import EvaluationBatches, Sharing, TrainingBatches
 from cxrbench.errors import TrainingError
 from cxrbench.files import atomic_file
 from cxrbench.models.classifier import Classifier
 from cxrbench.runs import WEIGHTS_FILE
+from cxrbench.training.averages import Average
 from cxrbench.training.compute import Compute
+from cxrbench.training.history import FitState, Step, Verdict
 from cxrbench.training.inference import EVALUATION_BATCH
+from cxrbench.training.losses import build_loss
+from cxrbench.training.optimisers import build_optimiser
 from cxrbench.training.parts import RunParts
+from cxrbench.training.samplers import image_chances
+from cxrbench.training.schedules import RateSchedule, build_schedule
 
 STATE_FILE = "state.pt"
 
-
-@dataclass(frozen=True)
-class Step:
-    """How far a run is; what a progress bar shows."""
-
-    epoch: int
-    epochs: int
-    batch: int
-    batches: int
-    val_loss: float | None
-
-
-ReportStep = Callable[[Step], None]
-
-
-def ignore_steps(step: Step) -> None:
-    """Show nothing."""
-
-
-@dataclass
-class FitState:
-    """What a fit has done so far, besides the network and the optimiser."""
-
-    epochs_done: int = 0
-    best_loss: float = math.inf
-    epochs_since_best: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
-
-    def add(self, *, train_loss: float, val_loss: float, learning_rate: float, seconds: float) -> bool:
-        """Note an epoch. Return True when its validation loss is the lowest so far."""
-        is_best = val_loss < self.best_loss
-        self.best_loss = min(val_loss, self.best_loss)
-        self.epochs_since_best = 0 if is_best else self.epochs_since_best + 1
-        self.history.append(
-            {
-                "epoch": self.epochs_done,
-                "train_loss": train_loss,
-                "val_loss": val_loss,
-                "learning_rate": learning_rate,
-                "seconds": seconds,
-            }
-        )
-        self.epochs_done += 1
-        return is_best
-
-    def is_finished(self, recipe: Recipe) -> bool:
-        """Whether the recipe asks for no further epoch."""
-        return self.epochs_done >= recipe.epochs or self.epochs_since_best >= recipe.stop_after
+STATE_FORMAT = 2
+"""Of the state on disk; what another version left is not gone on from."""
 
 
 class Fit:
-    """The paper's recipe: Adam, the rate halved when the validation loss stops falling.
+    """A recipe at work, phase by phase.
 
     Attributes:
         classifier: The network, on the device that trains it.
-        optimiser: Updates the parameters that are trained.
-        plateau: Halves the rate.
-        state: Epochs done, their losses, the best of them.
+        loss: What is learnt from.
+        average: Average of the network's weights, or None.
+        optimiser: Updates the parameters that the phase trains.
+        schedule: Says the optimiser's rates.
+        state: Epochs done, how good they were, the best of them.
         sharing: Which share of each batch this process works on.
         parts: Images to learn from and to choose the epoch by.
+        batches: Steps of an epoch.
     """
+
+    optimiser: torch.optim.Optimizer
+    schedule: RateSchedule
 
     def __init__(
         self,
@@ -105,12 +68,22 @@ class Fit:
         self.folder = folder
         self.state = FitState()
         self.device = compute.device_of(rank)
+        self.phases = self.recipe.in_phases
         # Before the optimiser is made: its state lies where the parameters are.
         self.classifier = classifier.to(self.device, memory_format=compute.memory_format)  # type: ignore[call-overload]
-        self.optimiser = make_optimiser(self.classifier, self.recipe)
-        self.plateau = ReduceLROnPlateau(
-            self.optimiser, factor=0.5, patience=self.recipe.halve_after - 1, threshold=0.0, eps=0.0
-        )
+        self.loss = build_loss(self.recipe.loss, parts.train.targets, device=self.device)
+        self.chances = image_chances(self.recipe.sampler, parts.train.targets)
+        self.average: Average | None = AVERAGES.build(self.recipe.average_weights, network=self.classifier)
+        self.batches = len(self.training_batches()) // self.sharing.accumulate
+        self._begin_phase()
+
+    def _begin_phase(self) -> None:
+        """Choose what is trained, with an optimiser and a schedule that know nothing of the phase before."""
+        phase = self.phase
+        self.classifier.train_parts(phase.trained)
+        self.optimiser = build_optimiser(phase.optimiser, self.classifier)
+        self._rates = [float(group["lr"]) for group in self.optimiser.param_groups]
+        self.schedule = build_schedule(phase.schedule, epochs=phase.epochs, batches=self.batches)
 
     @property
     def recipe(self) -> Recipe:
@@ -118,14 +91,25 @@ class Fit:
         return self.config.approach.recipe
 
     @property
+    def phase(self) -> Phase:
+        """The phase that the fit is in; after its end, the last."""
+        return self.phases[min(self.state.phase, len(self.phases) - 1)]
+
+    @property
     def is_finished(self) -> bool:
         """Whether there is no epoch left to train."""
-        return self.state.is_finished(self.recipe)
+        return self.state.phase == len(self.phases)
+
+    @property
+    def judged(self) -> Classifier:
+        """The network that is validated and kept: the averaged one, where there is an average."""
+        averaged: Classifier | None = None if self.average is None else self.average.network
+        return self.classifier if averaged is None else averaged
 
     @property
     def learning_rate(self) -> float:
-        """The optimiser's current rate."""
-        return float(self.optimiser.param_groups[0]["lr"])
+        """The optimiser's current rate; of several, the highest."""
+        return max(float(group["lr"]) for group in self.optimiser.param_groups)
 
     def training_batches(self) -> TrainingBatches:
         """Return the batches of the next epoch."""
@@ -136,6 +120,7 @@ class Fit:
             seed=self.config.seed,
             epoch=self.state.epochs_done,
             sharing=self.sharing,
+            chances=self.chances,
         )
 
     def validation_batches(self) -> EvaluationBatches:
@@ -145,34 +130,69 @@ class Fit:
     def step(self, *, batch: int, batches: int) -> Step:
         """Return the progress after ``batch`` (from 0) of the current epoch."""
         val_loss = self.state.history[-1]["val_loss"] if self.state.history else None
-        return Step(self.state.epochs_done, self.recipe.epochs, batch + 1, batches, val_loss)
+        return Step(self.state.epochs_done, self.recipe.total_epochs, batch + 1, batches, val_loss)
 
-    def end_epoch(self, *, train_loss: float, val_loss: float, seconds: float) -> None:
-        """Judge the epoch, halve the rate when it is time, and put everything on disk.
+    def update(self, batch: int) -> None:
+        """Take the step of a batch (from 0) of the current epoch, whose gradient is there."""
+        share = self.schedule.share(self.state.phase_epochs * self.batches + batch)
+        for group, rate in zip(self.optimiser.param_groups, self._rates, strict=True):
+            group["lr"] = rate * share
+        if self.recipe.clip_norm is not None:
+            parameters = [each for group in self.optimiser.param_groups for each in group["params"]]
+            torch.nn.utils.clip_grad_norm_(parameters, self.recipe.clip_norm)
+        self.optimiser.step()
+        if self.average is not None:
+            self.average.update()
+
+    def end_epoch(self, *, train_loss: float, verdict: Verdict, seconds: float) -> None:
+        """Judge the epoch, go on to the next phase when it is time, and put everything on disk.
 
         Raises:
-            TrainingError: The validation loss is not finite.
+            TrainingError: The validation loss is not finite, or there is no mean AUC to choose by.
         """
-        if not math.isfinite(val_loss):
-            raise TrainingError(f"validation loss is {val_loss:g} after epoch {self.state.epochs_done}")
+        if not math.isfinite(verdict.loss):
+            raise TrainingError(f"validation loss is {verdict.loss:g} after epoch {self.state.epochs_done}")
         is_best = self.state.add(
-            train_loss=train_loss, val_loss=val_loss, learning_rate=self.learning_rate, seconds=seconds
+            self._score(verdict),
+            verdict,
+            train_loss=train_loss,
+            learning_rate=self.learning_rate,
+            seconds=seconds,
         )
-        self.plateau.step(val_loss)
+        self.schedule.end_epoch(is_better=self.state.epochs_since_best == 0)
+        if self.state.is_at_end_of(self.phase):
+            self.state.begin_phase(self.state.phase + 1)
+            if not self.is_finished:
+                self._begin_phase()
         if self.sharing.rank == 0:
             self.save(is_best=is_best)
+
+    def _score(self, verdict: Verdict) -> float:
+        """Return what the epoch is chosen by; higher is better."""
+        if self.recipe.choose_epoch_by != VALIDATION_AUC:
+            return -verdict.loss
+        if verdict.auc is None:
+            raise TrainingError(
+                f"choose_epoch_by: {VALIDATION_AUC}, but no finding is both present and absent in the validation part; "
+                "choose by validation loss"
+            )
+        return verdict.auc
 
     def save(self, *, is_best: bool) -> None:
         """Write the weights when they are the best so far, then the state that a stopped run resumes from."""
         if is_best:
+            kept = self.judged.state_dict()
             with atomic_file(self.folder / WEIGHTS_FILE) as scratch:
-                save_file({name: value.contiguous() for name, value in self.classifier.state_dict().items()}, scratch)
+                save_file({name: value.contiguous() for name, value in kept.items()}, scratch)
         state = {
+            "format": STATE_FORMAT,
             "hash": self.config.hash,
             "fit": asdict(self.state),
             "classifier": self.classifier.state_dict(),
-            "adam": self.optimiser.state_dict(),
-            "plateau": self.plateau.state_dict(),
+            "loss": self.loss.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
         }
         with atomic_file(self.folder / STATE_FILE) as scratch:
             torch.save(state, scratch)
@@ -183,18 +203,16 @@ class Fit:
         if not path.exists():
             return
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        if state["hash"] != self.config.hash:
+        if state["hash"] != self.config.hash or state.get("format") != STATE_FORMAT:
             return
         self.state = FitState(**state["fit"])
         self.classifier.load_state_dict(state["classifier"])
-        self.optimiser.load_state_dict(state["adam"])
-        self.plateau.load_state_dict(state["plateau"])
-
-
-def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Return the recipe's Adam over the parameters that are trained, with fused kernels."""
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    return torch.optim.Adam(trained, lr=recipe.learning_rate, betas=recipe.betas, fused=True)
+        self.loss.load_state_dict(state["loss"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self._begin_phase()
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
 
 
 def epochs_done(state: Path) -> int:

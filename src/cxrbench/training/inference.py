@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from cxrbench.config import Approach
+from cxrbench.data.augment import view_affines
 from cxrbench.data.delivery import EvaluationBatches, Part
 from cxrbench.files import atomic_file
 from cxrbench.models.classifier import Classifier
@@ -26,14 +27,25 @@ def scorer(classifier: Classifier, approach: Approach) -> Callable[[Tensor, Tens
 def predict(
     classifier: Classifier, part: Part, *, approach: Approach, device: torch.device | None = None
 ) -> np.ndarray:
-    """Logits (n, L) float32 of a part's images, centre crops, in full single precision."""
+    """Return logits (n, L) float32 of a part's images in full single precision: the mean over the approach's views."""
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     score = scorer(classifier.to(device).eval(), approach)
+    affines = view_affines(
+        approach.test_time, source=part.pixels.shape[1], size=part.image_size, crop=part.evaluation_crop
+    )
     with full_precision():
-        batches = [
-            score(film.to(device), features.to(device)).float().cpu()
-            for film, features, _ in EvaluationBatches(part=part, batch_size=EVALUATION_BATCH)
-        ]
+        views = [_view(score, part, affine[None], device) for affine in affines]
+    return views[0] if len(views) == 1 else np.stack(views).mean(axis=0, dtype=np.float64).astype(np.float32)
+
+
+def _view(
+    score: Callable[[Tensor, Tensor], Tensor], part: Part, affine: np.ndarray, device: torch.device
+) -> np.ndarray:
+    """Logits (n, L) of one view of each image."""
+    batches = [
+        score(film.to(device), features.to(device)).float().cpu()
+        for film, features, _ in EvaluationBatches(part=part, batch_size=EVALUATION_BATCH, affine=affine)
+    ]
     return torch.cat(batches).numpy()
 
 

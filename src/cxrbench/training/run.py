@@ -13,11 +13,12 @@ from cxrbench.data.store import Store
 from cxrbench.environment import describe_environment, keep_memory_mapped
 from cxrbench.files import atomic_file, write_json
 from cxrbench.models.classifier import Classifier
-from cxrbench.runs import CONFIG_FILE, ENVIRONMENT_FILE, HISTORY_FILE, WEIGHTS_FILE, predictions_file
+from cxrbench.runs import CONFIG_FILE, ENVIRONMENT_FILE, HISTORY_FILE, RUN_HISTORY, WEIGHTS_FILE, predictions_file
 from cxrbench.splits import Split
 from cxrbench.training.compute import Compute, resolve
 from cxrbench.training.distributed import train_together
-from cxrbench.training.fit import STATE_FILE, FitState, ReportStep, ignore_steps
+from cxrbench.training.fit import STATE_FILE
+from cxrbench.training.history import FitState, ReportStep, ignore_steps
 from cxrbench.training.inference import predict, write_predictions
 from cxrbench.training.job import Job
 from cxrbench.training.parts import RunParts
@@ -35,7 +36,7 @@ def fit_run(
     compute: ComputeSettings = AS_FITS_THE_MACHINE,
     report: ReportStep = ignore_steps,
 ) -> None:
-    """Train, keep the epoch of the lowest validation loss, and write the run's files into ``folder``.
+    """Train, keep the best epoch, and write the run's files into ``folder``.
 
     Args:
         config: The run's identity.
@@ -94,7 +95,7 @@ def _write_records(job: Job, state: FitState, scaling: FeatureScaling) -> None:
         environment | {"compute": job.compute.record(), "training_seconds": round(seconds, 3)},
     )
     with atomic_file(folder / HISTORY_FILE) as scratch:
-        pl.DataFrame(state.history).write_csv(scratch)
+        RUN_HISTORY.frame(state.rows()).write_csv(scratch)
     (folder / STATE_FILE).unlink(missing_ok=True)
 
 

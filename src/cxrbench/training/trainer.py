@@ -15,9 +15,11 @@ from torch.nn.parallel import DistributedDataParallel
 
 from cxrbench.config import Approach
 from cxrbench.errors import TrainingError
-from cxrbench.models.classifier import Classifier, masked_loss
-from cxrbench.training.fit import Fit, ReportStep
+from cxrbench.models.classifier import Classifier
+from cxrbench.training.fit import Fit
+from cxrbench.training.history import ReportStep
 from cxrbench.training.inference import scorer
+from cxrbench.training.validation import over_devices, validate
 
 EXPLODED = 1e4
 """A mean cross-entropy above this means logits in the ten thousands: the fit is lost."""
@@ -46,13 +48,19 @@ def train(fit: Fit, report: ReportStep) -> None:
         TrainingError: A loss is not finite or exploded.
     """
     with reproducible():
-        network = prepare(fit)
         while not fit.is_finished:
-            started = time.perf_counter()
-            with _randomness(fit):
-                train_loss = train_epoch(fit, network, report)
-            val_loss = validate(fit)
-            fit.end_epoch(train_loss=train_loss, val_loss=val_loss, seconds=time.perf_counter() - started)
+            train_phase(fit, prepare(fit), report)
+
+
+def train_phase(fit: Fit, network: nn.Module, report: ReportStep) -> None:
+    """Train to the end of the phase that the fit is in."""
+    phase = fit.state.phase
+    while fit.state.phase == phase:
+        started = time.perf_counter()
+        with _own_randomness(fit):
+            train_loss = train_epoch(fit, network, report)
+        verdict = validate(fit)
+        fit.end_epoch(train_loss=train_loss, verdict=verdict, seconds=time.perf_counter() - started)
 
 
 def train_epoch(fit: Fit, network: nn.Module, report: ReportStep) -> float:
@@ -60,47 +68,36 @@ def train_epoch(fit: Fit, network: nn.Module, report: ReportStep) -> float:
     accumulate, batches = fit.sharing.accumulate, fit.training_batches()
     losses, shares = _Losses(fit), iter(batches)
     fit.classifier.train()
+    fit.loss.train()
     with torch.enable_grad():
         for batch in range(len(batches) // accumulate):
+            if fit.recipe.dropout_from == "batch":
+                _seed(fit, batch + 1)
             fit.optimiser.zero_grad()
             for share, (film, features, targets, weight) in enumerate(islice(shares, accumulate), start=1):
                 with _gradients_shared(network, is_last=share == accumulate):
                     with fit.compute.autocast():
-                        loss = masked_loss(network(film, features), targets) * weight
+                        loss = fit.loss(network(film, features), targets) * weight
                     losses.add(loss.detach())
                     (loss / accumulate).backward()
-            fit.optimiser.step()
+            fit.update(batch)
             report(fit.step(batch=batch, batches=len(batches) // accumulate))
     fit.optimiser.zero_grad()  # gradients take no memory during validation
     return losses.mean()
 
 
 @contextmanager
-def _randomness(fit: Fit) -> Iterator[None]:
-    """Let dropout and drop path depend on seed and epoch alone: a resumed run draws what an undisturbed one does.
-
-    Processes that share the batches each draw their own.
-    """
-    drawn = np.random.SeedSequence([fit.config.seed, fit.state.epochs_done, fit.sharing.rank])
+def _own_randomness(fit: Fit) -> Iterator[None]:
+    """Let dropout and drop path depend on seed and epoch alone: a resumed run draws what an undisturbed one does."""
     with torch.random.fork_rng(devices=[fit.device] if fit.device.type == "cuda" else []):
-        torch.manual_seed(int(drawn.generate_state(1)[0]))
+        _seed(fit)
         yield
 
 
-def validate(fit: Fit) -> float:
-    """Return the mean loss over the stated labels of the validation part."""
-    # Gloo cannot send tensors made in inference mode.
-    without_gradients = torch.inference_mode if fit.sharing.devices == 1 else torch.no_grad
-    score = scorer(fit.classifier.eval(), fit.config.approach)
-    with without_gradients():
-        sums = torch.zeros(2, dtype=torch.float64, device=fit.device)  # of losses, of stated labels
-        for film, features, targets in fit.validation_batches():
-            stated = (~targets.isnan()).sum()
-            with fit.compute.autocast():
-                loss = masked_loss(score(film, features), targets)
-            sums += torch.stack([loss * stated, stated])
-        total, stated_labels = _over_devices(sums, fit.sharing.devices).tolist()
-    return float(total / max(stated_labels, 1.0))
+def _seed(fit: Fit, *more: int) -> None:
+    """Seed what is drawn next by seed, epoch and ``more``; processes that share the batches each draw their own."""
+    drawn = np.random.SeedSequence([fit.config.seed, fit.state.epochs_done, fit.sharing.rank, *more])
+    torch.manual_seed(int(drawn.generate_state(1)[0]))
 
 
 def prepare(fit: Fit) -> nn.Module:
@@ -138,13 +135,6 @@ def _gradients_shared(network: nn.Module, *, is_last: bool) -> AbstractContextMa
     return nullcontext()
 
 
-def _over_devices(values: Tensor, devices: int) -> Tensor:
-    """Return the sum over the devices."""
-    if devices > 1:
-        torch.distributed.all_reduce(values)
-    return values
-
-
 class _Losses:
     """Losses of an epoch's batches, left on the device until there are enough to look at."""
 
@@ -168,7 +158,7 @@ class _Losses:
     def _look(self) -> None:
         """Fetch what is pending, and stop a fit that is lost."""
         sharing = self._fit.sharing
-        shares = _over_devices(torch.stack(self._pending), sharing.devices).reshape(-1, sharing.accumulate)
+        shares = over_devices(torch.stack(self._pending), sharing.devices).reshape(-1, sharing.accumulate)
         losses = (shares.sum(dim=1) / sharing.shares).tolist()  # one per batch
         self._pending = []
         for batch, loss in enumerate(losses, start=len(self._seen)):

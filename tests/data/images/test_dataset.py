@@ -1,20 +1,30 @@
 """DICOM as exporters write it: with empty elements, without preamble, or without what pixels need."""
 
 import io
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
 from pydicom.datadict import DicomDictionary
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
 
+from cxrbench.data.images import dataset as datasets
 from cxrbench.data.images import decode, decode_film
+from cxrbench.data.images.content import is_dicom, is_image
 from cxrbench.data.images.dataset import OPTIONAL, REQUIRED
 from cxrbench.data.images.pixels import Unreadable
-from cxrbench.data.images.reading import is_dicom, is_image
 from cxrbench.pacs.source import IDENTITY, read_source
 from dicom_film import OWN, film_dataset
 
+SHIPPED = Path(pydicom.__file__).parent / "data" / "test_files"
 FILM = np.random.default_rng(0).integers(0, 256, (24, 32)).astype(np.uint8)
 WITHOUT = {name: None for name in OWN if name not in {"SOPClassUID", *REQUIRED}}
 """A film that says nothing but what its pixels need."""
@@ -109,11 +119,27 @@ def test_code_words_in_lower_case_are_understood():
     assert np.array_equal(decode(content), decode(written(film_dataset(FILM, PhotometricInterpretation="MONOCHROME1"))))
 
 
-def test_a_lookup_table_without_its_descriptor_is_named():
+@pytest.mark.parametrize("name", ["ModalityLUTSequence", "VOILUTSequence"])
+@pytest.mark.parametrize(
+    "parts", [(), ("LUTDescriptor",), ("LUTData",), ("LUTDescriptor", "LUTExplanation", "LUTData")]
+)
+def test_a_lookup_table_without_descriptor_or_entries_is_none(name, parts):
+    """Some exporters write the item of a table, with its elements empty, where they have none."""
+    item = pydicom.Dataset()
+    for part in parts:
+        item.add_new(part, "LO" if part == "LUTExplanation" else "US", [] if len(parts) > 1 else [256, 0, 8])
+    dataset = film_dataset(FILM, **WITHOUT | {"WindowCenter": 2048, "WindowWidth": 4096})
+    expected = decode(written(dataset))
+    setattr(dataset, name, [item])
+    assert np.array_equal(decode(written(dataset)), expected)
+
+
+def test_of_several_tables_the_first_whole_one_counts():
+    whole = pydicom.Dataset()
+    whole.LUTDescriptor, whole.LUTData = [4096, 0, 8], (np.arange(4096) // 16).astype("<u2").tobytes()
     dataset = plain()
-    dataset.VOILUTSequence = [pydicom.Dataset()]
-    with pytest.raises(Unreadable, match="unreadable DICOM: it lacks LUTDescriptor"):
-        decode(written(dataset))
+    dataset.VOILUTSequence = [pydicom.Dataset(), whole]
+    assert np.abs(decode(written(dataset)).astype(int) - FILM).max() <= 1
 
 
 def test_bits_that_are_not_the_lowest_are_refused_instead_of_read_as_noise():
@@ -175,3 +201,43 @@ def test_a_bare_file_that_is_cut_anywhere_is_refused():
     for end in range(1, len(whole) - 1, 31):
         with pytest.raises(Unreadable, match="DICOM"):
             decode(whole[:end])
+
+
+def deflated(inflated):
+    whole = (SHIPPED / "image_dfl.dcm").read_bytes()
+    end = 144 + int.from_bytes(whole[140:144], "little")
+    packer = zlib.compressobj(wbits=-15)
+    return whole[:end] + packer.compress(inflated) + packer.flush()
+
+
+def test_a_data_set_that_inflates_without_end_is_refused():
+    with pytest.raises(Unreadable, match="it inflates to more than 536,870,912 bytes"):
+        decode(deflated(bytes(2**29 + 1)))
+
+
+def test_a_deflated_data_set_that_is_cut_is_refused():
+    whole = (SHIPPED / "image_dfl.dcm").read_bytes()
+    assert decode(whole).shape == (512, 512)
+    with pytest.raises(
+        Unreadable, match="truncated or unreadable DICOM: its deflated data set is cut short or damaged"
+    ):
+        decode(whole[:3000])
+
+
+def with_meta(dataset, *, length=None, padding=0):
+    """A file with another length of its file meta information, or so many bytes more of it."""
+    dataset.file_meta.PrivateInformationCreatorUID = "1.2.3"
+    dataset.file_meta.PrivateInformation = bytes(padding)
+    whole = bytearray(written(dataset))
+    if length is not None:
+        whole[140:144] = length.to_bytes(4, "little")
+    return bytes(whole)
+
+
+@pytest.mark.parametrize(("length", "padding"), [(0, 0), (2**32 - 1, 0), (None, 6000), (6, 6000)])
+def test_a_bomb_is_found_whatever_the_file_says_of_its_meta_information(length, padding, monkeypatch):
+    monkeypatch.setattr(datasets, "MAX_INFLATED", 1000)
+    dataset = film_dataset(FILM)
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    with pytest.raises(Unreadable, match="it inflates to more than 1,000 bytes"):
+        decode(with_meta(dataset, length=length, padding=padding))

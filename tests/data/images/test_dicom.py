@@ -177,11 +177,3 @@ def test_oddities_that_can_be_read_nevertheless_need_no_warning():
     made = dataset()
     made.PixelData += bytes(10)
     assert np.array_equal(decode(written(made)), render())
-
-
-def test_a_decoder_that_is_not_installed_is_named():
-    made = dataset()
-    made.compress(RLELossless)
-    made.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.203"  # high-throughput JPEG 2000
-    with pytest.raises(Unreadable, match=r"unreadable DICOM: .*pylibjpeg"):
-        decode(written(made))

@@ -10,8 +10,10 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
 
-from cxrbench.data.images import Facts, decode_film, read_film
+from cxrbench.data.images import Facts, decode_film, dicom, read_film
+from cxrbench.data.images.pixels import Unreadable
 from cxrbench.errors import DataError
+from mutated_films import mutants
 
 FILM = np.random.default_rng(0).integers(100, 4000, (24, 32)).astype(np.uint16)
 SHIPPED = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -75,6 +77,31 @@ def test_the_age_from_birth_to_the_day_of_the_film():
                   {"PatientBirthDate": "unknown", "StudyDate": "20100615"}):  # fmt: skip
         assert film_of(**dates).facts.age_years is None
     assert "not within 0 to 120" in film_of(PatientBirthDate="20200101", StudyDate="20100615").facts.warnings[0]
+
+
+@pytest.mark.parametrize(
+    "birth", ["1950.06.15", "1950-06-15", "1950/06/15", "1950:06:15", "1950 06 15", " 19500615 "], ids=str
+)
+def test_birth_dates_in_old_forms(birth):
+    assert film_of(PatientBirthDate=birth, StudyDate="2010.06.15").facts.age_years == pytest.approx(60, abs=0.01)
+
+
+@pytest.mark.parametrize("birth", ["1950", "195006", "19501345", "1950.06-15", "15.06.1950", "19500615x"])
+def test_birth_dates_that_are_none(birth):
+    assert film_of(PatientBirthDate=birth, StudyDate="20100615").facts.age_years is None
+
+
+@pytest.mark.parametrize("seen", ["20000615", "20000615101500.000000+0100", "2000061510"])
+def test_the_age_by_acquisition_date_time(seen):
+    facts = film_of(PatientBirthDate="19500615", AcquisitionDateTime=seen, StudyDate="20100615").facts
+    assert facts.age_years == pytest.approx(50, abs=0.01)
+
+
+@pytest.mark.parametrize("stated", ["", "UNKNOWN", "N/A"])
+def test_an_age_that_says_nothing_is_absent(stated):
+    facts = film_of(PatientAge=stated, PatientBirthDate="19500615", StudyDate="20100615").facts
+    assert facts.age_years == pytest.approx(60, abs=0.01)
+    assert facts.warnings == ()
 
 
 @pytest.mark.parametrize(("stated", "sex"), [("F", "F"), ("M", "M"), ("O", None), ("", None), ("m", "M")])
@@ -171,3 +198,31 @@ def test_pictures_have_no_facts(tmp_path):
     film = read_film(tmp_path / "film.png")
     assert film.facts == Facts()
     assert film.pixels.shape == FILM.shape
+
+
+class BrokenError(Exception):
+    """What no decoder was known to raise."""
+
+
+def test_an_exception_that_nobody_thought_of_is_this_films_failure(monkeypatch):
+    def fail(*_):
+        raise BrokenError("0x7f in <module>")
+
+    monkeypatch.setattr(dicom, "stored_values", fail)
+    with pytest.raises(Unreadable, match=r"^truncated or unreadable DICOM: an element is damaged"):
+        film_of()
+
+
+PYTHON = ("object", "NoneType", "int()", "b'", "Error", "Traceback", "0x", "<", "{", "unpack", "plugins")
+
+
+def test_refusals_quote_no_python(tmp_path):
+    """Whatever is wrong: seeded damage of every kind of film."""
+    said = set()
+    for mutant in mutants(150, seed=7):
+        try:
+            decode_film(mutant.content)
+        except Unreadable as problem:
+            said.add(str(problem))
+    assert len(said) > 10
+    assert not [reason for reason in said if any(word in reason.split("starts with")[0] for word in PYTHON)]

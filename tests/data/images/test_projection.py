@@ -7,14 +7,7 @@ import pydicom
 import pytest
 
 from cxrbench.data.images import decode_film
-from cxrbench.data.images.projection import (
-    CHEST_REGIONS,
-    VIEW_CODES,
-    is_not_frontal,
-    is_orientation,
-    shows_other_part,
-    view_position,
-)
+from cxrbench.data.images.projection import VIEW_CODES, is_not_frontal, is_orientation, named_view, view_position
 from dicom_film import film_dataset
 
 FILM = np.random.default_rng(0).integers(0, 256, (24, 32)).astype(np.uint8)
@@ -37,66 +30,6 @@ def facts_of(**elements):
 
 def test_a_frontal_chest_film_is_told_nothing():
     assert facts_of().warnings == ()
-
-
-@pytest.mark.parametrize("part", ["KNEE", "HAND", "ABDOMEN", "LSPINE", "SKULL", "THORACIC SPINE"])
-def test_another_part_is_told(part):
-    assert facts_of(BodyPartExamined=part).warnings == (
-        f"body part {part} in the header: the model knows chest films only",
-    )
-
-
-@pytest.mark.parametrize("part", ["CHEST", "THORAX", "CHEST_TO_ABDOMEN", "PORT CHEST", "TORAX", "LUNG", "", None])
-def test_the_chest_in_many_words_is_not(part):
-    dataset = film_dataset(FILM, BodyPartExamined=part)
-    assert not shows_other_part(dataset)
-    assert facts_of(BodyPartExamined=part).warnings == ()
-
-
-@pytest.mark.parametrize(
-    ("code", "scheme", "meaning", "told"),
-    [
-        ("72696002", "SCT", "Knee", "KNEE"),
-        ("T-11502", "SRT", "Thoracic spine", "THORACIC SPINE"),
-        ("12738006", "SCT", None, "12738006"),
-        ("12738006", "SCT", "Of a name longer than any", "OF A NAME LONGER"),
-    ],
-)
-def test_another_region_is_told(code, scheme, meaning, told):
-    region = {"AnatomicRegionSequence": coded(code, scheme=scheme, meaning=meaning)}
-    assert facts_of(**region).warnings == (f"anatomic region {told} in the header: the model knows chest films only",)
-    assert shows_other_part(film_dataset(FILM, **region))
-
-
-@pytest.mark.parametrize(
-    "region",
-    [
-        [],
-        [pydicom.Dataset()],
-        coded(""),
-        coded(None),
-        coded("51185008", meaning=None),
-        coded("T-D3000", scheme="SRT", meaning="Brustkorb"),
-        coded("74160004", meaning="Skin of chest"),
-        coded("17", scheme="99HOUSE", meaning="ward three"),
-        coded("12738006", scheme=None),
-    ],
-)
-def test_the_chest_by_any_code_or_no_region_is_not(region):
-    assert facts_of(AnatomicRegionSequence=region).warnings == ()
-    assert not shows_other_part(film_dataset(FILM, AnatomicRegionSequence=region))
-
-
-def test_regions_hold_the_chest_by_the_standards_own_tables():
-    """All of CID 4031 that speak of the chest, with the codes that they had before."""
-    from pydicom.sr._snomed_dict import mapping  # noqa: PLC0415
-    from pydicom.sr.codedict import codes  # noqa: PLC0415
-
-    listed = [getattr(codes.cid4031, name) for name in codes.cid4031.dir()]
-    expected = {one.value for one in listed if "chest" in one.meaning.lower()}
-    assert len(expected) > 3
-    assert expected <= CHEST_REGIONS
-    assert {mapping["SCT"][one] for one in CHEST_REGIONS & mapping["SCT"].keys()} <= CHEST_REGIONS
 
 
 @pytest.mark.parametrize(
@@ -195,3 +128,85 @@ def test_a_code_that_is_none(items):
 @pytest.mark.parametrize("value", [None, "", "LF", ["L"], ["L", "F", "A"], ["L", ""], 3])
 def test_no_orientation(value):
     assert not is_orientation(value)
+
+
+FRONTAL = {
+    "PA": ["PA", "pa", "POSTERO_ANTERIOR", "POSTERO-ANTERIOR", "POSTEROANTERIOR", "POSTERIOR_ANTERIOR", "PA ERECT",
+           "PA CHEST", "CHEST PA", "CHESTPA", "P.A.", "P-A", "PA UPRIGHT", "PA1", "TÓRAX PA", "后前位",
+           "POSTERO ANTERIOR"],
+    "AP": ["AP", "AP PORTABLE", "AP SUPINE", "ANTERO_POSTERIOR", "ANTEROPOSTERIOR", "PORTABLE AP", "CHEST AP", "A.P.",
+           "AP ERECT", "AP_PORTABLE", "APPORTABLE", "PORT AP", "AP DECUBITO SUPINO", "AP DECUBITO DORSAL", "前后位"],
+}  # fmt: skip
+NOT_FRONTAL = [
+    "XTABLE LATERAL", "X-TABLE LAT", "CROSS TABLE LATERAL", "CROSSTABLE", "X TABLE", "SWIMMERS",
+    "SWIMMER'S", "CHEST LAT", "LLAT", "RLAT", "LT LAT", "LLATERAL", "LATERAL", "LAT", "L LAT",
+    "LAT ERECT", "LATERAL_LEFT", "LEFT LATERAL", "LL", "RL", "LLD", "DECUBITUS", "LEFT DECUBITUS",
+    "LAT DECUB", "RDECUB", "OBLIQUE", "OBL", "RAO", "LAO 45", "PA OBLIQUE", "LPO", "AP LORDOTIC",
+    "LORDOTIC", "PROFIL", "PERFIL", "SEITLICH", "LATERO-LATERALE", "PERFIL IZQ", "БОКОВАЯ", "侧位", "側面",
+    "측면", "L", "PA LAT", "BOCZNE", "OBLICUA", "SCHRÄG",
+]  # fmt: skip
+UNSAID = ["ERECT", "PORTABLE", "FRONTAL", "SUPINE", "UNKNOWN", "DEFAULT", "OTHER", "PA/AP", "正位", "---", "FACE", ""]
+
+
+@pytest.mark.parametrize(("view", "text"), [(view, text) for view, texts in FRONTAL.items() for text in texts])
+def test_frontal_views_as_public_films_write_them(view, text):
+    with pydicom.config.disable_value_validation():
+        dataset = film_dataset(FILM, ViewPosition=text)
+    assert view_position(dataset) == view
+    assert not is_not_frontal(dataset)
+
+
+@pytest.mark.parametrize("text", NOT_FRONTAL)
+def test_views_that_are_not_frontal_as_public_films_write_them(text):
+    with pydicom.config.disable_value_validation():
+        dataset = film_dataset(FILM, ViewPosition=text)
+    assert is_not_frontal(dataset)
+    assert view_position(dataset) not in {"PA", "AP", None}
+
+
+@pytest.mark.parametrize("text", UNSAID)
+def test_views_that_say_no_more_than_frontal_or_nothing(text):
+    with pydicom.config.disable_value_validation():
+        dataset = film_dataset(FILM, ViewPosition=text)
+    assert view_position(dataset) is None
+    assert not is_not_frontal(dataset)
+
+
+@pytest.mark.parametrize("text", ["BILATERAL", "COLLATERAL", "LATE", "TABLE", "BEDSIDE LUNG", "ZZ9"])
+def test_words_that_only_look_like_a_lateral_view(text):
+    assert named_view(text) in {text, None}
+    assert not is_not_frontal(film_dataset(FILM, ViewPosition=text))
+
+
+@pytest.mark.parametrize(
+    ("element", "text", "view", "said"),
+    [
+        ("SeriesDescription", "CHEST LATERAL", "LATERAL", "Series Description"),
+        ("SeriesDescription", "TÓRAX PERFIL", "LATERAL", "Series Description"),
+        ("ProtocolName", "W033 Chest LAT", "LATERAL", "Protocol Name"),
+        ("StudyDescription", "Chest decubitus", "DECUBITUS", "Study Description"),
+        ("PerformedProcedureStepDescription", "Chest obl.", "OBLIQUE", "Performed Procedure Step Description"),
+    ],
+)
+@pytest.mark.parametrize("stated", [None, "", "UNKNOWN", "ERECT"])
+def test_a_description_counts_where_no_view_is_stated(element, text, view, said, stated):
+    elements = {"ViewPosition": stated, "StudyDescription": None, element: text}
+    facts = facts_of(**elements)
+    assert (facts.view, facts.warnings) == (view, (f"no frontal film by its {said}: {view}",))
+    assert is_not_frontal(film_dataset(FILM, **elements))
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"ViewPosition": "PA", "SeriesDescription": "CHEST LATERAL"},
+        {"ViewPosition": None, "SeriesDescription": "CHEST PA AND LATERAL"},
+        {"ViewPosition": None, "SeriesDescription": "CHEST FRONTAL/LATERAL"},
+        {"ViewPosition": None, "SeriesDescription": "BILATERAL LUNGS"},
+    ],
+)
+def test_a_description_does_not_count(elements):
+    """Where the view is stated, or where it is that of several films."""
+    facts = facts_of(**elements)
+    assert (facts.view, facts.warnings) == (elements["ViewPosition"], ())
+    assert not is_not_frontal(film_dataset(FILM, **elements))

@@ -10,6 +10,7 @@ from PIL import Image
 
 from cxrbench.data.images import decode
 from cxrbench.data.images.pixels import Unreadable
+from cxrbench.data.images.tiff import LONGEST_CHAIN, count_pages
 
 GREY = np.random.default_rng(0).integers(0, 256, (24, 32), dtype=np.uint8)
 DEEP = np.random.default_rng(1).integers(100, 4000, (24, 32)).astype(np.uint16)
@@ -87,3 +88,37 @@ def test_the_header_alone_betrays_a_bomb():
         content[place + 8 : place + 12] = (60_000).to_bytes(4, "little")
     with pytest.raises(Unreadable, match="60000 x 60000 pixels are too many"):
         decode(bytes(content))
+
+
+def directories(count, *, is_looped=False):
+    """A TIFF whose directories are empty, each leading to the next."""
+    places = [8 + 6 * number for number in range(count)]
+    after = [*places[1:], places[0] if is_looped else 0]
+    return b"II\x2a\0" + (8).to_bytes(4, "little") + b"".join(b"\0\0" + one.to_bytes(4, "little") for one in after)
+
+
+@pytest.mark.parametrize(
+    ("content", "pages"),
+    [
+        (directories(1), 1),
+        (directories(3), 3),
+        (directories(3, is_looped=True), 3),
+        (directories(10**5), LONGEST_CHAIN),
+        (b"II\x2a\0", 1),
+        (b"II\x2a\0\xff\xff\xff\xff", 1),
+    ],
+)
+def test_chains_of_directories_end(content, pages):
+    assert count_pages(content) == pages
+
+
+def test_pages_of_both_kinds_and_orders():
+    one, two = (encoded(GREY, save_all=True, append_images=[Image.fromarray(GREY)] * more) for more in (0, 1))
+    big = encoded(GREY, save_all=True, append_images=[Image.fromarray(GREY)] * 2, big_tiff=True)
+    assert [count_pages(content) for content in (one, two, big)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_orientation_that_a_viewer_applies(orientation):
+    content = encoded(GREY, tiffinfo={274: orientation})
+    assert np.array_equal(decode(content), np.asarray(Image.open(io.BytesIO(content)).convert("L")))

@@ -15,7 +15,11 @@ def test_a_whole_release(release):
     assert present(archive).equals(archive.table)
     assert archive.table["image_id"].to_list() == [f"{p:08}_{i:03}.png" for p in (1, 2) for i in (0, 1)]
     assert archive.table["path"][0] == "images/00000001_000.png"
-    assert (archive.missing, archive.unlisted, archive.notes, archive.official) == ((), 0, (), None)
+    assert (archive.missing, archive.unlisted, archive.official) == ((), 0, None)
+    assert archive.notes == (
+        "format nih, recognised by the columns of Data_Entry_2017_v2020.csv",
+        "Data_Entry_2017_v2020.csv: 4 rows read",
+    )
     require_complete(archive, allow_missing=False)
 
 

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrbench.config import Vocabulary, load_vocabulary
+from cxrbench.config import Labels, Vocabulary, load_vocabulary
 from cxrbench.data.tables.labels import parse_labels
-from cxrbench.data.tables.releases import Labels
 from cxrbench.data.tables.sheets import LINE
 from cxrbench.errors import DataError
 
@@ -42,7 +41,7 @@ def test_a_list_says_present_for_what_it_names_and_absent_for_the_rest(rows, wri
 def test_a_blank_cell_states_nothing():
     table, notes = parse(["Mass", None])
     assert set(table.row(1)) == {None}
-    assert notes == ("1 image without labels, treated as not stated",)
+    assert notes == ("label policy: 1 row without labels not stated",)
 
 
 def test_an_unknown_finding_is_refused_with_its_line_and_the_valid_names():
@@ -85,7 +84,7 @@ def test_findings_of_a_release_may_be_renamed_or_skipped():
     labels = Labels(column="labels", separator=",", names={"Opacity": "Infiltration"}, ignore_others=True)
     table, notes = parse(["Opacity, Fracture", "Fracture"], labels)
     assert table["Infiltration"].to_list() == [1, 0]
-    assert notes == ("findings that are not in the vocabulary were skipped: Fracture",)
+    assert notes == ("findings that are not in the vocabulary were skipped: Fracture 2",)
 
 
 def test_no_finding_beside_a_finding_is_said():
@@ -99,7 +98,7 @@ def test_one_column_per_finding():
     assert table["Effusion"].to_list() == [1, 0, None, None, 1]
     assert table["Mass"].to_list() == [0, 1, None, 0, 0]
     assert table["Hernia"].null_count() == 5
-    assert notes == ()
+    assert notes == ("label policy: 1 blank cell not stated",)
 
 
 def test_words_in_columns():
@@ -110,7 +109,7 @@ def test_words_in_columns():
 
 def test_a_cell_without_meaning_is_refused_with_its_place():
     labels = Labels(columns={"Effusion": "eff"})
-    message = "labels.csv, line 3, column 'eff': 'maybe' is none of '0', '1'; say what it means in labels.present"
+    message = "labels.csv, line 3, column 'eff': 'maybe' is none of '1', '0', '-1', yes, no and the like; say"
     with pytest.raises(DataError, match=re.escape(message)):
         parse([None] * 2, labels, eff=["1", "maybe"])
 

@@ -8,7 +8,9 @@ import timm
 import torch
 from safetensors.torch import save_file
 
+from cxrbench.config import approach_names, load_approach, load_profile
 from cxrbench.errors import WeightsError
+from cxrbench.models.weights.known import known_by_file
 from cxrbench.models.weights.sources import obtain_weights
 from pretrained import TINY, VIT, approach_from, timm_state
 
@@ -149,3 +151,55 @@ def test_a_licence_that_forbids_commerce_is_known(hub):
     record = obtain_weights(approach_from("hub", backbone), stand_in_steps=0).record
     assert record.licence == "cc-by-nc-4.0"
     assert record.is_non_commercial
+
+
+def as_eva_x(state):
+    """A state of timm in the names of the authors' files, with what only pre-training needs."""
+    swaps = {
+        "mlp.norm.": "mlp.ffn_ln.", "mlp.fc1_g.": "mlp.w1.", "mlp.fc1_x.": "mlp.w2.", "mlp.fc1.": "mlp.w12.",
+        "mlp.fc2.": "mlp.w3.", "q_proj.bias": "q_bias", "v_proj.bias": "v_bias", "fc_norm.": "norm.",
+    }  # fmt: skip
+    theirs = {}
+    for name, value in state.items():
+        for ours, their in swaps.items():
+            name = name.replace(ours, their)  # noqa: PLW2901 - each swap on what the last one made
+        theirs[name] = value
+    width = state["cls_token"].shape[-1]
+    more = {"mask_token": (1, 1, width), "lm_head.weight": (8, width), "lm_head.bias": (8,), "rope.freqs_cos": (16, 8)}
+    return theirs | {name: torch.rand(shape) for name, shape in more.items()}
+
+
+HUB_FILES = {"eva-x-ti": as_eva_x, "eva-x-s": as_eva_x, "eva-x-b": as_eva_x, "rad-dino-probe": dict}
+
+
+@pytest.mark.parametrize("name", HUB_FILES)
+def test_a_packaged_approach_reads_its_hubs_file(name, tmp_path, monkeypatch):
+    approach = load_profile("small").apply(load_approach(name))
+    chosen, backbone = approach.network.weights.settings, approach.network.backbone.settings
+    state = timm_state(backbone.model, **backbone.options, img_size=approach.input.image_size, num_classes=0)
+    path = tmp_path / chosen.file
+    if path.suffix == ".safetensors":
+        save_file(HUB_FILES[name](state), path)
+    else:
+        torch.save({"model": HUB_FILES[name](state), "epoch": 1}, path)
+    asked = []
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda *names: asked.append(names) or str(path))
+    made = obtain_weights(approach, stand_in_steps=0)
+    assert asked == [(chosen.id, chosen.file)]
+    assert {each.removeprefix("network.") for each in made.tensors} == set(state)
+    for tensor, value in made.tensors.items():
+        assert torch.equal(value, state[tensor.removeprefix("network.")]), tensor
+    assert "nih" in {seen.archive for seen in made.record.saw}
+    assert made.record.licence == "mit"
+    assert (made.record.mean, made.record.std) == {
+        "MapleF/eva_x": ((0.49185243,) * 3, (0.28509309,) * 3), "microsoft/rad-dino": ((0.5307,) * 3, (0.2583,) * 3)
+    }[chosen.id]  # fmt: skip
+
+
+def test_packaged_approaches_name_weights_that_their_hub_has():
+    for name in approach_names():
+        network = load_approach(name).network
+        if network.backbone.name == "timm" and getattr(network.weights.settings, "file", None) is None:
+            assert network.backbone.settings.model in timm.list_pretrained(), name
+        elif network.weights.name == "hub" and network.weights.settings.id:
+            assert known_by_file(network.weights.settings.file)[0] == network.weights.settings.id

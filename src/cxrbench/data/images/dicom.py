@@ -1,38 +1,49 @@
-"""DICOM pixel data -> a grey image as a viewer shows it.
+"""A DICOM file -> a grey image as a viewer shows it, or why not, in one line."""
 
-Source: DICOM PS3.3 C.11.1 (modality LUT), C.11.2 (VOI LUT and window), C.11.6 and C.8.11.3 (presentation LUT shape),
-C.7.5.1.1.2 (pixel padding).
-"""
-
+import re
 import struct
 import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.pixels.decoders.base import get_decoder
-from pydicom.pixels.processing import apply_modality_lut, apply_voi
-from pydicom.pixels.utils import pixel_array
 
-from cxrbench.data.images.bombs import check_compressed
 from cxrbench.data.images.dataset import check_required, read_dataset
-from cxrbench.data.images.jpeg_extended import decode_deep_jpeg, is_deep_jpeg
+from cxrbench.data.images.grey_scale import to_grey
+from cxrbench.data.images.pixel_data import check_compressed, stored_values
 from cxrbench.data.images.pixels import Unreadable, check_size, stretch
 
 GREY_OR_COLOUR = ("MONOCHROME", "RGB", "YBR")
-
-DECODERS = ("pydicom", "pylibjpeg", "pyjpegls", "pillow", "gdcm")
-"""In the order of preference; GDCM last, as it ends the process on some damaged files. It alone reads JPEG lossless."""
-
-# What pydicom raises for a file that is cut short, lacks an element, or needs a decoder that is not installed.
 PROBLEMS = (
     AttributeError, KeyError, IndexError, TypeError, ValueError, ArithmeticError, RuntimeError, OSError, MemoryError,
-    struct.error, zlib.error, BytesLengthException, InvalidDicomError,
+    struct.error, zlib.error, BytesLengthException, InvalidDicomError, NotImplementedError,
 )  # fmt: skip
+"""What pydicom raises for a header that is cut short, damaged, or lacks an element."""
+TOO_SHORT = re.compile(r"\((\d+) vs (\d+) bytes\)")
+"""Bytes there and bytes needed, as pydicom says them of pixel data."""
+REASONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
+    (MemoryError, "it asks for more memory than a film may take"),
+    (RecursionError, "its sequences are nested too deeply"),
+    ((EOFError, struct.error, OSError), "it breaks off within an element"),
+    (zlib.error, "its deflated data set is cut short or damaged"),
+    ((BytesLengthException, ArithmeticError), "an element has a value that its type does not allow"),
+    (RuntimeError, "its compressed pixels are cut short or damaged"),
+)
+"""Kinds of failures -> what they mean to who sent the film, who reads no Python."""
+OTHER_REASON = "an element is damaged, or contradicts another"
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A film's grey values (H, W) uint8, 0 black, and what had to be assumed to show it."""
+
+    pixels: NDArray[np.uint8]
+    assumed: tuple[str, ...] = ()
 
 
 def render_dicom(content: bytes) -> NDArray[np.uint8]:
@@ -47,12 +58,12 @@ def render_dicom(content: bytes) -> NDArray[np.uint8]:
         Unreadable: Not a DICOM image, several frames, cut short, or compressed in a way no installed decoder reads.
     """
     with opened(content) as dataset:
-        return render(dataset)
+        return render(dataset).pixels
 
 
 @contextmanager
 def opened(content: bytes) -> Iterator[pydicom.Dataset]:
-    """A data set of one frame; whatever goes wrong with it in the block is said in one line.
+    """Yield a data set of one frame; whatever goes wrong with it in the block is said in one line.
 
     Raises:
         Unreadable: As ``render_dicom``.
@@ -63,15 +74,21 @@ def opened(content: bytes) -> Iterator[pydicom.Dataset]:
             dataset = read_dataset(content)
             _check_header(dataset)
             yield dataset
-    except PROBLEMS as error:
+    except Unreadable:
+        raise
+    except Exception as error:  # noqa: BLE001 - decoders raise what they like, and a film must cost itself only
         raise Unreadable(f"truncated or unreadable DICOM: {reason_of(error)}") from None
 
 
 def reason_of(error: BaseException) -> str:
-    """What went wrong, in one line; an element that was asked for in vain by its name."""
+    """Return what went wrong, in one line; an element that was asked for in vain by its name."""
+    if isinstance(error, Unreadable):
+        return str(error)
     if isinstance(error, AttributeError) and isinstance(error.obj, pydicom.Dataset):
         return f"it lacks {error.name}"
-    return " ".join(str(error).split())
+    if found := TOO_SHORT.search(str(error)):
+        return f"its pixel data is too short ({found[1]} vs {found[2]} bytes)"
+    return next((reason for kinds, reason in REASONS if isinstance(error, kinds)), OTHER_REASON)
 
 
 def _check_header(dataset: pydicom.Dataset) -> None:
@@ -93,79 +110,13 @@ def _check_bits(dataset: pydicom.Dataset) -> None:
         )
 
 
-def render(dataset: pydicom.Dataset) -> NDArray[np.uint8]:
-    """Grey values (H, W) uint8 of a data set that holds one frame; overlays (60xx) are left out."""
-    stored = _stored(dataset)
-    if stored.ndim == 3:  # (H, W, 3) RGB
-        return _luma(stored)
-    is_padding = _padding(stored, dataset)
-    grey = _window(np.asarray(apply_modality_lut(stored, dataset), dtype=np.float64), dataset, is_padding)
-    if _is_inverted(dataset):
-        grey = 255 - grey
-    return np.where(is_padding, np.uint8(0), grey)
-
-
-def _stored(dataset: pydicom.Dataset) -> NDArray[np.integer]:
-    """Stored values (H, W), or colours (H, W, 3) as RGB."""
-    if is_deep_jpeg(dataset):
-        return decode_deep_jpeg(dataset)
-    return pixel_array(dataset, decoding_plugin=_decoder(dataset))
-
-
-def _decoder(dataset: pydicom.Dataset) -> str:
-    """The decoder to use; none in particular for uncompressed pixels."""
-    syntax = dataset.file_meta.TransferSyntaxUID
-    available = get_decoder(syntax).available_plugins if syntax.is_encapsulated else ()
-    return next((name for name in DECODERS if name in available), "")
-
-
-def _is_inverted(dataset: pydicom.Dataset) -> bool:
-    """Whether low values are bright: MONOCHROME1, or INVERSE; together, as DX images have them, they mean it once."""
-    shape, photometric = (str(dataset.get(name)) for name in ("PresentationLUTShape", "PhotometricInterpretation"))
-    return photometric == "MONOCHROME1" or shape == "INVERSE"
+def render(dataset: pydicom.Dataset) -> Rendered:
+    """Return the grey values of a data set that holds one frame; overlays (60xx) are left out."""
+    stored = stored_values(dataset)
+    return Rendered(_luma(stored)) if stored.ndim == 3 else Rendered(*to_grey(stored, dataset))
 
 
 def _luma(colours: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """Rec. 601 luma of (H, W, 3)."""
+    """Rec. 601 luma of (H, W, 3) RGB."""
     grey = np.asarray(colours, dtype=np.float64) @ (0.299, 0.587, 0.114)
     return stretch(grey, low=0, high=np.iinfo(colours.dtype).max)
-
-
-def _padding(stored: NDArray[np.integer], dataset: pydicom.Dataset) -> NDArray[np.bool_]:
-    """Pixels beside the image proper, by their stored value."""
-    first = dataset.get("PixelPaddingValue")
-    if first is None:
-        return np.zeros(stored.shape, dtype=bool)
-    last = dataset.get("PixelPaddingRangeLimit", first)
-    return np.asarray((stored >= min(first, last)) & (stored <= max(first, last)))
-
-
-def _window(values: NDArray[np.float64], dataset: pydicom.Dataset, is_padding: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The first VOI LUT or window; the whole range where there is neither."""
-    if "VOILUTSequence" in dataset:
-        bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])
-        return stretch(apply_voi(values.astype(np.int32), dataset).astype(np.float64), low=0, high=2**bits - 1)
-    centre, width = (_first(dataset.get(name)) for name in ("WindowCenter", "WindowWidth"))
-    if centre is not None and width is not None:
-        return _windowed(values, centre, width, function=str(dataset.get("VOILUTFunction") or "LINEAR"))
-    image = values[~is_padding]
-    return (
-        stretch(values, low=float(image.min()), high=float(image.max()))
-        if image.size
-        else np.zeros_like(values, np.uint8)
-    )
-
-
-def _first(value: object) -> float | None:
-    """An element's first value; a film may have several windows, the first is the default one."""
-    first = value[0] if isinstance(value, pydicom.multival.MultiValue) and len(value) else value
-    return None if first is None or isinstance(first, pydicom.multival.MultiValue) else float(str(first))
-
-
-def _windowed(values: NDArray[np.float64], centre: float, width: float, *, function: str) -> NDArray[np.uint8]:
-    """PS3.3 C.11.2.1.2 and C.11.2.1.3: a linear window (with its half-pixel shift or exact), or a sigmoid."""
-    if function == "SIGMOID":
-        return stretch(1 / (1 + np.exp(-4 * (values - centre) / width)), low=0, high=1)
-    if function == "LINEAR":
-        centre, width = centre - 0.5, max(width - 1, 1e-6)
-    return stretch(values, low=centre - width / 2, high=centre + width / 2)

@@ -73,7 +73,7 @@ def generate_release(folder: Path, settings: PhantomSettings, *, workers: int = 
         raise DataError(f"{folder} exists already; delete it or choose another folder for the generated films")
     shutil.rmtree(partial_of(folder), ignore_errors=True)  # films of a killed run with other settings, perhaps
     films = list(draw_population(settings))
-    with atomic_folder(folder) as scratch:
+    with atomic_folder(folder, is_durable=False) as scratch:
         lesions = _write_films(scratch / IMAGES, films, settings, workers=workers, track=track)
         test = choose_test_patients(films, settings.seed)
         _write_table(scratch, films)

@@ -8,27 +8,57 @@ import polars as pl
 
 from cxrbench.config import Vocabulary
 from cxrbench.data.tables.folders import find_images
-from cxrbench.data.tables.releases import NIH, TableFormat
-from cxrbench.data.tables.rows import read_rows
-from cxrbench.data.tables.wording import first_of
+from cxrbench.data.tables.releases import NIH, TableFormat, choose_format, fitting_format
+from cxrbench.data.tables.rows import Rows, read_rows
+from cxrbench.data.tables.wording import counted, first_of, images
 from cxrbench.errors import DataError
 from cxrbench.progress import Track, silent
 
 
 @dataclass(frozen=True)
+class LabelTable:
+    """What label files say, without looking for images.
+
+    Attributes:
+        table: One row per image, sorted by patient, follow-up number and image id: ``image_id``, ``path`` (null),
+            ``patient_id``, ``age_years`` (float32), ``sex``, ``view``, ``follow_up`` (int32), then one nullable int8
+            column per finding: 1 present, 0 absent, null not stated.
+        vocabulary: The findings of the table, in order.
+        form: How the files were read.
+        files: What was read, the first table's first.
+        notes: Rows read, joined and skipped and why, names not known with counts, the policy used, what was treated
+            as unknown; for people to read.
+        tally: One row per finding: cells that say ``present``, ``absent``, ``uncertain``, and ``blank`` ones.
+        votes: ``image_id``, ``finding``, how many of the ``readers`` that stated it said ``present``; None without
+            readers.
+        parts: ``image_id`` and official ``part`` (train, val or test); None where the archive has none.
+    """
+
+    table: pl.DataFrame
+    vocabulary: Vocabulary
+    form: TableFormat
+    files: tuple[Path, ...]
+    notes: tuple[str, ...]
+    tally: pl.DataFrame
+    votes: pl.DataFrame | None
+    parts: pl.DataFrame | None
+
+
+@dataclass(frozen=True)
 class Archive:
-    """Images and label file of one release or export; read-only to us.
+    """Images and label files of one release or export; read-only to us.
 
     Attributes:
         folder: Where the images lie.
-        labels: The label file that was read.
+        labels: The label file that was read, or the first of several.
         form: How it was read.
         vocabulary: The findings of the table, in order.
         table: One row per listed image; ``path`` is relative to ``folder``, null when the file is missing.
         missing: Ids of the images that are listed but absent.
         unlisted: How many images lie in the folder but are not listed.
-        notes: What the reader had to treat as unknown, in words.
+        notes: What the reader made of the labels, in words.
         official: The release's train/val list and test list, where both are at hand.
+        parts: ``image_id`` and official ``part`` where the labels say it; else None.
     """
 
     folder: Path
@@ -40,6 +70,7 @@ class Archive:
     unlisted: int
     notes: tuple[str, ...]
     official: tuple[Path, Path] | None
+    parts: pl.DataFrame | None = None
 
     @property
     def is_sample(self) -> bool:
@@ -59,8 +90,9 @@ def read_archive(
 
     Args:
         folder: Where the images lie, nested or flat.
-        form: How the label file is laid out; NIH's unless given.
-        labels: The label file; by default the one in ``folder`` under a name that ``form`` knows.
+        form: How the label files are laid out; the packaged format that they have unless given.
+        labels: The label file, or the folder of label files; by default those in ``folder`` under names that ``form``
+            knows.
         vocabulary: Findings to read; those of ``form`` unless given.
         track: Shows progress.
 
@@ -68,39 +100,99 @@ def read_archive(
         DataError: No such folder, no label file, a label file that cannot be read as ``form`` says, or two files of
             one image.
     """
-    form = form or NIH
     if not folder.is_dir():
         raise DataError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}; give the archive's")
-    labels = labels or _find_labels(folder, form)
-    vocabulary = vocabulary or form.findings
-    rows = read_rows(labels, form, vocabulary=vocabulary)
+    rows, form, notes = _read([labels or folder], form, vocabulary)
     found = find_images(folder, rows.names, track=track)
     table = _sorted(rows.table.with_columns(path=found.paths))
     return Archive(
         folder=folder,
-        labels=labels,
+        labels=rows.files[0],
         form=form,
-        vocabulary=vocabulary,
+        vocabulary=rows.vocabulary,
         table=table,
         missing=tuple(table.filter(pl.col("path").is_null())["image_id"]),
         unlisted=found.unlisted,
-        notes=rows.notes,
-        official=_find_lists((folder, labels.parent), form),
+        notes=notes,
+        official=_find_lists((folder, rows.files[0].parent), form),
+        parts=_parts(rows),
     )
 
 
-def read_table(path: Path, form: TableFormat = NIH, *, vocabulary: Vocabulary | None = None) -> pl.DataFrame:
-    """Read a label file alone, with the findings of ``form`` unless others are given; every ``path`` is null.
+def read_label_table(
+    paths: Sequence[Path], *, form: TableFormat | None = None, vocabulary: Vocabulary | None = None
+) -> LabelTable:
+    """Read label files alone.
 
-    Returns:
-        One row per image, sorted by patient, follow-up number and image id: ``image_id``, ``path``,
-        ``patient_id``, ``age_years`` (float32), ``sex``, ``view``, ``follow_up`` (int32), then one
-        nullable int8 column per finding: 1 present, 0 absent, null not stated.
+    Args:
+        paths: Label files, or folders that hold them.
+        form: How they are laid out; the packaged format that they have unless given.
+        vocabulary: Findings to read; those of ``form`` unless given.
 
     Raises:
-        DataError: The file cannot be read as ``form`` says; the message has the line.
+        DataError: They cannot be read as ``form`` says; the message has the file and line.
     """
-    return _sorted(read_rows(path, form, vocabulary=vocabulary or form.findings).table)
+    rows, form, notes = _read(paths, form, vocabulary)
+    return LabelTable(
+        table=_sorted(rows.table),
+        vocabulary=rows.vocabulary,
+        form=form,
+        files=rows.files,
+        notes=notes,
+        tally=rows.tally,
+        votes=rows.votes,
+        parts=_parts(rows),
+    )
+
+
+def describe_labels(read: LabelTable) -> str:
+    """Return the counts per finding as lines of text, the images and patients first."""
+    table, patients = read.table, read.table["patient_id"].n_unique()
+    width = max(len("finding"), *map(len, read.vocabulary.names))
+    heads = ("present", "absent", "not stated")
+    lines = [f"{images(table.height)} of {counted(patients, 'patient')}"]
+    lines.append(
+        f"{'finding':<{width}}" + "".join(f"{head:>12}" for head in heads) + "   of these cells uncertain, blank"
+    )
+    for name, *_, uncertain, blank in read.tally.rows():
+        counts = ((table[name] == 1).sum(), (table[name] == 0).sum(), table[name].null_count())
+        lines.append(
+            f"{name:<{width}}" + "".join(f"{count:>12,}" for count in counts) + f"{uncertain:>15,} {blank:>12,}"
+        )
+    return "\n".join(lines)
+
+
+def read_table(path: Path, form: TableFormat = NIH, *, vocabulary: Vocabulary | None = None) -> pl.DataFrame:
+    """Return the table of one label file; see ``read_label_table``."""
+    return read_label_table([path], form=form, vocabulary=vocabulary).table
+
+
+def _read(
+    paths: Sequence[Path], form: TableFormat | None, vocabulary: Vocabulary | None
+) -> tuple[Rows, TableFormat, tuple[str, ...]]:
+    """Rows, how they were read, and the notes."""
+    if form is None:
+        form, recognised = choose_format(paths)
+        rows = read_rows(paths, form, vocabulary=vocabulary)
+        return rows, form, (*((recognised,) if recognised else ()), *rows.notes)
+    try:
+        rows = read_rows(paths, form, vocabulary=vocabulary)
+    except DataError as error:
+        if packaged := fitting_format(paths, form):
+            raise DataError(f"{error}. The columns are those of a packaged format: --format {packaged}") from None
+        raise
+    packaged = fitting_format(rows.files, form)
+    hint = (f"the columns are those of the packaged format {packaged}; --format {packaged} reads them",) * bool(
+        packaged
+    )
+    return rows, form, (*rows.notes, *hint)
+
+
+def _parts(rows: Rows) -> pl.DataFrame | None:
+    """The official part of each image."""
+    if rows.parts is None or not rows.parts.count():
+        return None
+    return rows.table.select("image_id", part=rows.parts)
 
 
 def _sorted(table: pl.DataFrame) -> pl.DataFrame:
@@ -130,21 +222,6 @@ def require_complete(archive: Archive, allow_missing: bool) -> None:
             f"{missing:,} of the {listed:,} images that {archive.labels} lists are not under {archive.folder} "
             f"({first_of(archive.missing)}); unpack them there, or go on without them: --allow-missing"
         )
-
-
-def _find_labels(folder: Path, form: TableFormat) -> Path:
-    """The label file in an archive's folder."""
-    for path in (folder / name for name in form.files):
-        if path.is_file():
-            return path
-    if not form.files:
-        raise DataError(
-            f"{folder}: which file has the labels? Name it with --labels, or with files: in the table format"
-        )
-    raise DataError(
-        f"{folder} has no label file; looked for {' and '.join(form.files)}. "
-        "Name another with --labels, and describe a CSV that is not NIH's with --format"
-    )
 
 
 def _find_lists(folders: Sequence[Path], form: TableFormat) -> tuple[Path, Path] | None:

@@ -7,7 +7,13 @@ import polars as pl
 
 from cxrbench.data.tables.wording import first_of, images
 
-AGE = r"^([+-]?\d+(?:\.\d*)?)\s*([DWMY]?)$"
+AGE = r"^([+-]?\d+(?:[.,]\d*)?)\s*([DWMY]?)$"
+BAND = r"^(?:[\[(]\s*(\d+)\s*[,;-]\s*(\d+)\s*[\])]|(\d+)\s*(?:-|–|TO)\s*(\d+))$"
+"""``80-84`` and ``[80, 85)``: the middle counts."""
+OPEN = r"^(?:>=?|≥|OVER)\s*(\d+)$|^(\d+)\s*(?:\+|OR (?:MORE|OLDER|OVER)|AND (?:OVER|OLDER|MORE))$"
+"""``>89`` and ``85 or more``: the limit counts."""
+YEAR = r"^(1[89]\d\d|20\d\d)"
+CALENDAR = r"^(1[89]\d\d|20\d\d)(\.0*$|$|\d{4}(\.0*)?$|-)"
 YEARS = {"": 1.0, "Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 OLDEST = 120
 
@@ -28,17 +34,59 @@ def parse_ages(cells: pl.Series) -> Parsed:
     Returns:
         float32, null where blank, unreadable or out of 0..120; the last two are noted.
     """
-    parts = known(cells).str.to_uppercase().str.extract_groups(AGE).struct.unnest()
+    text = known(cells).str.to_uppercase()
+    parts = text.str.extract_groups(AGE).struct.unnest()
     number, unit = (parts.to_series(i) for i in (0, 1))
-    years = number.cast(pl.Float64) * unit.replace_strict(YEARS, default=None, return_dtype=pl.Float64)
+    years = number.str.replace(",", ".").cast(pl.Float64) * unit.replace_strict(
+        YEARS, default=None, return_dtype=pl.Float64
+    )
+    grouped, notes = _grouped_ages(text.set(years.is_not_null(), None), cells)
+    years = years.fill_null(grouped)
     in_range = years.is_between(0, OLDEST)
-    strange = cells.filter(known(cells).is_not_null() & years.is_null())
+    strange = cells.filter(text.is_not_null() & years.is_null())
     outside = cells.filter(years.is_not_null() & ~in_range)
     notes = (
+        *notes,
         *_note(strange, "an age that cannot be read"),
         *_note(outside, f"an age out of 0..{OLDEST}"),
     )
     return Parsed(years.set(~in_range.fill_null(value=True), None).cast(pl.Float32), notes)
+
+
+def _grouped_ages(text: pl.Series, cells: pl.Series) -> tuple[pl.Series, tuple[str, ...]]:
+    """Ages of cells that name a band of ages or its limit, and a note where there are some."""
+    band, limit = (text.str.extract_groups(pattern).struct.unnest() for pattern in (BAND, OPEN))
+    lower, upper = (band.to_series(i).fill_null(band.to_series(i + 2)).cast(pl.Float64) for i in (0, 1))
+    limits = limit.to_series(0).fill_null(limit.to_series(1)).cast(pl.Float64)
+    grouped = ((lower + upper) / 2).fill_null(limits)
+    if not (count := grouped.count()):
+        return grouped, ()
+    examples = first_of([repr(cell) for cell in cells.filter(grouped.is_not_null()).unique(maintain_order=True)])
+    return grouped, (f"{images(count)} with a band of ages or its limit ({examples}), taken as its middle or limit",)
+
+
+def are_years(cells: pl.Series) -> bool:
+    """Return whether most cells of an age's column are years of a calendar, such as ``1930.0``, or dates."""
+    stated = known(cells).drop_nulls()
+    return bool(stated.len()) and 2 * int(stated.str.contains(CALENDAR).sum()) > stated.len()
+
+
+def parse_ages_at(born: pl.Series, seen: pl.Series) -> Parsed:
+    """Ages in whole years from the year of birth and that of the study, each a year or a date that begins with it.
+
+    Returns:
+        float32, null where either is blank or no year, or out of 0..120; the last two are noted.
+    """
+    years = [known(cells).str.extract(YEAR, 1).cast(pl.Int32) for cells in (born, seen)]
+    ages = years[1] - years[0]
+    in_range = ages.is_between(0, OLDEST)
+    strange = born.filter(known(born).is_not_null() & known(seen).is_not_null() & ages.is_null())
+    outside = born.filter(ages.is_not_null() & ~in_range)
+    notes = (
+        *_note(strange, "a birth or study date that cannot be read"),
+        *_note(outside, f"a birth date that makes an age out of 0..{OLDEST}"),
+    )
+    return Parsed(ages.set(~in_range.fill_null(value=True), None).cast(pl.Float32), notes)
 
 
 def parse_sexes(cells: pl.Series, *, words: Mapping[str, str]) -> Parsed:

@@ -25,12 +25,15 @@ class Found:
     unlisted: int
 
 
-def find_images(folder: Path, wanted: Sequence[str] | pl.Series, *, track: Track = silent) -> Found:
+def find_images(
+    folder: Path, wanted: Sequence[str] | pl.Series | tuple[pl.Series, ...], *, track: Track = silent
+) -> Found:
     """Find each wanted image by its name, or by its path where the name has folders in it.
 
     Args:
         folder: Walked once, links to folders followed, hidden files and folders skipped.
-        wanted: Names such as ``00000001_000.png``, or paths such as ``train/p1/view1.jpg``.
+        wanted: Names such as ``00000001_000.png``, or paths such as ``train/p1/view1.jpg``; of several columns of
+            names the first under which an image is found counts.
         track: Shows progress; counts images.
 
     Returns:
@@ -41,15 +44,52 @@ def find_images(folder: Path, wanted: Sequence[str] | pl.Series, *, track: Track
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}; give the archive's")
-    asked = pl.DataFrame({"wanted": wanted}, schema={"wanted": pl.String}).with_row_index("row")
-    images = track(_images(folder, asked["wanted"]), total=asked.height, label="looking for images")
+    choices = [pl.Series(each, dtype=pl.String) for each in _choices(wanted)]
+    images = track(_images(folder, pl.concat(choices)), total=choices[0].len(), label="looking for images")
     found = _column(images).to_frame("path")
+    paths = _paths(folder, choices[0], found)
+    for names in choices[1:]:
+        if paths.has_nulls():
+            paths = paths.fill_null(_paths(folder, names, found))
+    return Found(paths, found.height - paths.drop_nulls().n_unique())
+
+
+def _choices(wanted: Sequence[str] | pl.Series | tuple[pl.Series, ...]) -> Sequence[Sequence[str] | pl.Series]:
+    """The columns of names."""
+    return wanted if isinstance(wanted, tuple) and wanted and isinstance(wanted[0], pl.Series) else (wanted,)
+
+
+def _paths(folder: Path, names: pl.Series, found: pl.DataFrame) -> pl.Series:
+    """The path of each name, or null."""
+    asked = names.alias("wanted").to_frame().with_row_index("row")
     pairs = _alike(asked, found)
     is_exact, is_doubled = pl.col("path") == pl.col("wanted"), pl.col("row").is_duplicated()
     _require_one(pairs.filter(is_doubled & ~is_exact.any().over("row")), folder)
     chosen = pairs.filter(is_exact | ~is_doubled).select("row", "path")
-    paths = asked.join(chosen, on="row", how="left", maintain_order="left")["path"]
-    return Found(paths, found.height - chosen["path"].n_unique())
+    return asked.join(chosen, on="row", how="left", maintain_order="left")["path"]
+
+
+def list_images(folder: Path) -> pl.DataFrame:
+    """List the images of a folder.
+
+    Returns:
+        One row per image: ``path`` relative to the folder, with ``/``; ``name``; ``stem``, its name without the ending;
+        ``folder``, the name of the folder that holds it; ``part``, the name of the folder above that; null without one.
+
+    Raises:
+        DataError: No such folder, or it cannot be read.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}; give the archive's")
+    paths = _column(path for path in _files(folder) if path.lower().endswith(SUFFIXES)).to_frame("path")
+    path = pl.col("path")
+    name = path.str.extract(r"([^/]+)$")
+    return paths.with_columns(
+        name=name,
+        stem=name.str.replace(r"\.[^.]*$", ""),
+        folder=path.str.extract(r"([^/]+)/[^/]+$"),
+        part=path.str.extract(r"([^/]+)/[^/]+/[^/]+$"),
+    )
 
 
 def _images(folder: Path, wanted: pl.Series) -> Iterator[str]:

@@ -1,21 +1,55 @@
-"""Findings of a label file -> one nullable int8 column each: 1 present, 0 absent, null not stated."""
+"""Findings of a label file -> codes of its cells -> one nullable int8 column each."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
-from cxrbench.config import Vocabulary
+from cxrbench.config import Column, Labels, Vocabulary
 from cxrbench.config.base import unknown
-from cxrbench.data.tables.releases import Labels
+from cxrbench.config.vocabulary import folded
+from cxrbench.data.tables.columns import cell_of, find_column, shown_columns
+from cxrbench.data.tables.lists import count_names, findings_in, near_separator, one_hot, without_blank
+from cxrbench.data.tables.policy import ABSENT, PRESENT, UNCERTAIN, UNSTATED, apply_policy
 from cxrbench.data.tables.sheets import LINE
-from cxrbench.data.tables.wording import first_of, images
+from cxrbench.data.tables.wording import commonest, first_of
 from cxrbench.errors import DataError
+
+USUAL_WORDS = {
+    PRESENT: ("1", "true", "yes", "y", "t", "positive", "pos", "present", "x", "+", "ja", "oui", "si", "sí"),
+    ABSENT: ("0", "false", "no", "n", "f", "negative", "neg", "absent", "nein", "non"),
+    UNCERTAIN: ("-1", "uncertain", "u", "?", "unsure", "equivocal", "indeterminate"),
+    None: ("nan", "na", "n/a", "null", "none"),
+}
+"""Cells that need no explanation, folded; None: blank."""
+
+REST = "*"
+"""Among the words of a meaning: all cells that no other meaning has."""
+
+
+@dataclass(frozen=True)
+class Coded:
+    """What the cells of every row say.
+
+    Attributes:
+        codes: One int8 column per finding, in the vocabulary's order: a code of ``policy``, or null for a blank cell.
+        stated: The findings that the file has a place for.
+        is_excluded: Rows that the format leaves out, by the findings they name.
+        notes: What was skipped, with counts.
+    """
+
+    codes: pl.DataFrame
+    stated: tuple[str, ...]
+    is_excluded: pl.Series
+    notes: tuple[str, ...]
 
 
 def parse_labels(
     sheet: pl.DataFrame, labels: Labels, *, vocabulary: Vocabulary, whole: Vocabulary | None = None, where: Path
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """Read the findings of every row.
+    """Read the findings of every row, cells taken as the format's policy says.
 
     Args:
         sheet: Cells as text, with their lines.
@@ -30,139 +64,222 @@ def parse_labels(
     Raises:
         DataError: A finding that is not in the vocabulary, or a cell with another meaning than the format gives.
     """
+    coded = parse_codes(sheet, labels, vocabulary=vocabulary, whole=whole, where=where)
+    table, notes = apply_policy(coded.codes, labels.policy, vocabulary=vocabulary, stated=coded.stated)
+    return table, (*coded.notes, *notes)
+
+
+def parse_codes(
+    sheet: pl.DataFrame,
+    labels: Labels,
+    *,
+    vocabulary: Vocabulary,
+    whole: Vocabulary | None = None,
+    own: Vocabulary | None = None,
+    where: Path,
+) -> Coded:
+    """Read what the cells of every row say.
+
+    Arguments and errors are those of ``parse_labels``. ``own`` are the findings that the archive's labels speak of;
+    of others a list that does not name them says nothing. None: they speak of all.
+    """
     theirs = {} if whole is None else {whole.canonical(name): name for name in vocabulary.names}
     if whole is None or whole == vocabulary or None in theirs or len(theirs) < len(vocabulary.names):
-        return _parse(sheet, labels, vocabulary, where)
-    table, notes = _parse(sheet, labels, whole, where)
-    left_out = [name for name in whole.names if name not in theirs]
-    skipped = (
-        (f"findings that the vocabulary {vocabulary.name!r} leaves out: {first_of(left_out)}",) if left_out else ()
-    )
-    return table.select(pl.col(str(name)).alias(own) for name, own in theirs.items()), (*notes, *skipped)
-
-
-def _parse(
-    sheet: pl.DataFrame, labels: Labels, vocabulary: Vocabulary, where: Path
-) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """Read the findings of a vocabulary, which has all that the labels name."""
-    read = _from_lists if labels.columns is None else _from_columns
-    table, notes = read(sheet, labels, vocabulary, where)
-    stated = [
-        table[name] if name in table.columns else pl.Series(name, [None] * sheet.height, dtype=pl.Int8)
-        for name in vocabulary.names
-    ]
-    return pl.DataFrame(stated), (*notes, *_contradictions(pl.DataFrame(stated), vocabulary))
-
-
-def _from_lists(
-    sheet: pl.DataFrame, labels: Labels, vocabulary: Vocabulary, where: Path
-) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """Cells that list what is present, such as ``Mass|Nodule``; a blank cell states nothing."""
-    cells = sheet[str(labels.column)]
-    distinct = cells.drop_nulls().unique()
-    present = {cell: _findings_in(cell, labels, vocabulary) for cell in distinct}
-    others = {name for names in present.values() for name in names} - set(vocabulary.names)
-    if others and not labels.ignore_others:
-        _refuse_unknown(sheet, labels, sorted(others), vocabulary, where)
-    codes = cells.to_frame().join(
-        _one_hot(cells.name, present, vocabulary.names), on=cells.name, how="left", maintain_order="left"
-    )
-    return codes.drop(cells.name), _notes(cells.null_count(), sorted(others))
-
-
-def _findings_in(cell: str, labels: Labels, vocabulary: Vocabulary) -> set[str]:
-    """Findings that a cell names, in our spelling where they are ours."""
-    names = (name.strip() for name in cell.split(labels.separator))
-    return {_ours(name, labels, vocabulary) or name for name in names if name}
-
-
-def _ours(name: str, labels: Labels, vocabulary: Vocabulary) -> str | None:
-    """Our name of the release's finding, or None."""
-    return vocabulary.canonical(labels.names.get(name, name))
-
-
-def _one_hot(key: str, present: dict[str, set[str]], known: tuple[str, ...]) -> pl.DataFrame:
-    """One row per distinct cell: the cell, then 1 or 0 per finding."""
-    columns = {name: [int(name in names) for names in present.values()] for name in known}
-    return pl.DataFrame({key: list(present), **columns}, schema={key: pl.String, **dict.fromkeys(known, pl.Int8)})
-
-
-def _refuse_unknown(
-    sheet: pl.DataFrame, labels: Labels, others: list[str], vocabulary: Vocabulary, where: Path
-) -> None:
-    """Name the first row with an unknown finding, and the names that are valid."""
-    rows = sheet.select(LINE, str(labels.column)).iter_rows()
-    line, name = next(
-        (line, name)
-        for line, cell in rows
-        for name in others
-        if cell and name in (part.strip() for part in cell.split(labels.separator))
-    )
-    more = f"; {len(others) - 1} more {'is' if len(others) == 2 else 'are'} unknown" if len(others) > 1 else ""
-    raise DataError(
-        f"{where}, line {line}: {unknown('finding', name, vocabulary.names)}{more}; "
-        "map others with labels.names in the table format, or set labels.ignore_others"
+        return _Reading(sheet, labels, vocabulary, where, own).coded()
+    coded = _Reading(sheet, labels, whole, where, own).coded()
+    ours = {str(name): own for name, own in theirs.items()}
+    left_out = [name for name in whole.names if name not in ours]
+    note = f"findings that the vocabulary {vocabulary.name!r} leaves out: {first_of(left_out)}"
+    return Coded(
+        coded.codes.select(pl.col(name).alias(own) for name, own in ours.items()),
+        tuple(ours[name] for name in coded.stated if name in ours),
+        coded.is_excluded,
+        (*coded.notes, *((note,) if left_out else ())),
     )
 
 
-def _notes(blank: int, others: list[str]) -> tuple[str, ...]:
-    """Say what the label cells did not state, and what was skipped."""
-    unstated = f"{images(blank)} without labels, treated as not stated"
-    skipped = f"findings that are not in the vocabulary were skipped: {first_of(others)}"
-    return (*((unstated,) if blank else ()), *((skipped,) if others else ()))
+@dataclass(frozen=True)
+class _Reading:
+    """One sheet, read with a vocabulary that has all that its labels name, or may skip the others."""
 
+    sheet: pl.DataFrame
+    labels: Labels
+    vocabulary: Vocabulary
+    where: Path
+    spoken_of: Vocabulary | None = None
 
-def _from_columns(
-    sheet: pl.DataFrame, labels: Labels, vocabulary: Vocabulary, where: Path
-) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """One column per finding, with the cells' meanings that the format gives."""
-    meaning: dict[str, int | None] = {
-        **dict.fromkeys(map(_folded, labels.unstated), None),
-        **dict.fromkeys(map(_folded, labels.absent), 0),
-        **dict.fromkeys(map(_folded, labels.present), 1),
-    }
-    parsed, others = [], []
-    for finding, column in (labels.columns or {}).items():
-        if (ours := _ours(finding, labels, vocabulary)) is not None:
-            parsed.append(_column(sheet, column, meaning, where).alias(ours))
-        elif labels.ignore_others:
-            others.append(finding)
-        else:
+    def coded(self) -> Coded:
+        return self._from_lists() if self.labels.columns is None else self._from_columns()
+
+    def own(self, name: str) -> str | None:
+        """Our name of the archive's finding, or None."""
+        return self.vocabulary.canonical(self._renamed.get(folded(name), name))
+
+    @cached_property
+    def _renamed(self) -> dict[str, str]:
+        return {folded(theirs): ours for theirs, ours in self.labels.names.items()}
+
+    def _from_lists(self) -> Coded:
+        """Cells that list what is present, such as ``Mass|Nodule``; a blank cell states nothing."""
+        cells = without_blank(self._list_cells, self.labels.unstated)
+        rows_with = dict(cells.drop_nulls().value_counts().iter_rows())
+        named = {cell: names for cell in rows_with if (names := self._names_in(cell))}
+        counts = count_names(named, rows_with)
+        ours = {name: own for name in counts if (own := self.own(name)) is not None}
+        excluding = {name for name in counts if folded(name) in set(map(folded, self.labels.exclude))}
+        others = {name: count for name, count in counts.items() if name not in ours and name not in excluding}
+        self._require_known(others, has_any=bool(ours))
+        present = {cell: frozenset(ours[name] for name in names if name in ours) for cell, names in named.items()}
+        stated = self._stated
+        codes = one_hot(cells, present, stated)
+        nothing = [pl.lit(UNSTATED, dtype=pl.Int8).alias(name) for name in self.vocabulary.names if name not in stated]
+        codes = codes.with_columns(nothing).select(self.vocabulary.names)
+        out = [cell for cell, names in named.items() if excluding.intersection(names)]
+        is_excluded = cells.is_in(out).fill_null(value=False)
+        return Coded(codes, stated, is_excluded, _skipped(others))
+
+    def _names_in(self, cell: str) -> tuple[str, ...]:
+        """The names in a cell, without those that state nothing."""
+        nothing = set(map(folded, self.labels.unstated))
+        return tuple(name for name in findings_in(cell, self.labels.separator) if folded(name) not in nothing)
+
+    @property
+    def _stated(self) -> tuple[str, ...]:
+        """Our findings that the archive's labels speak of."""
+        if self.spoken_of is None:
+            return self.vocabulary.names
+        spellings = [text for each in self.spoken_of.findings for text in (each.name, *each.aliases)]
+        ours = {self.own(text) for text in (*spellings, *self.labels.names)}
+        return tuple(name for name in self.vocabulary.names if name in ours)
+
+    @property
+    def _list_cells(self) -> pl.Series:
+        return self.sheet[str(find_column(self.sheet, str(self.labels.column)))]
+
+    def _require_known(self, others: Mapping[str, int], *, has_any: bool) -> None:
+        """Refuse names that are not in the vocabulary, unless they are to be skipped and some are known."""
+        if near := near_separator(others, lambda name: self.own(name) is not None):
             raise DataError(
-                f"{where}: labels.columns: {unknown('finding', finding, vocabulary.names)}; "
+                f"{self.where}, line {self._line_of(near[0])}: {near[0]!r} looks like several findings; "
+                f"set labels.separator: {near[1]!r} in the table format"
+            )
+        if others and not self.labels.ignore_others:
+            self._refuse_unknown(others)
+        if others and not has_any:
+            raise DataError(
+                f"{self.where}: the vocabulary {self.vocabulary.name!r} knows none of its findings "
+                f"({commonest(others, shown=4)}); choose another with --vocabulary, or map them with labels.names"
+            )
+
+    def _line_of(self, name: str) -> int:
+        """The first line whose cell has a name; 0 where none has."""
+        rows = zip(self.sheet[LINE], self._list_cells, strict=True)
+        return next((line for line, cell in rows if cell and name in findings_in(cell, self.labels.separator)), 0)
+
+    def _refuse_unknown(self, others: Mapping[str, int]) -> None:
+        """Name the first row with an unknown finding, and the names that are valid."""
+        line, name = min((self._line_of(name), name) for name in sorted(others)[:100])
+        more = f"; {len(others) - 1} more {'is' if len(others) == 2 else 'are'} unknown" if len(others) > 1 else ""
+        raise DataError(
+            f"{self.where}, line {line}: {unknown('finding', name, self.vocabulary.names)}{more}; "
+            "map others with labels.names in the table format, or set labels.ignore_others"
+        )
+
+    def _from_columns(self) -> Coded:
+        """One column per finding, with the cells' meanings that the format gives."""
+        columns, others = self._columns()
+        if not columns:
+            raise DataError(
+                f"{self.where}: the vocabulary {self.vocabulary.name!r} knows none of the findings that have columns "
+                f"({first_of(others)}); choose another with --vocabulary, or map them with labels.names"
+            )
+        codes = {name: _largest([self._codes(column) for column in of_one]) for name, of_one in columns.items()}
+        nothing = pl.lit(UNSTATED, dtype=pl.Int8)
+        table = self.sheet.select(codes.get(name, nothing).alias(name) for name in self.vocabulary.names)
+        is_excluded = pl.repeat(value=False, n=self.sheet.height, eager=True)
+        return Coded(table, tuple(codes), is_excluded, _skipped(dict.fromkeys(others, 0)))
+
+    def _columns(self) -> tuple[dict[str, list[Column]], list[str]]:
+        """The columns of each of our findings, and the archive's findings that are none of ours."""
+        if isinstance(self.labels.columns, dict):
+            given = [(self.own(finding), finding, column) for finding, column in self.labels.columns.items()]
+        else:
+            names = shown_columns(self.sheet)
+            given = [(own, name, Column(name=(name,))) for name in names if (own := self.own(name)) is not None]
+        others = [finding for own, finding, _ in given if own is None]
+        if others and not self.labels.ignore_others:
+            raise DataError(
+                f"{self.where}: labels.columns: {unknown('finding', others[0], self.vocabulary.names)}; "
                 "map others with labels.names in the table format, or set labels.ignore_others"
             )
-    return pl.DataFrame(parsed), _notes(0, others)
+        found: dict[str, list[Column]] = {}
+        for own, _, column in given:
+            if own is not None:
+                found.setdefault(own, []).append(column)
+        return found, others
 
+    def _codes(self, column: Column) -> pl.Series:
+        """One column's cells as codes."""
+        cell = cell_of(self.sheet, column)
+        if cell is None:
+            return pl.repeat(UNSTATED, self.sheet.height, eager=True, dtype=pl.Int8)
+        cells = self.sheet.select(cell.alias("cell")).to_series()
+        meaning, rest = _meanings(self.labels)
+        codes = {each: meaning.get(_folded(each), rest) for each in cells.drop_nulls().unique()}
+        if strange := [each for each, code in codes.items() if code == STRANGE]:
+            self._refuse_cell(cells, strange, column, meaning)
+        read = cells.replace_strict(codes, default=None, return_dtype=pl.Int8)
+        return read.fill_null(meaning[BLANK]) if BLANK in meaning else read
 
-def _column(sheet: pl.DataFrame, column: str, meaning: dict[str, int | None], where: Path) -> pl.Series:
-    """One finding's cells as 1, 0 or null."""
-    cells = sheet[column]
-    folded = {cell: _folded(cell) for cell in cells.drop_nulls().unique()}
-    if strange := [cell for cell, short in folded.items() if short not in meaning]:
-        line = sheet.filter(pl.col(column).is_in(strange))[LINE][0]
-        cell = sheet.filter(pl.col(LINE) == line)[column][0]
+    def _refuse_cell(
+        self, cells: pl.Series, strange: list[str], column: Column, meaning: Mapping[str, int | None]
+    ) -> None:
+        """Name the first cell that has no meaning."""
+        first = cells.is_in(strange).fill_null(value=False).arg_true()[0]
+        usual = {word for words in USUAL_WORDS.values() for word in words} - {"0", "1", "-1"}
+        shown = ", ".join(repr(word) for word in meaning if word not in usual)
         raise DataError(
-            f"{where}, line {line}, column {column!r}: {cell!r} is none of {', '.join(map(repr, meaning))}; "
-            "say what it means in labels.present, labels.absent or labels.unstated"
+            f"{self.where}, line {self.sheet[LINE][first]}, column {column.name[0]!r}: {cells[first]!r} is none of "
+            f"{shown}, yes, no and the like; say what it means in labels.present, absent, uncertain or unstated"
         )
-    codes = {cell: meaning[short] for cell, short in folded.items()}
-    return cells.replace_strict(codes, default=None, return_dtype=pl.Int8)
+
+
+BLANK = ""
+"""The word for a blank cell in a format."""
+
+STRANGE = -1
+"""Code of a cell that has no meaning."""
+
+
+def _meanings(labels: Labels) -> tuple[dict[str, int | None], int | None]:
+    """The codes of cells, folded, and that of all others; the format's own words go before the usual ones."""
+    meaning: dict[str, int | None] = {word: code for code, words in USUAL_WORDS.items() for word in words}
+    own = {UNSTATED: labels.unstated, UNCERTAIN: labels.uncertain, ABSENT: labels.absent, PRESENT: labels.present}
+    rest: int | None = STRANGE
+    for code, words in own.items():
+        meaning |= {_folded(word): code for word in words if word != REST}
+        rest = code if REST in words else rest
+    return meaning, rest
+
+
+def _largest(codes: list[pl.Series]) -> pl.Series:
+    """Of several columns of one finding, the code that says most."""
+    return (
+        codes[0] if len(codes) == 1 else pl.DataFrame({str(i): each for i, each in enumerate(codes)}).max_horizontal()
+    )
 
 
 def _folded(cell: str) -> str:
-    """Lower case, and numbers in their shortest form: ``1.0`` and ``1`` mean the same."""
+    """Lower case, and numbers in their shortest form: ``1.0``, ``1,0`` and ``1`` mean the same."""
     try:
-        return f"{float(cell):g}"
+        return f"{float(cell.replace(',', '.')):g}"
     except ValueError:
-        return cell.lower()
+        return cell.strip().lower()
 
 
-def _contradictions(table: pl.DataFrame, vocabulary: Vocabulary) -> tuple[str, ...]:
-    """A note when the label that says that nothing is present stands beside a finding."""
-    none = vocabulary.none_present
-    others = [name for name in vocabulary.pathologies if name != none]
-    if none is None or not others:
+def _skipped(others: Mapping[str, int]) -> tuple[str, ...]:
+    """Say which findings of the archive are none of ours, with the rows that name them."""
+    if not others:
         return ()
-    both = table.select(((pl.col(none) == 1) & (pl.max_horizontal(others) == 1)).sum()).item()
-    return (f'{images(both)} with "{none}" beside a finding',) if both else ()
+    shown = commonest(others) if any(others.values()) else first_of(list(others))
+    return (f"findings that are not in the vocabulary were skipped: {shown}",)

@@ -1,150 +1,80 @@
-"""How a release lays out its label file: values, not classes; a YAML file describes any other CSV."""
+"""Which packaged format label files have: unmistakable columns, or the names of files in a folder."""
 
-import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
 
-import polars as pl
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from cxrbench.config import TableFormat, columns_in, format_names, load_format, read_format
+from cxrbench.data.tables.columns import shown_columns
+from cxrbench.data.tables.sheets import open_sheet
+from cxrbench.data.tables.sources import main_files
+from cxrbench.errors import DataError
 
-from cxrbench.config import Settings, Vocabulary, is_path, load_vocabulary, parse_settings, read_yaml
-from cxrbench.errors import ConfigError
+__all__ = ["NIH", "TableFormat", "choose_format", "read_format"]
 
-
-class Column(Settings):
-    """Where a value stands in the file."""
-
-    name: tuple[str, ...] = Field(min_length=1, description="the column's name; of several, the first the file has")
-    pattern: str | None = Field(None, description="regular expression; its one group is the part of the cell to take")
-
-    @field_validator("name", mode="before")
-    @classmethod
-    def _one_or_more(cls, name: Any) -> Any:
-        return (name,) if isinstance(name, str) else name
-
-    @field_validator("pattern")
-    @classmethod
-    def _has_one_group(cls, pattern: str | None) -> str | None:
-        if pattern is not None and _groups(pattern) != 1:
-            raise ValueError("a pattern is a regular expression with exactly one group in (round brackets)")
-        return pattern
-
-
-def _groups(pattern: str) -> int:
-    """How many groups a regular expression has; -1 when polars cannot use it."""
-    try:
-        pl.select(pl.lit("").str.extract(pattern, 1))
-        return re.compile(pattern).groups
-    except (re.error, pl.exceptions.ComputeError):
-        return -1
-
-
-def _as_column(value: Any) -> Any:
-    """Let a YAML say ``age_years: Age`` or ``age_years: [Age, Patient Age]`` for short."""
-    return {"name": value} if isinstance(value, str | list | tuple) else value
-
-
-ColumnField = Annotated[Column, BeforeValidator(_as_column)]
-
-
-class Labels(Settings):
-    """Where the findings stand: all in one cell, or each in a column of its own."""
-
-    column: str | None = Field(None, description="the column whose cells list the findings that are present")
-    separator: str = Field("|", min_length=1, description="what stands between findings in such a cell")
-    columns: dict[str, str] | None = Field(None, description="finding -> its column")
-    present: tuple[str, ...] = Field(("1",), description="cells of such a column that mean present")
-    absent: tuple[str, ...] = Field(("0",), description="cells that mean absent")
-    unstated: tuple[str, ...] = Field((), description="cells that mean not stated, beside blank ones")
-    names: dict[str, str] = Field({}, description="the release's names of findings -> ours, where they differ")
-    ignore_others: bool = Field(False, description="skip findings of the release that are none of ours")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.column is None) == (self.columns is None):
-            raise ValueError("give either column (one cell lists the findings) or columns (one per finding)")
-        return self
-
-
-def _as_vocabulary(value: Any) -> Any:
-    """Let a YAML give a vocabulary by its name, by its file, or as a list of findings."""
-    try:
-        if isinstance(value, str):
-            return load_vocabulary(value)
-        return Vocabulary.of(value) if isinstance(value, list | tuple) else value
-    except ConfigError as error:
-        raise ValueError(str(error)) from None
-
-
-class TableFormat(Settings):
-    """How to read one release's label file into the common table."""
-
-    name: str
-    source: str = Field("", description="where the release is described")
-    archive: str | None = Field(None, description="public archive of the films, such as nih; null: its name")
-    files: tuple[str, ...] = Field((), description="names the label file may have in the archive's folder, best first")
-    official: tuple[str, str] | None = Field(None, description="file names of the train/val and of the test list")
-    delimiter: str = Field(",", min_length=1, max_length=1)
-    is_sample: bool = Field(False, description="the folder holds only part of the images, and that is meant")
-
-    image_id: ColumnField
-    path: ColumnField | None = Field(None, description="the image's path, when it is not found by image_id")
-    suffix: str = Field("", description="added to image_id or path to get the file's name, such as .jpg")
-    patient_id: ColumnField
-    age_years: ColumnField | None = None
-    sex: ColumnField | None = None
-    view: ColumnField | None = None
-    follow_up: ColumnField | None = None
-
-    only: dict[str, tuple[str, ...]] = Field({}, description="column -> cells; rows with others are skipped")
-    sexes: dict[str, Literal["F", "M"]] = Field({}, description="cells that mean F or M, beside the usual words")
-    views: dict[str, str] = Field({}, description="cells -> PA, AP or another view position")
-    labels: Labels
-    vocabulary: Annotated[Vocabulary | None, BeforeValidator(_as_vocabulary)] = Field(
-        None, description="findings to read: a packaged vocabulary, a YAML file or a list; null: see ``findings``"
-    )
-
-    @property
-    def findings(self) -> Vocabulary:
-        """The findings that the labels state: the format's own, else those that have columns, else the paper's 15."""
-        if self.vocabulary is not None:
-            return self.vocabulary
-        if self.labels.columns is None:
-            return load_vocabulary()
-        return Vocabulary.of((self.labels.names.get(name, name) for name in self.labels.columns), name=self.name)
-
-    @model_validator(mode="after")
-    def _columns_are_findings(self) -> Self:
-        try:
-            _ = self.findings
-        except ConfigError as error:
-            raise ValueError(f"labels.columns: {error}") from None
-        return self
-
-
-NIH = TableFormat(
-    name="NIH ChestX-ray14",
-    source="https://nihcc.app.box.com/v/ChestXray-NIHCC, doi:10.1109/CVPR.2017.369",
-    files=("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv"),
-    official=("train_val_list.txt", "test_list.txt"),
-    image_id=Column(name=("Image Index",)),
-    patient_id=Column(name=("Patient ID",)),
-    age_years=Column(name=("Patient Age",)),
-    sex=Column(name=("Patient Gender", "Patient Sex")),
-    view=Column(name=("View Position",)),
-    follow_up=Column(name=("Follow-up #",)),
-    labels=Labels(column="Finding Labels"),
-)
+NIH = load_format("nih")
 """Both label versions; the columns that the split header ``OriginalImage[Width,Height]`` makes are not needed."""
 
 
-def read_format(path: Path) -> TableFormat:
-    """Read the YAML that describes a CSV.
+def choose_format(paths: Sequence[Path]) -> tuple[TableFormat, str | None]:
+    """Return the format that label files have, and a note that says so; NIH's without a note where none is recognised.
+
+    Args:
+        paths: Label files, or folders that hold them.
 
     Raises:
-        ConfigError: No such file, broken YAML, or a key that is unknown, missing or malformed.
+        DataError: Two formats fit.
     """
-    raw = read_yaml(path)
-    if isinstance(raw, dict) and is_path(raw.get("vocabulary")):
-        raw = {**raw, "vocabulary": str(path.parent / Path(raw["vocabulary"]).expanduser())}
-    return parse_settings(raw, TableFormat, where=str(path))
+    fitting = _fitting(paths)
+    if len(fitting) > 1:
+        names = " and ".join(fitting)
+        raise DataError(f"{paths[0]} fits the formats {names}; say which with --format {next(iter(fitting))}")
+    for name, found in fitting.items():
+        return load_format(name), f"format {name}, recognised by the columns of {found.name}"
+    return NIH, None
+
+
+def fitting_format(paths: Sequence[Path], form: TableFormat) -> str | None:
+    """Return the name of the packaged format that label files have, where it is one alone and another than ``form``."""
+    if form in map(load_format, format_names()):
+        return None
+    fitting = _fitting(paths)
+    return next(iter(fitting)) if len(fitting) == 1 else None
+
+
+def _fitting(paths: Sequence[Path]) -> dict[str, Path]:
+    """The packaged formats whose columns a label file has, and that file; of two, the one that asks for more."""
+    columns: dict[Path, frozenset[str]] = {}
+    fitting: dict[str, Path] = {}
+    for name in format_names():
+        form = load_format(name)
+        file = _main_file(paths, form) if form.recognised_by else None
+        if file is not None and _wanted(form) <= columns.setdefault(file, _columns(file)):
+            fitting[name] = file
+    return {
+        name: file
+        for name, file in fitting.items()
+        if not any(
+            _wanted(load_format(name)) < _wanted(load_format(other)) for other in fitting if fitting[other] == file
+        )
+    }
+
+
+def _wanted(form: TableFormat) -> frozenset[str]:
+    return frozenset(each for name in form.recognised_by for each in columns_in(name))
+
+
+def _main_file(paths: Sequence[Path], form: TableFormat) -> Path | None:
+    """The first label file that a format would read."""
+    try:
+        return main_files(paths, form)[0]
+    except DataError:
+        return None
+
+
+def _columns(file: Path) -> frozenset[str]:
+    """The columns of a file; none where it cannot be read."""
+    every = {each for name in format_names() for each in _wanted(load_format(name))}
+    try:
+        return frozenset(shown_columns(open_sheet(file, expected=every, rows=1).rows))
+    except DataError:
+        return frozenset()

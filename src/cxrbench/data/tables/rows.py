@@ -1,113 +1,214 @@
-"""A label file -> rows in our common columns, each of them checked."""
+"""Label files -> rows in our common columns, one per image, each of them checked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from cxrbench.config import Vocabulary
-from cxrbench.data.tables.cells import Parsed, parse_ages, parse_follow_ups, parse_sexes, parse_views
-from cxrbench.data.tables.labels import parse_labels
-from cxrbench.data.tables.releases import Column, TableFormat
-from cxrbench.data.tables.sheets import LINE, read_sheet
-from cxrbench.data.tables.wording import first_of, images
+from cxrbench.config import Column, TableFormat, Vocabulary, changed
+from cxrbench.config.format import AS_FOUND
+from cxrbench.config.mapping import find_mapping
+from cxrbench.data.tables.cells import (
+    Parsed,
+    are_years,
+    parse_ages,
+    parse_ages_at,
+    parse_follow_ups,
+    parse_sexes,
+    parse_views,
+)
+from cxrbench.data.tables.columns import cell_of, find_column, require_columns
+from cxrbench.data.tables.labels import Coded, parse_codes
+from cxrbench.data.tables.lists import findings_in, without_blank
+from cxrbench.data.tables.merging import Merged, merge_rows
+from cxrbench.data.tables.sheets import LINE
+from cxrbench.data.tables.sources import FILE, PART, read_source
+from cxrbench.data.tables.wording import commonest, counted, first_of
 from cxrbench.errors import DataError
 from cxrbench.runs import TABLE_COLUMNS
+
+FIELDS = ("image_id", "path", "patient_id", "age_years", "born", "seen", "sex", "view", "follow_up")
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What a label file says.
+    """What label files say.
 
     Attributes:
         table: One row per image in the file's order; the common columns, ``path`` all null, then the findings.
-        names: The name or path of each row's image file.
-        notes: What had to be treated as unknown, in words.
+        names: Names or paths that each row's image file may have, likeliest first.
+        notes: Rows read, joined and skipped, names not known, the policy used, and what was treated as unknown.
+        vocabulary: The findings, in the order of their columns.
+        files: What was read.
+        tally: Per finding: cells that say ``present``, ``absent``, ``uncertain``, and ``blank`` ones.
+        votes: Per image, finding: how many ``readers`` said ``present`` and ``absent``; None without readers.
+        parts: Official part of each image, null where not said; None where the archive has none.
     """
 
     table: pl.DataFrame
-    names: pl.Series
+    names: tuple[pl.Series, ...]
     notes: tuple[str, ...]
+    vocabulary: Vocabulary
+    files: tuple[Path, ...]
+    tally: pl.DataFrame
+    votes: pl.DataFrame | None
+    parts: pl.Series | None
 
 
-def read_rows(path: Path, form: TableFormat, *, vocabulary: Vocabulary) -> Rows:
-    """Read a label file as ``form`` says.
+def read_rows(paths: Path | Sequence[Path], form: TableFormat, *, vocabulary: Vocabulary | None = None) -> Rows:
+    """Read label files as ``form`` says.
+
+    Args:
+        paths: Label files, or folders that hold them.
+        form: How they are laid out.
+        vocabulary: Findings to read; those of ``form`` unless given.
 
     Raises:
-        DataError: It is no CSV, lacks a column, lists an image twice, or has a row without image or patient or with
-            an unknown finding; the message has the line.
+        DataError: No table, a column that is not there, tables that do not join, an image in several rows where the
+            format has one, a row without image or patient, or an unknown finding; the message has the line.
     """
-    whole = read_sheet(path, delimiter=form.delimiter)
-    _require_columns(whole, form, path)
-    sheet = _wanted(whole, form, path)
+    source = read_source([paths] if isinstance(paths, Path) else paths, form)
+    path = source.files[0]
+    _require(source.rows, form, path)
+    sheet, skipped = _wanted(source.rows, form, path)
+    vocabulary = vocabulary or _findings(sheet, form)
+    form, whole = _mapped(form, vocabulary)
+    own = form.vocabulary if isinstance(form.vocabulary, Vocabulary) else None
+    coded = parse_codes(sheet, form.labels, vocabulary=vocabulary, whole=whole, own=own, where=path)
+    sheet, coded, excluded = _without_excluded(sheet, coded, form, path)
     cells = _cells(sheet, form)
     _require_filled(cells, form, path)
-    _require_unique(cells, path)
-    columns = _parse(cells, form)
-    labels, notes = parse_labels(sheet, form.labels, vocabulary=vocabulary, whole=form.findings, where=path)
+    merged = merge_rows(cells, coded, form, vocabulary=vocabulary, sheet=sheet, path=path)
+    if are_years(merged.cells["age_years"]):
+        raise DataError(_no_ages(merged.cells["age_years"], form, path))
+    columns = _parse(merged.cells, form)
     table = pl.DataFrame([columns[name].values.alias(name) for name in TABLE_COLUMNS])
-    names = cells.select(pl.coalesce("path", "image_id") + form.suffix).to_series()
     said = (note for name in TABLE_COLUMNS for note in columns[name].notes)
-    skipped = _note_skipped(whole.height - sheet.height, form)
-    return Rows(pl.concat([table, labels], how="horizontal"), names, (*skipped, *said, *notes))
+    return Rows(
+        table=pl.concat([table, merged.labels], how="horizontal"),
+        names=_names(merged, form),
+        notes=(*source.notes, *skipped, *excluded, *merged.notes, *said, *_note_ids(table, form), *coded.notes),
+        vocabulary=vocabulary,
+        files=source.files,
+        tally=merged.tally,
+        votes=merged.votes,
+        parts=merged.cells[PART] if form.parts or form.official_parts else None,
+    )
 
 
-def _require_columns(sheet: pl.DataFrame, form: TableFormat, path: Path) -> None:
+def _findings(sheet: pl.DataFrame, form: TableFormat) -> Vocabulary:
+    """The findings of the format, or the names that its cells have."""
+    if form.vocabulary != AS_FOUND:
+        return form.findings
+    cells = without_blank(sheet[str(find_column(sheet, str(form.labels.column)))], form.labels.unstated)
+    names = {name for cell in cells.drop_nulls().unique() for name in findings_in(cell, form.labels.separator)}
+    renamed = {form.labels.names.get(name, name) for name in names}
+    return Vocabulary.of(sorted(renamed), name=form.name)
+
+
+def _mapped(form: TableFormat, vocabulary: Vocabulary) -> tuple[TableFormat, Vocabulary | None]:
+    """The format with the packaged mapping into the vocabulary; where there is none, also all findings of its own."""
+    if form.vocabulary == AS_FOUND:
+        return form, None
+    mapping = find_mapping(form.findings.name, vocabulary.name)
+    if mapping is None:
+        return form, form.findings
+    names = {**mapping.as_dict, **form.labels.names}
+    return changed(form, {"labels.names": names, "labels.ignore_others": True}, where=form.name), None
+
+
+def _require(sheet: pl.DataFrame, form: TableFormat, path: Path) -> None:
     """Refuse a file that lacks a column which the format names."""
-    needed = [column.name for _, column in _columns(form) if column is not None]
-    needed += [(name,) for name in (form.labels.columns or {}).values()]
+    columns = [column for name in FIELDS if isinstance(column := getattr(form, name), Column)]
+    columns += form.labels.columns.values() if isinstance(form.labels.columns, dict) else ()
+    needed = [column.name for column in columns if not column.is_optional]
     needed += [(form.labels.column,)] if form.labels.column else []
-    needed += [(name,) for name in form.only]
-    if lacking := [names for names in needed if not set(names) & set(sheet.columns)]:
-        wanted = " and ".join(" or ".join(map(repr, names)) for names in lacking)
-        found = ", ".join(repr(name) for name in sheet.columns if name != LINE)
-        raise DataError(f"{path} lacks the column {wanted} of the {form.name} format; it has {found}")
+    needed += [(name,) for name in (*form.only, *form.skip)]
+    needed += [(form.readers.column,)] if form.readers is not None else []
+    require_columns(sheet, needed, form=form.name, path=path)
+    for field in ("image_id", "patient_id"):
+        _require_one_name(sheet, field, getattr(form, field), path)
 
 
-def _columns(form: TableFormat) -> list[tuple[str, Column | None]]:
-    """Our columns and where the format finds them."""
-    return [(name, getattr(form, name)) for name in TABLE_COLUMNS]
+def _require_one_name(sheet: pl.DataFrame, field: str, column: Column | None, path: Path) -> None:
+    """Refuse several names of an id that the file all has: the first alone would put images together."""
+    found = [name for name in (column.name if column else ()) if find_column(sheet, name) is not None]
+    if len(found) > 1:
+        together = "/".join(f"{{{name}}}" for name in found)
+        raise DataError(
+            f"{path} has all of {', '.join(map(repr, found))}, of which {field} would be the first alone; "
+            f'name one, or put them together: {field}: "{together}"'
+        )
 
 
-def _wanted(sheet: pl.DataFrame, form: TableFormat, path: Path) -> pl.DataFrame:
-    """The rows that the format does not skip."""
-    if not form.only:
-        return sheet
-    is_wanted = [pl.col(column).is_in(cells) for column, cells in form.only.items()]
-    rows = sheet.filter(*is_wanted)
+def _wanted(sheet: pl.DataFrame, form: TableFormat, path: Path) -> tuple[pl.DataFrame, list[str]]:
+    """The rows that the format does not skip, and how many it skips by which cells."""
+    notes = []
+    for column, cells in form.skip.items():
+        cell = pl.col(str(find_column(sheet, column)))
+        notes += _note_skipped(sheet.filter(cell.is_in(cells)), column)
+        sheet = sheet.filter(~cell.is_in(cells).fill_null(value=False))
+    for column, cells in form.only.items():
+        cell = pl.col(str(find_column(sheet, column)))
+        notes += _note_skipped(sheet.filter(~cell.is_in(cells).fill_null(value=False)), column)
+        sheet = sheet.filter(cell.is_in(cells))
+    if sheet.is_empty():
+        conditions = [f"{column!r} in {list(cells)}" for column, cells in form.only.items()]
+        conditions += [f"{column!r} not in {list(cells)}" for column, cells in form.skip.items()]
+        raise DataError(f"{path} has no row that the {form.name} format reads: only {' and '.join(conditions)}")
+    return sheet, notes
+
+
+def _note_skipped(rows: pl.DataFrame, column: str) -> list[str]:
+    """Say how many rows were skipped, by the cell they have."""
     if rows.is_empty():
-        raise DataError(f"{path} has no row that the {form.name} format reads: only {_conditions(form)}")
-    return rows
+        return []
+    cells = rows[str(find_column(rows, column))].fill_null("blank").value_counts()
+    return [f"{counted(rows.height, 'row')} skipped by {column}: {commonest(dict(cells.iter_rows()))}"]
 
 
-def _conditions(form: TableFormat) -> str:
-    """Which rows are read, in words."""
-    return " and ".join(f"{column!r} in {list(cells)}" for column, cells in form.only.items())
-
-
-def _note_skipped(skipped: int, form: TableFormat) -> tuple[str, ...]:
-    """Say how many rows were skipped."""
-    return (f"{images(skipped)} skipped, as only {_conditions(form)} are read",) if skipped else ()
+def _without_excluded(
+    sheet: pl.DataFrame, coded: Coded, form: TableFormat, path: Path
+) -> tuple[pl.DataFrame, Coded, list[str]]:
+    """Rows without those whose findings the format excludes."""
+    excluded = int(coded.is_excluded.sum())
+    if not excluded:
+        return sheet, coded, []
+    if excluded == sheet.height:
+        raise DataError(f"{path}: every row names one of {', '.join(form.labels.exclude)}, which the format excludes")
+    keep = ~coded.is_excluded
+    kept = Coded(coded.codes.filter(keep), coded.stated, coded.is_excluded.filter(keep), coded.notes)
+    note = f"{counted(excluded, 'row')} skipped that {'names' if excluded == 1 else 'name'} "
+    return sheet.filter(keep), kept, [note + " or ".join(form.labels.exclude)]
 
 
 def _cells(sheet: pl.DataFrame, form: TableFormat) -> pl.DataFrame:
     """The cells under our names, as text; all null where the format has no such column."""
     nothing = pl.lit(None, dtype=pl.String)
-    cells = {name: nothing if column is None else _cell(sheet, column) for name, column in _columns(form)}
-    return sheet.select(LINE, **cells)
+    fields = {name: getattr(form, name) for name in FIELDS}
+    cells = {name: cell_of(sheet, column) if column is not None else None for name, column in fields.items()}
+    if form.patient_id is None:
+        cells["patient_id"] = cells["image_id"]
+    reader = None if form.readers is None else pl.col(str(find_column(sheet, form.readers.column)))
+    named = {**cells, "#reader": reader, PART: _part(sheet, form)}
+    return sheet.select(LINE, FILE, **{name: nothing if cell is None else cell for name, cell in named.items()})
 
 
-def _cell(sheet: pl.DataFrame, column: Column) -> pl.Expr:
-    """A column by the first of its names that the file has, or the part of its cells that a pattern takes."""
-    cell = pl.col(next(name for name in column.name if name in sheet.columns))
-    return cell if column.pattern is None else cell.str.extract(column.pattern, 1)
+def _part(sheet: pl.DataFrame, form: TableFormat) -> pl.Expr:
+    """The official part of each row: as a column says, or the file."""
+    official = form.official_parts
+    cell = None if official is None else cell_of(sheet, official.column)
+    if official is None or cell is None:
+        return pl.col(PART)
+    return cell.replace_strict(official.values, default=None, return_dtype=pl.String)
 
 
 def _require_filled(cells: pl.DataFrame, form: TableFormat, path: Path) -> None:
     """Refuse a row without an image or patient."""
     for name, column in (("image_id", form.image_id), ("patient_id", form.patient_id)):
         lines = cells.filter(pl.col(name).is_null())[LINE]
-        if len(lines):
+        if len(lines) and column is not None:
             by = f" by the pattern {column.pattern!r}" if column.pattern else ""
             raise DataError(
                 f"{path}, line {lines[0]}: no {name} in column {' or '.join(map(repr, column.name))}{by} "
@@ -115,22 +216,47 @@ def _require_filled(cells: pl.DataFrame, form: TableFormat, path: Path) -> None:
             )
 
 
-def _require_unique(cells: pl.DataFrame, path: Path) -> None:
-    """Refuse an image that is listed twice."""
-    twice = cells.filter(pl.col("image_id").is_duplicated()).group_by("image_id", maintain_order=True).agg(LINE)
-    if twice.height:
-        shown = first_of([f"{name} (lines {' and '.join(map(str, at))})" for name, at in twice.iter_rows()])
-        raise DataError(f"{path} lists {images(twice.height)} more than once: {shown}; keep one line of each")
+def _names(merged: Merged, form: TableFormat) -> tuple[pl.Series, ...]:
+    """The names that each image file may have."""
+    name = merged.cells.select(pl.coalesce("path", "image_id")).to_series()
+    return tuple(name + suffix for suffix in form.suffix)
 
 
 def _parse(cells: pl.DataFrame, form: TableFormat) -> dict[str, Parsed]:
     """The common columns, each with what had to be said about it."""
+    ages = parse_ages(cells["age_years"]) if form.born is None else parse_ages_at(cells["born"], cells["seen"])
     return {
         "image_id": Parsed(cells["image_id"]),
         "path": Parsed(pl.Series([None] * cells.height, dtype=pl.String)),
         "patient_id": Parsed(cells["patient_id"]),
-        "age_years": parse_ages(cells["age_years"]),
+        "age_years": ages,
         "sex": parse_sexes(cells["sex"], words=form.sexes),
         "view": parse_views(cells["view"], words=form.views),
         "follow_up": parse_follow_ups(cells["follow_up"]),
     }
+
+
+def _no_ages(cells: pl.Series, form: TableFormat, path: Path) -> str:
+    """The message where a column of ages holds years of birth."""
+    column = form.age_years.name[0] if form.age_years else ""
+    return (
+        f"{path}: column {column!r} holds years or dates ({cells.drop_nulls()[0]}), not ages; give born: {column} and "
+        "seen: with the column of the study's date in place of age_years"
+    )
+
+
+def _note_ids(table: pl.DataFrame, form: TableFormat) -> list[str]:
+    """Say that there are no patients, or that two ids may be one that a spreadsheet spelt anew."""
+    notes = []
+    if form.patient_id is None:
+        notes.append(
+            "no patient ids: each image counts as a patient of its own, so splits may part one patient's images"
+        )
+    for name in ("patient_id", "image_id"):
+        ids = table.select(id=pl.col(name).unique(maintain_order=True))
+        plain = pl.col("id").str.replace(r"\.0+$", "").str.strip_chars_start("0")
+        alike = ids.with_columns(plain=plain).filter(pl.col("plain").is_duplicated()).sort("plain", maintain_order=True)
+        if alike.height:
+            shown = first_of([repr(each) for each in alike["id"]])
+            notes.append(f"{counted(alike.height, name)} differ only by zeros or '.0' ({shown}) and are kept apart")
+    return notes

@@ -152,7 +152,8 @@ def _require_fit(contents: Contents, match: _Match, *, ignore: tuple[str, ...], 
     if surplus := [name for name in match.others if not name.startswith(known)]:
         raise WeightsError(
             f"{source}: {surplus[0]!r}{_more(surplus)} is not in the network{seems}; "
-            "if it is not needed, name its beginning under ignore in network.weights"
+            "give weights of this network, or if these are not needed name their beginning under ignore in "
+            "network.weights"
         )
 
 

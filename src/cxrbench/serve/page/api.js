@@ -47,5 +47,9 @@ export async function film(file, signal) {
 export async function heat(file, fields, signal) {
   const response = await send("/v1/explain", file, fields, signal);
   const map = await createImageBitmap(await response.blob());
-  return { map, hasEvidence: response.headers.get("Cxrbench-Evidence") === "some" };
+  return {
+    map,
+    hasEvidence: response.headers.get("Cxrbench-Evidence") === "some",
+    method: response.headers.get("Cxrbench-Method"),
+  };
 }

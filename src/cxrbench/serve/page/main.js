@@ -352,15 +352,16 @@ async function drawHeat() {
   drawDetail();
   for (const id of ["opacity", "method"]) at(id).disabled = !state.chosen;
   const { file, chosen } = state;
-  if (chosen) offerMethods(chosen.bundle);
-  at("map").textContent = chosen ? `Drawing the heat map of ${shown(chosen.finding)} …` : "";
-  if (!chosen) return;
+  const missing = chosen && offerMethods(chosen.bundle);
+  at("map").textContent = chosen && !missing ? `Drawing the heat map of ${shown(chosen.finding)} …` : "";
+  if (missing) drawDetail(`No heat map: ${missing}.`);
+  if (!chosen || missing) return;
   try {
-    const { map, hasEvidence } = await api.heat(file, { ...given(), ...chosen, method: at("method").value }, signal);
+    const { map, hasEvidence, method } = await api.heat(file, { ...given(), ...chosen, method: at("method").value }, signal);
     if (signal.aborted) return;
     const edge = hasEvidence ? edgeOf(state.answers.get(chosen.bundle)) : null;
     viewer.showHeat(hasEvidence ? map : null, edge);
-    at("map").textContent = caption(chosen, hasEvidence, edge);
+    at("map").textContent = caption(chosen, method, hasEvidence, edge);
     drawDetail(hasEvidence ? "The map’s hottest place is always opaque: the number says how much there is to explain." : NO_EVIDENCE);
   } catch (error) {
     if (signal.aborted) return;
@@ -369,17 +370,25 @@ async function drawHeat() {
   }
 }
 
-// Not every network has class activation maps: what this bundle has no maps of cannot be chosen.
+// Not every network has class activation maps: what this bundle has no maps of cannot be chosen. Returns why a bundle
+// has none at all; a server without its code has the answers alone.
 function offerMethods(bundle) {
-  const { methods } = state.served.find((one) => one.name === bundle);
+  const { methods, no_heat_maps: missing } = state.served.find((one) => one.name === bundle);
   const select = at("method");
+  if (missing) {
+    for (const id of ["opacity", "method"]) at(id).disabled = true;
+    return missing;
+  }
   for (const option of select.options) option.disabled = !methods.includes(option.value);
   if (select.selectedOptions[0].disabled) select.value = [...select.options].find((one) => !one.disabled).value;
+  return null;
 }
 
 // Whose map it is, and why it ends where it does.
-function caption({ bundle, finding }, hasEvidence, edge) {
-  const lines = [`Heat map of ${shown(finding)} by ${bundle}, ${at("method").selectedOptions[0].textContent}.`];
+function caption({ bundle, finding }, method, hasEvidence, edge) {
+  const asked = at("method").selectedOptions[0];
+  const made = method && method !== asked.value ? `${method}, as ${asked.textContent} is refused on this film` : asked.textContent;
+  const lines = [`Heat map of ${shown(finding)} by ${bundle}, ${made}.`];
   if (!hasEvidence) lines.push(NO_EVIDENCE);
   else if (edge) lines.push("Dashed: edge of what the network saw.");
   return lines.join("\n");

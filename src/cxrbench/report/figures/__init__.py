@@ -1,1 +1,0 @@
-"""One module per figure: result tables in, ``Drawing`` out."""
