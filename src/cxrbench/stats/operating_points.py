@@ -104,7 +104,7 @@ def likelihood_ratios(
     Raises:
         ValueError: The threshold is NaN.
 
-    Source: doi:10.1136/bmj.38895.390370.47; intervals: doi:10.1177/0962280210383083.
+    Source: doi:10.1136/bmj.329.7458.168; intervals: doi:10.1177/0962280210383082.
     """
     rates, counts = _Rates.of(sample, threshold), support(sample)
     ratios = (rates.sensitivity, rates.false_alarms), (rates.misses, rates.specificity)

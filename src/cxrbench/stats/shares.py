@@ -4,7 +4,7 @@ A symmetric interval fails for net benefit or a predictive value on a small hosp
 measure, and too few of them look like certainty. Wilson's limits do not have this fault. Limits of a combination follow
 from those of its parts and from how the parts go together over patients (the method of variance estimates recovery).
 
-Source: Zou and Donner 2008, doi:10.1002/sim.3095; ratios: Donner and Zou 2012, doi:10.1177/0962280210383083; clustered
+Source: Zou and Donner 2008, doi:10.1002/sim.3095; ratios: Donner and Zou 2012, doi:10.1177/0962280210383082; clustered
 shares: Saha et al. 2016, doi:10.1515/ijb-2015-0024.
 """
 
