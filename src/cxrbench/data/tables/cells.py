@@ -10,10 +10,10 @@ from cxrbench.config import TableFormat
 from cxrbench.data.tables.wording import first_of, images
 from cxrbench.errors import DataError
 
-AGE = r"^([+-]?\d+(?:[.,]\d*)?)\s*([DWMY]?)$"
+AGE = r"^([+-]?\d+(?:[.,]\d*)?)\s*([DWMY]?)(?:EARS?|RS?|ONTHS?|OS?|EEKS?|KS?|AYS?)?$"
 BAND = r"^(?:[\[(]\s*(\d+)\s*[,;-]\s*(\d+)\s*[\])]|(\d+)\s*(?:-|–|TO)\s*(\d+))$"
 """``80-84`` and ``[80, 85)``: the middle counts."""
-OPEN = r"^(?:>=?|≥|OVER)\s*(\d+)$|^(\d+)\s*(?:\+|OR (?:MORE|OLDER|OVER)|AND (?:OVER|OLDER|MORE))$"
+OPEN = r"^(?:>=?|≥|OVER)\s*(\d+)Y?$|^(\d+)\s*(?:\+|OR (?:MORE|OLDER|OVER)|AND (?:OVER|OLDER|MORE))$"
 """``>89`` and ``85 or more``: the limit counts."""
 YEAR = r"^(1[89]\d\d|20\d\d)"
 CALENDAR = r"^(1[89]\d\d|20\d\d)(\.0*$|$|\d{4}(\.0*)?$|-)"

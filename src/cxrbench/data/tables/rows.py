@@ -224,6 +224,7 @@ def _require_filled(cells: pl.DataFrame, form: TableFormat, path: Path) -> None:
 def _names(merged: Merged, form: TableFormat) -> tuple[pl.Series, ...]:
     """The names that each image file may have."""
     name = merged.cells.select(pl.coalesce("path", "image_id")).to_series()
+    name = name.str.replace_all("\\", "/", literal=True)  # as Windows writes paths
     return tuple(name + suffix for suffix in form.suffix)
 
 
