@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from cxrbench.stats.bootstrap import percentile_interval, resample_patients, sum_replicates
+from cxrbench.stats import bootstrap
+from cxrbench.stats.bootstrap import percentile_interval, resample_patients, stacked_sums, sum_replicates
 
 
 def test_every_replicate_draws_as_many_patients_as_there_are():
@@ -45,3 +46,20 @@ def test_interval_leaves_out_replicates_without_a_value():
     lower, upper = percentile_interval(replicates, confidence=0.9)
     np.testing.assert_allclose((lower[0], upper[0]), np.quantile(np.arange(100.0), [0.05, 0.95]))
     assert np.isnan([lower[1], upper[1]]).all()
+
+
+def test_stacked_sums_are_those_of_each_table():
+    rng = np.random.default_rng(3)
+    draws = resample_patients(rng.integers(30, size=100), replicates=70, seed=2)
+    tables = [rng.normal(size=(100, 3)), rng.random(100)]
+    for found, table in zip(stacked_sums(tables, draws), tables, strict=True):
+        np.testing.assert_allclose(found, sum_replicates(table.reshape(100, -1), draws))
+
+
+def test_sums_do_not_depend_on_whether_the_draws_are_kept_as_floats(monkeypatch):
+    rng = np.random.default_rng(4)
+    patients, values = rng.integers(30, size=100), rng.normal(size=(100, 2))
+    kept = sum_replicates(values, resample_patients(patients, replicates=70, seed=2))
+    monkeypatch.setattr(bootstrap, "MOST_BYTES", 0)
+    in_portions = sum_replicates(values, resample_patients(patients, replicates=70, seed=2))
+    np.testing.assert_allclose(in_portions, kept)

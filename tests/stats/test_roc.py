@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics
 
-from cxrbench.stats.roc import auc, count_ties, roc_curve
+from cxrbench.stats.roc import auc, aucs, count_ties, roc_curve
 
 
 def pairwise_auc(scores, present):
@@ -107,3 +107,22 @@ def test_breaking_ties_moves_the_auc_by_half_of_the_tied_pairs_at_most():
 def test_one_image_at_each_end_is_not_clipped():
     found = count_ties([0.0, 0.4, 0.6, 1.0], [0, 1, 0, 1])
     assert (found.at_lowest, found.at_highest, found.tied_images, found.tied_pairs) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_table_has_the_aucs_of_its_columns(order):
+    rng = np.random.default_rng(4)
+    present = (rng.random((200, 3)) < 0.3).astype(float)
+    scores = np.asarray(rng.normal(size=(200, 6)).astype(np.float32), order=order)
+    present[:40, 1] = np.nan
+    present[:, 2] = 0
+    found = aucs(scores, present)
+    for k in (0, 1, 3, 4):
+        stated = ~np.isnan(present[:, k % 3])
+        assert found[k] == pytest.approx(metrics.roc_auc_score(present[stated, k % 3], scores[stated, k]))
+    assert np.isnan(found[[2, 5]]).all()
+
+
+def test_a_table_that_does_not_fit_is_shown():
+    with pytest.raises(ValueError, match=r"got \(4, 3\) and \(4, 2\)"):
+        aucs(np.zeros((4, 3)), np.zeros((4, 2)))

@@ -1,15 +1,7 @@
 """All settings and registries of exchangeable parts; frozen, validated, and free of torch."""
 
-from cxrbench.config.approach import (
-    PAPER_APPROACHES,
-    Approach,
-    Input,
-    approach_names,
-    approach_text,
-    load_approach,
-    require_multiple,
-    with_changes,
-)
+from cxrbench.config.approach import PAPER_APPROACHES, Approach, Input, require_multiple, with_changes
+from cxrbench.config.approach_files import approach_names, approach_text, load_approach
 from cxrbench.config.augmentation import AUGMENTATIONS, Augmentation, Views
 from cxrbench.config.base import Added, AnySettings, NotIdentity, Settings, changed, is_path, parse_settings, read_yaml
 from cxrbench.config.code import changed_code, code_of

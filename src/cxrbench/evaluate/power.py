@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,14 @@ from scipy.special import ndtri
 
 from cxrbench.config import Vocabulary
 from cxrbench.errors import DataError
-from cxrbench.evaluate.columns import FINDING, MEAN, REASON, STD_ERROR, known, number
+from cxrbench.evaluate.columns import FINDING, MEAN, REASON, STD_ERROR, number
 from cxrbench.evaluate.discrimination import COUNTED
 from cxrbench.evaluate.held_out import HeldOut, patient_numbers
 from cxrbench.evaluate.truth import held_out, read_labels
 from cxrbench.results import ResultTable
-from cxrbench.stats import student
 from cxrbench.stats.clustered import AucDifference, auc_difference
 from cxrbench.stats.joint import joint_aucs
+from cxrbench.stats.planning import detectable_difference, power_of_test, typical
 
 ESTIMATED = (
     STD_ERROR,
@@ -28,17 +29,21 @@ ESTIMATED = (
 POWER_TABLE = ResultTable("power.csv", "One row per finding.", (FINDING, *COUNTED, *ESTIMATED, REASON))
 
 
+HIGHEST = 0.995
+"""AUC of the better model at most."""
+
+
 @dataclass(frozen=True)
 class Assumptions:
     """Two models as they may turn out; what a test set can show depends on them."""
 
     auc: float = 0.8
-    """Of both models, every finding."""
+    """AUC of the worse model, every finding."""
     correlation: float = 0.8
     """Between the scores of the two models on images of one class."""
     patient_share: float = 0.3
     """Share of a score's variance, on images of one class, that belongs to the patient."""
-    replicates: int = 5
+    replicates: int = 10
     """Simulations that are averaged."""
 
 
@@ -52,20 +57,20 @@ def power(
     vocabulary: Vocabulary | None = None,
     seed: int = 0,
 ) -> pl.DataFrame:
-    """What the paired, clustered test would show of two models on these labels.
+    """Return what the paired, clustered test would show of two models on these labels.
 
-    Scores of two equally good models are drawn on the labels and patients as they are; the standard error of their
-    difference gives the smallest difference that a two-sided test at 5 % shows with a power of 80 %, and the power
-    for ``difference``.
+    Scores of two models that differ are drawn on the labels and patients as they are. The standard error of their
+    difference gives the power of a two-sided test at 5 %, by the noncentral t, for ``difference``, and the smallest
+    difference that it shows with a power of 80 %.
 
     Args:
         labels: The release's label file, or a study's ``table.parquet``.
-        difference: In AUC, such as 0.01.
+        difference: Difference in AUC, such as 0.01.
         table_format: YAML that names the columns of a label file that is not NIH's.
         images: Names of the test images, one a line; all images of ``labels`` unless given.
-        assumptions: About the two models.
+        assumptions: Assumptions about the two models.
         vocabulary: Findings to read; those of the format unless given.
-        seed: Of the simulation.
+        seed: Seed of the simulation.
 
     Returns:
         One row per finding and one for the mean over the pathologies.
@@ -78,10 +83,14 @@ def power(
     truth_file = read_labels(labels, table_format=table_format, vocabulary=vocabulary)
     chosen = truth_file.table["image_id"] if images is None else _listed(images, truth_file.table)
     truth = held_out(truth_file, chosen, truth_file.findings)
-    rng = np.random.default_rng(seed)
-    drawn = [_simulated(truth, assumptions, rng) for _ in range(assumptions.replicates)]
+    width, simulate = len(truth.findings), partial(_drawn, truth, assumptions, seed=seed)
+    # A better model varies less, so what can be detected is worked out for models that differ by about as much.
+    nearly = {name: _detectable(found) for name, found in simulate(np.zeros(width)).items()}
+    alone = simulate(np.array([nearly[name] for name in truth.findings]))
+    detectable = {**alone, MEAN: simulate(np.full(width, nearly[MEAN]))[MEAN]}
     rows = [
-        {"finding": name, **truth.counts(name), **_row([one[name] for one in drawn], difference)} for name in drawn[0]
+        {"finding": name, **truth.counts(name), **_row(found, detectable[name], difference)}
+        for name, found in simulate(np.full(width, difference)).items()
     ]
     return POWER_TABLE.frame(rows)
 
@@ -96,7 +105,7 @@ def _check(difference: float, assumptions: Assumptions) -> None:
 
 
 def _listed(path: Path, table: pl.DataFrame) -> pl.Series:
-    """Images that a list names."""
+    """Return the images that a list names."""
     try:
         names = pl.Series(path.read_text(encoding="utf-8").split(), dtype=pl.String)
     except (OSError, UnicodeDecodeError) as error:
@@ -108,13 +117,31 @@ def _listed(path: Path, table: pl.DataFrame) -> pl.Series:
     return known_names
 
 
-def _simulated(truth: HeldOut, assumptions: Assumptions, rng: np.random.Generator) -> dict[str, AucDifference]:
-    """The difference of two equally good models on the truth as it is: per finding, and of their means."""
+def _drawn(
+    truth: HeldOut, assumptions: Assumptions, differences: np.ndarray, *, seed: int
+) -> dict[str, list[AucDifference]]:
+    """Simulate two models whose AUCs differ by ``differences`` (L,): by finding, and of their means."""
+    rng = np.random.default_rng(seed)
+    drawn = [_simulated(truth, assumptions, differences, rng) for _ in range(assumptions.replicates)]
+    return {name: [one[name] for one in drawn] for name in drawn[0]}
+
+
+def _detectable(drawn: Sequence[AucDifference]) -> float:
+    """Return the smallest difference that would be detected; 0 where that is not known."""
+    precisions = [one.precision for one in drawn if one.precision is not None]
+    return detectable_difference(typical(precisions)) if precisions else 0.0
+
+
+def _simulated(
+    truth: HeldOut, assumptions: Assumptions, differences: np.ndarray, rng: np.random.Generator
+) -> dict[str, AucDifference]:
+    """Simulate the difference of two models on the truth as it is: per finding, and of their means."""
     patient = patient_numbers(truth.images)
     n_patients = int(patient.max(initial=-1)) + 1
     shape = (len(patient), len(truth.findings))
-    separation = np.sqrt(2) * ndtri(assumptions.auc)  # binormal, equal variances
-    signal = separation * (truth.labels == 1)
+    better = np.minimum(assumptions.auc + differences, HIGHEST)  # (L,)
+    present = truth.labels == 1
+    signals = [np.sqrt(2) * ndtri(auc) * present for auc in (better, assumptions.auc)]  # binormal, equal variances
 
     def noise(share: float) -> np.ndarray:
         """Unit variance (N, L), some of it the patient's."""
@@ -123,28 +150,20 @@ def _simulated(truth: HeldOut, assumptions: Assumptions, rng: np.random.Generato
 
     share, r = assumptions.patient_share, assumptions.correlation
     common = noise(share)
-    models = [signal + np.sqrt(r) * common + np.sqrt(1 - r) * noise(share) for _ in range(2)]
+    models = [signal + np.sqrt(r) * common + np.sqrt(1 - r) * noise(share) for signal in signals]
     joint = joint_aucs(np.concatenate(models, axis=1).astype(np.float32), truth.labels, patient)
     width, places = len(truth.findings), {name: truth.columns(name) for name in (*truth.findings, MEAN)}
     return {name: auc_difference(joint, at, [column + width for column in at]) for name, at in places.items()}
 
 
-def _row(drawn: Sequence[AucDifference], difference: float) -> dict[str, Any]:
-    """One finding, averaged over the simulations."""
-    first = drawn[0]
-    std_error, df, smallest = (
-        float(np.mean([getattr(one, name) for one in drawn])) for name in ("std_error", "df", "smallest_detectable")
-    )
+def _row(drawn: Sequence[AucDifference], at_detectable: Sequence[AucDifference], difference: float) -> dict[str, Any]:
+    """Return one finding's row, averaged over the simulations."""
+    without = [one.reason for one in (*drawn, *at_detectable) if one.precision is None]
+    if without:
+        return {"reason": without[0]}
+    precision = typical([one.precision for one in drawn if one.precision is not None])
     return {
-        "std_error": known(std_error),
-        "smallest_detectable": known(smallest),
-        "power": None if np.isnan(std_error) else _power(difference / std_error, df),
-        "reason": first.reason,
+        "std_error": precision.std_error,
+        "smallest_detectable": _detectable(at_detectable),
+        "power": power_of_test(difference, precision),
     }
-
-
-def _power(standard_errors: float, df: float) -> float:
-    """Chance that a two-sided t-test at 5 % shows a difference of so many standard errors."""
-    critical = float(student.half_width(0.95, df))
-    both_tails = student.cumulative(np.array([standard_errors - critical, -standard_errors - critical]), df)
-    return float(both_tails.sum())

@@ -134,7 +134,7 @@ def calibration_figure(panels: Sequence[Panel], results: Results, *, name: str, 
     """Draw calibration curves, a panel each.
 
     Args:
-        panels: From ``calibration_panels``.
+        panels: Panels from ``calibration_panels``.
         results: Results on one kind of split.
         name: File name of the figure.
         about: Finding or findings that are shown.
@@ -145,7 +145,7 @@ def calibration_figure(panels: Sequence[Panel], results: Results, *, name: str, 
 
 
 def _calibration_error(results: Results, finding: str, approach: str) -> str:
-    """What the summary says of the calibration error."""
+    """The calibration error in words; empty where it was not measured."""
     own = results.tables.probability_summary.filter(
         finding=finding, approach=approach, calibration=results.calibration, measure="calibration_error"
     )

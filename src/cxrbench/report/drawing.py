@@ -64,7 +64,7 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Look:
-    """How one approach is drawn everywhere."""
+    """Colour and dashes of one approach, everywhere."""
 
     colour: str
     is_dashed: bool
@@ -90,7 +90,7 @@ def looks(approaches: Sequence[str]) -> dict[str, Look]:
 
 @dataclass(frozen=True)
 class Mark:
-    """What one drawn thing stands for."""
+    """Meaning of one drawn thing."""
 
     title: str
     """Shown when it is pointed at."""
@@ -156,10 +156,10 @@ def drawing(figure: Figure, name: str, *, alt: str, marks: Mapping[str, Mark] | 
     """Turn a figure into reduced SVG; call it inside ``sheet``.
 
     Args:
-        figure: What was drawn; an artist's ``gid`` is a key of ``marks``.
+        figure: Finished drawing; an artist's ``gid`` is a key of ``marks``.
         name: Unique on the page.
-        alt: What the figure shows, for those who cannot see it.
-        marks: What the artists with a ``gid`` stand for.
+        alt: Description for those who cannot see the figure.
+        marks: Meaning of each artist with a ``gid``.
     """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})

@@ -51,9 +51,9 @@ def panels_figure(panels: Sequence[Panel], name: str, *, alt: str, x_label: str,
     """Draw panels in rows of at most four, all with square axes that start at zero.
 
     Args:
-        panels: In reading order.
+        panels: Panels, in reading order.
         name: File name of the figure.
-        alt: What the figure shows, for those who cannot see it.
+        alt: Description for those who cannot see the figure.
         x_label: Label of the horizontal axes.
         y_label: Label of the vertical axes.
     """

@@ -29,7 +29,7 @@ class Decoders:
 
     @property
     def is_ready(self) -> bool:
-        """Whether one has started."""
+        """Return whether one has started."""
         return any(started.done() for started in self._started)
 
     async def run(self, work: Callable[..., T | str], *arguments: object) -> T:

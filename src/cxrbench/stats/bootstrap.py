@@ -4,7 +4,9 @@ A replicate is not built; each patient counts as often as it was drawn. So rows 
 computed together as sums of multiplicities.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +18,8 @@ Multiplicities = NDArray[np.uint8]
 
 CHUNK = 32
 """Replicates computed at a time: the memory does not grow with their number."""
+MOST_BYTES = 2**28
+"""Multiplicities that are kept as floats, once cast, take no more than this."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,13 @@ class Resamples:
     code: NDArray[np.intp]
     multiplicities: Multiplicities
 
+    @cached_property
+    def cast(self) -> Numbers | None:
+        """The multiplicities as floats, made once; None where they would fill more than ``MOST_BYTES``."""
+        if self.multiplicities.size * 8 > MOST_BYTES:
+            return None
+        return self.multiplicities.astype(np.float64)
+
     @property
     def replicates(self) -> int:
         """Their number, B."""
@@ -37,7 +48,9 @@ class Resamples:
 
     def of_rows(self, rows: NDArray[np.intp]) -> "Resamples":
         """The same draws, for some of the images only: those with a stated label."""
-        return Resamples(self.code[rows], self.multiplicities)
+        part = Resamples(self.code[rows], self.multiplicities)
+        part.__dict__["cast"] = self.cast  # made once for all findings
+        return part
 
     def first(self, replicates: int) -> "Resamples":
         """The first replicates alone."""
@@ -82,8 +95,25 @@ def sum_replicates(values: ArrayLike, resamples: Resamples) -> Numbers:
     by_patient = np.stack([
         np.bincount(resamples.code, weights=column, minlength=len(drawn)) for column in columns.T
     ])  # (S, P)  # fmt: skip
-    sums = [by_patient @ drawn[:, at : at + CHUNK].astype(np.float64) for at in range(0, drawn.shape[1], CHUNK)]
-    return np.asarray(np.concatenate(sums, axis=1).T)
+    sums = np.empty((drawn.shape[1], len(by_patient)))
+    cast = resamples.cast
+    if cast is not None:
+        return np.asarray((by_patient @ cast).T)
+    for at in range(0, drawn.shape[1], CHUNK):
+        sums[at : at + CHUNK] = (by_patient @ drawn[:, at : at + CHUNK].astype(np.float64)).T
+    return sums
+
+
+def stacked_sums(tables: Sequence[ArrayLike], resamples: Resamples) -> list[Numbers]:
+    """``sum_replicates`` of several tables (N, S) at once: the multiplicities are read and cast only once.
+
+    Args:
+        tables: One for each measure.
+        resamples: Of the same N images.
+    """
+    columns = [np.asarray(table, dtype=np.float64).reshape(len(resamples.code), -1) for table in tables]
+    sums = sum_replicates(np.concatenate(columns, axis=1), resamples)
+    return np.split(sums, np.cumsum([table.shape[1] for table in columns])[:-1], axis=1)
 
 
 def percentile_interval(replicates: ArrayLike, *, confidence: float = 0.95) -> tuple[Numbers, Numbers]:

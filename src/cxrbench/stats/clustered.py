@@ -14,6 +14,7 @@ from scipy.special import expit, logit
 from cxrbench.stats import student
 from cxrbench.stats.contrast import contrast
 from cxrbench.stats.joint import JointAucs, Numbers
+from cxrbench.stats.planning import POWER, Precision, detectable_difference
 
 MIN_PATIENTS = 5
 """With fewer positive (or negative) patients no interval is offered."""
@@ -23,9 +24,6 @@ MOST = 0.5
 
 ROUNDING = 1e-28
 """Variance of a column that is left by rounding; one exchanged pair among a million images of each class adds more."""
-
-POWER = 0.8
-"""Chance with which the smallest detectable difference is detected."""
 
 Columns = int | Sequence[int]
 Indices = NDArray[np.intp]
@@ -67,10 +65,12 @@ class AucDifference(AucEstimate):
     Attributes:
         p_value: Two-sided, for no difference.
         smallest_detectable: Difference that this test set would show with 80 % power at the level of the interval.
+        precision: How well the test set knows a difference, for planning; None where there is no interval.
     """
 
     p_value: float = np.nan
     smallest_detectable: float = np.nan
+    precision: Precision | None = None
 
 
 def auc_estimate(joint: JointAucs, columns: Columns, *, confidence: float = 0.95) -> AucEstimate:
@@ -127,6 +127,7 @@ def auc_difference(joint: JointAucs, first: Columns, second: Columns, *, confide
         return _without_variance(blank)
     std_error, df = float(np.sqrt(difference.variance)), difference.df_at(confidence)
     half = float(student.half_width(confidence, df)) * std_error
+    precision = Precision(std_error, df, spread_df=difference.df)
     return replace(
         blank,
         std_error=std_error,
@@ -135,7 +136,8 @@ def auc_difference(joint: JointAucs, first: Columns, second: Columns, *, confide
         df=df,
         inflation=difference.variance / difference.image_variance,
         p_value=difference.two_sided_p(estimate / std_error),
-        smallest_detectable=smallest_detectable(std_error, df, confidence=confidence),
+        smallest_detectable=detectable_difference(precision, level=1 - confidence),
+        precision=precision,
     )
 
 
@@ -153,10 +155,11 @@ def difference_covariance(joint: JointAucs, pairs: Sequence[tuple[Columns, Colum
 
 
 def smallest_detectable(std_error: float, df: float, *, confidence: float = 0.95, power: float = POWER) -> float:
-    """Difference that a two-sided test at level 1 - ``confidence`` shows with ``power``, given its standard error."""
-    to_reject = student.half_width(confidence, df)
-    to_reach = student.half_width(2 * power - 1, df)
-    return float((to_reject + to_reach) * std_error)
+    """Difference that a two-sided test at level 1 - ``confidence`` shows with ``power``, given its standard error.
+
+    NaN where the standard error is.
+    """
+    return detectable_difference(Precision(std_error, df), level=1 - confidence, power=power)
 
 
 def _without_variance(blank: AucDifference) -> AucDifference:

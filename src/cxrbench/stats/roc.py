@@ -33,6 +33,35 @@ def auc(scores: ArrayLike, present: ArrayLike) -> float:
     return above / (m * n)
 
 
+def aucs(scores: ArrayLike, present: ArrayLike) -> NDArray[np.float64]:
+    """AUC of every column (K,) of a table, as users hold it: an image a row; NaN where a class is absent.
+
+    A column of such a table lies scattered in memory. Turning the table once is faster than gathering each column.
+
+    Args:
+        scores: (N, K); column k is scored against label ``k % L``.
+        present: (N, L) truth: 0, 1, or NaN where the label is not stated.
+
+    Raises:
+        ValueError: Shapes do not fit, a score is NaN, or a label is neither 0, 1 nor NaN.
+    """
+    values, labels = np.asarray(scores), np.asarray(present)
+    if values.ndim != 2 or labels.ndim != 2 or len(values) != len(labels) or values.shape[1] % labels.shape[1]:
+        raise ValueError(
+            f"needs scores (N, models x labels) and labels (N, labels); got {values.shape} and {labels.shape}"
+        )
+    columns, truths = np.ascontiguousarray(values.T), np.ascontiguousarray(labels.T)
+    return np.array([_stated_auc(column, truths[k % len(truths)]) for k, column in enumerate(columns)])
+
+
+def _stated_auc(scores: NDArray[np.generic], labels: NDArray[np.generic]) -> float:
+    """AUC over the images whose label is stated; NaN where a class is absent."""
+    if np.issubdtype(labels.dtype, np.floating) and (is_blank := np.isnan(labels)).any():
+        scores, labels = scores[~is_blank], labels[~is_blank]
+    positives = np.count_nonzero(labels)
+    return auc(scores, labels) if 0 < positives < len(labels) else np.nan
+
+
 def _tie_correction(ordered: Floats, truth: Truth) -> float:
     """What the positives' summed positions gain when tied scores share the mean of their positions."""
     same = ordered[1:] == ordered[:-1]

@@ -88,7 +88,16 @@ def read_rows(paths: Path | Sequence[Path], form: TableFormat, *, vocabulary: Vo
     return Rows(
         table=pl.concat([table, merged.labels], how="horizontal"),
         names=_names(merged, form),
-        notes=(*source.notes, *skipped, *excluded, *merged.notes, *said, *_note_ids(table, form), *coded.notes),
+        notes=(
+            *source.notes,
+            *skipped,
+            *excluded,
+            *merged.notes,
+            *said,
+            *_note_ids(table, form),
+            *coded.notes,
+            *_note_unspoken(coded),
+        ),
         vocabulary=vocabulary,
         files=source.files,
         tally=merged.tally,
@@ -116,6 +125,12 @@ def _mapped(form: TableFormat, vocabulary: Vocabulary) -> tuple[TableFormat, Voc
         return form, form.findings
     names = {**mapping.as_dict, **form.labels.names}
     return changed(form, {"labels.names": names, "labels.ignore_others": True}, where=form.name), None
+
+
+def _note_unspoken(coded: Coded) -> list[str]:
+    """Say which findings the labels do not speak of."""
+    unspoken = [name for name in coded.codes.columns if name not in coded.stated]
+    return [f"findings that these labels do not speak of, not stated: {first_of(unspoken)}"] if unspoken else []
 
 
 def _require(sheet: pl.DataFrame, form: TableFormat, path: Path) -> None:

@@ -178,7 +178,7 @@ def _joined(rows: pl.DataFrame, other: pl.DataFrame, join: Join, path: Path) -> 
     if alone == rows.height:
         raise DataError(_no_partner(rows, other, join, path))
     note = f"{path.name}: joined to {counted(rows.height - alone, 'row')} by {', '.join(join.by)}"
-    return joined.drop("#joined"), [note + (f"; {counted(alone, 'row')} have no partner there" if alone else "")]
+    return joined.drop("#joined"), [note + (f"; {counted(alone, 'row')} without a partner there" if alone else "")]
 
 
 def _require_keys(rows: pl.DataFrame, other: pl.DataFrame, join: Join, path: Path) -> None:
