@@ -255,6 +255,7 @@ def _write_study(
     before = [one for one in earlier if one["approach"] not in settings.approaches and one["approach"] not in records]
     facts = {
         "form": archive.form.name,
+        "archive": archive.form.archive,
         "is_sample": archive.is_sample,
         "is_phantom": _is_phantom(archive),
         "images_listed": archive.table.height,
