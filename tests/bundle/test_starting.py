@@ -70,6 +70,12 @@ def test_test_films_that_the_weights_saw_are_a_banner(bundle):
     assert any(
         "saw test films" in each for each in banners_of(bundle.record.archive, bundle.members, {"pretraining": [seen]})
     )
+    [banner] = [
+        each
+        for each in banners_of(bundle.record.archive, bundle.members, {"pretraining": [{**seen, "basis": "archive"}]})
+        if "test films" in each
+    ]
+    assert "may have seen test films before" in banner
     elsewhere = {"pretraining": [{**seen, "split": "another"}, {**seen, "test_seen": 0}]}
     assert not any("saw test films" in each for each in banners_of(bundle.record.archive, bundle.members, elsewhere))
 

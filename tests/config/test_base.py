@@ -45,8 +45,9 @@ def test_a_change_by_path_is_validated_and_leaves_the_original():
         ({"inner.rate": -1}, r"study: inner\.rate: .*greater than 0; got -1"),
         ({"inner.rat": 1}, r"study: unknown key 'inner\.rat'; valid keys here: clip, rate, steps"),
         ({"outer.rate": 1}, r"study: no 'outer\.rate' to change; keys here: name, inner, several"),
-        ({"several.7.rate": 1}, r"study: no 'several\.7\.rate' to change"),
-        ({"name.x": 1}, r"study: no 'name\.x' to change"),
+        ({"inner.clips.rate": 1}, r"study: no 'inner\.clips\.rate' to change; keys here: rate, clip, steps"),
+        ({"several.7.rate": 1}, r"study: no 'several\.7\.rate' to change; keys here: 0, 1"),
+        ({"name.x": 1}, r"study: no 'name\.x' to change; keys here: none"),
     ],
 )
 def test_a_change_that_leads_nowhere_or_is_not_valid_is_one_line(change, message):

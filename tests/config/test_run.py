@@ -122,6 +122,13 @@ def test_a_damaged_record_is_refused(change, message):
         read_run(config().record() | change, where=PATH)
 
 
+def test_a_size_of_nought_in_a_record_of_version_0_1_is_damage():
+    raw = json.loads(OLDER[0].read_text(encoding="utf-8"))
+    raw["approach"]["input"]["store_size"] = 0
+    with pytest.raises(StudyError, match=r"config\.json: damaged \(ZeroDivisionError"):
+        read_run(raw | {"hash": schema1.hash_of(raw)}, where=PATH)
+
+
 def test_no_record_at_all_is_refused():
     with pytest.raises(StudyError, match=r"config\.json: expected keys and values, got list"):
         read_run([], where=PATH)

@@ -17,7 +17,7 @@ from cxrbench.export.parity import parity_samples
 from cxrbench.export.quantising import CALIBRATION_FILMS, calibration_inputs
 from cxrbench.export.writing import OPSET, write_openvino
 from cxrbench.files import digest_json
-from cxrbench.predict import Predictor
+from cxrbench.predict import Predictor, exported
 from cxrbench.predict.backends import open_backends
 from cxrbench.predict.exported import as_form, export_folder, export_notes, load_export
 from cxrbench.predict.runtimes import OnnxNetwork, OpenVinoNetwork
@@ -37,6 +37,20 @@ def random_films(count):
     known = [Facts(age_years=float(age), sex="FM"[i % 2], view="PA") for i, age in enumerate(range(20, 20 + count))]
     facts = [*known[1:], Facts()]
     return [Film(pixels=rng.integers(0, 256, (100, 80), dtype=np.uint8), facts=each) for each in facts]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({}, "onnx, not to openvino"), ({"form": "openvino", "has_preprocessing": True}, "openvino with preprocessing")],
+)
+def test_an_export_under_the_name_of_another_is_refused(copy, monkeypatch, changes, said):
+    bundle = load_bundle(copy)
+    shutil.rmtree(export_folder(bundle, "openvino"))
+    export_folder(bundle, "onnx").rename(export_folder(bundle, "openvino"))
+    record = load_export(export_folder(bundle, "openvino"), bundle).model_copy(update=changes)
+    monkeypatch.setattr(exported, "load_export", lambda folder, bundle: record)
+    with pytest.raises(BundleError, match=f"openvino holds an export to {said}.*; was it renamed"):
+        exported.exported_network(bundle, bundle.members[0], "openvino")
 
 
 @pytest.mark.parametrize("backend", ["onnx", "openvino"])

@@ -107,3 +107,10 @@ def test_statements_that_differ_by_rounding_agree():
     assert resolve_input(own, record(mean=(0.5,) * 3, std=(0.5,) * 3)) == own
     grey = approach_from("hub", channels=1, mean=[0.449], std=[0.226])
     assert resolve_input(grey, record(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))) == grey
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_number_of_values_that_no_film_has_is_refused(channels):
+    own = approach_from({"file": "w.pth"}, channels=channels)
+    with pytest.raises(WeightsError, match=r"weights w\.pth: mean has 2 values, 0\.4, 0\.6; give 1 .*or 3"):
+        resolve_input(own, record(mean=(0.4, 0.6), std=(0.2, 0.2)))

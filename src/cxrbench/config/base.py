@@ -128,7 +128,8 @@ def _set(raw: dict[str, Any], path: str, value: Any, *, where: str) -> None:
         else:
             at.update({last: value})
     except (LookupError, ValueError, TypeError, AttributeError):
-        raise ConfigError(f"{where}: no {path!r} to change; keys here: {', '.join(raw)}") from None
+        here = [str(key) for key in (at if isinstance(at, dict) else range(len(at)) if isinstance(at, list) else ())]
+        raise ConfigError(f"{where}: no {path!r} to change; keys here: {', '.join(here) or 'none'}") from None
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

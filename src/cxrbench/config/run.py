@@ -164,7 +164,7 @@ def read_run(raw: Any, *, where: Path) -> StoredRun:
         own = schema1.map_run(raw) if schema == 1 else {k: v for k, v in raw.items() if k not in _NOT_SETTINGS}
         recorded = str(raw["hash"])
         expected = schema1.hash_of(raw) if schema == 1 else None
-    except (LookupError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise StudyError(
             f"{where}: damaged ({type(error).__name__}: {error}); remove the run to make it anew"
         ) from None

@@ -148,13 +148,17 @@ def exported_network(bundle: Bundle, member: Member, form: Form) -> Path:
 
     Raises:
         ConfigError: The bundle has no such export.
-        BundleError: The export was altered, cut short, or made from another bundle.
+        BundleError: The export was altered, cut short, or made from another bundle or in another form.
     """
     folder = _folder_of(bundle, form)
     if not has_export(bundle, form):
         needed = " --study STUDY" * (form == INT8)
         raise ConfigError(f"{bundle.folder} has no export for {form}; make it: cxrbench export --to {form}{needed}")
-    return folder / load_export(folder, bundle).members[bundle.members.index(member)].files[0].file
+    record = load_export(folder, bundle)
+    if record.form != form or record.has_preprocessing:
+        found = record.form + " with preprocessing" * record.has_preprocessing
+        raise BundleError(f"{folder} holds an export to {found}, not to {form}; was it renamed? {_remedy(folder)}")
+    return folder / record.members[bundle.members.index(member)].files[0].file
 
 
 def largest_difference(bundle: Bundle, form: Form) -> float:

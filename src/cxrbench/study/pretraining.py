@@ -188,6 +188,12 @@ def _stated(record: WeightsRecord, channels: int) -> tuple[Channels, Channels] |
         return _as_channels(IMAGENET[0], channels), _as_channels(IMAGENET[1], channels)
     if record.mean is None or record.std is None:
         return None
+    for name, values in (("mean", record.mean), ("std", record.std)):
+        if len(values) not in {1, 3, channels}:
+            raise WeightsError(
+                f"weights {record.name or record.source}: {name} has {len(values)} values, {_said(values)}; "
+                "give 1 for all channels, or 3"
+            )
     return _as_channels(record.mean, channels), _as_channels(record.std, channels)
 
 

@@ -12,6 +12,7 @@ from cxrbench.errors import WeightsError
 from cxrbench.files import digest_file
 from cxrbench.models.classifier import build_classifier
 from cxrbench.models.weights.sources import obtain_weights
+from cxrbench.runs import RunName, seal_run
 from pretrained import TINY, approach_from, state_of
 
 
@@ -102,6 +103,7 @@ def trained_run(folder, approach, **archive):
     )
     archive = {"form": "NIH ChestX-ray14", "is_phantom": False} | archive
     (folder / "study.json").write_text(json.dumps({"archive": archive}))
+    seal_run(run, RunName(approach.name, "resample-1", 0), made_from={})
     return run, network
 
 
@@ -153,4 +155,15 @@ def test_a_run_that_was_altered_is_refused(tmp_path):
     text = (run / "config.json").read_text()
     (run / "config.json").write_text(text.replace('"seed": 0', '"seed": 1'))
     with pytest.raises(WeightsError, match=r"no finished run .*its values do not give its hash"):
+        obtained({"run": str(run)})
+
+
+def test_a_checkpoint_that_is_not_the_run_s_is_refused(tmp_path):
+    run, network = trained_run(tmp_path, approach_from("none", mean=[0.4] * 3, std=[0.2] * 3))
+    other = {name: torch.zeros(value.shape, dtype=value.dtype) for name, value in network.state_dict().items()}
+    save_file(other, run / "checkpoint.safetensors")
+    with pytest.raises(WeightsError, match=r"approach own: .*checkpoint\.safetensors was changed after it was written"):
+        obtained({"run": str(run)})
+    (run / "manifest.json").unlink()
+    with pytest.raises(WeightsError, match=r"seed-0 has no manifest\.json; restore the run"):
         obtained({"run": str(run)})

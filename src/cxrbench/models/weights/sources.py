@@ -15,20 +15,22 @@ from cxrbench.config import (
     WEIGHTS,
     Approach,
     ArchiveSeen,
+    RunConfig,
     WeightsRecord,
     parse_settings,
     read_run,
 )
 from cxrbench.config.network import FileWeights, HubWeights, NoWeights, StandInWeights, TrainedWeights
-from cxrbench.errors import ConfigError, StudyError, WeightsError
+from cxrbench.errors import ConfigError, IntegrityError, StudyError, WeightsError
 from cxrbench.files import digest_file
+from cxrbench.manifest import MANIFEST_FILE, read_manifest
 from cxrbench.models.backbone import Backbone, build_backbone
 from cxrbench.models.weights.fitting import Fitted, fit
 from cxrbench.models.weights.hub import fetch
 from cxrbench.models.weights.known import GENERATED, as_mean_and_std, films_key, find_known, known_by_file, stated
 from cxrbench.models.weights.reading import Contents, read_weights
 from cxrbench.models.weights.stand_in import stand_in_weights
-from cxrbench.runs import CONFIG_FILE, STUDY_FILE, WEIGHTS_FILE
+from cxrbench.runs import CONFIG_FILE, RUN, STUDY_FILE, WEIGHTS_FILE, RunName, is_of_version_0_1
 
 
 @dataclass(frozen=True)
@@ -122,10 +124,10 @@ def from_run(settings: TrainedWeights, *, approach: Approach, stand_in_steps: in
         WeightsError: There is no finished run, or its backbone is another.
     """
     del stand_in_steps
-    path = settings.path / CONFIG_FILE
     try:
-        config = read_run(json.loads(path.read_text(encoding="utf-8")), where=path).config
-        tensors = load_file(settings.path / WEIGHTS_FILE)
+        config, tensors = _finished(settings.path)
+    except IntegrityError as error:
+        raise WeightsError(str(error)) from error
     except (OSError, ValueError, StudyError, ConfigError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(f"{settings.path}: no finished run to take a backbone from ({reason})") from None
@@ -141,6 +143,24 @@ def from_run(settings: TrainedWeights, *, approach: Approach, stand_in_steps: in
     }
     more = facts_of_training(config.approach, config.weights, dataset=dataset, archive=archive)
     return pretrained(made, {**facts, **more})
+
+
+def _finished(folder: Path) -> tuple[RunConfig, dict[str, Tensor]]:
+    """Return the configuration and the network of a run, wherever it lies, as they were when it was finished.
+
+    Raises:
+        IntegrityError: They were changed since.
+    """
+    path = folder / CONFIG_FILE
+    config = read_run(json.loads(path.read_text(encoding="utf-8")), where=path).config
+    run = RunName(config.approach.name, config.split, config.seed)
+    manifest = read_manifest(folder, kind=RUN, name=str(run))
+    if manifest is None and not is_of_version_0_1(folder):
+        raise IntegrityError(f"{folder} has no {MANIFEST_FILE}; restore the run from a copy")
+    if manifest is None:
+        return config, load_file(folder / WEIGHTS_FILE)
+    manifest.file(CONFIG_FILE)
+    return config, load_file(manifest.file(WEIGHTS_FILE))
 
 
 def _archive_of_study(run: Path) -> tuple[str, str]:
