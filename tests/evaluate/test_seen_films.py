@@ -47,6 +47,12 @@ def test_a_row_has_the_most_of_what_it_rests_on(row, seen):
     assert marked(**row) == seen
 
 
+def test_measures_of_single_runs_are_marked_too():
+    rows = [("a", "resample-2"), ("c", "resample-1"), ("logistic", "resample-1")]
+    table = pl.DataFrame(rows, schema=["model", "split"], orient="row")
+    assert SEEN_FILMS.mark_runs(table, approach="model")[SEEN.name].to_list() == [5, None, 0]
+
+
 def study_with(folder: Path, **row: object) -> dict[str, pl.DataFrame]:
     """Tables of two approaches of which one has weights that saw films of the first split."""
     study = write_fake_study(folder, patients=60, resamples=2, approaches=["ft", "1channel"], is_stand_in=False)

@@ -176,6 +176,8 @@ def test_a_whole_study_leaves_tables_and_pictures(opened, image_run, box_list, t
     assert set(result.table["method"]) == {"cam", "layer-cam", "centre", "random"}
     assert set(result.table["finding"]) == {"Effusion", "Mass", "all"}
     assert pl.read_csv(tmp_path / "out" / "localisation.csv").height == result.table.height
+    for file in ("localisation.csv", "sanity.csv"):
+        assert set(pl.read_csv(tmp_path / "out" / file)["test_films_seen_by_weights"]) == {0}
     assert {path.name for path in (tmp_path / "out" / "figures").iterdir()} == {
         "1channel-resample-1-seed-0-cam.png",
         "1channel-resample-1-seed-0-layer-cam.png",

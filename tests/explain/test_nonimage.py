@@ -48,6 +48,7 @@ def test_each_model_says_what_it_was_given(result):
     told = result[1].table.select("given", "model").unique(maintain_order=True).rows()
     without = [("non-image", reader) for reader in READERS]
     assert told == [*without, ("image", "1channel"), ("both", "1channel-meta")]
+    assert set(result[1].table["test_films_seen_by_weights"]) == {0}
 
 
 def test_the_aucs_are_those_of_the_predictions(result, opened, image_run):

@@ -70,6 +70,16 @@ class SeenFilms:
         marked = table.drop(SEEN.name).join(marks, on=keys, how="left", maintain_order="left", nulls_equal=True)
         return marked.select(table.columns)
 
+    def mark_runs(self, table: pl.DataFrame, *, approach: str = "approach") -> pl.DataFrame:
+        """Append the column of seen test films to measures of single runs; 0 where a row rests on none.
+
+        Args:
+            table: Has the column ``split``.
+            approach: Column of the run's approach.
+        """
+        keys = table.select(approach, "split").iter_rows()
+        return table.with_columns(pl.Series(SEEN.name, [self.counts.get(key, 0) for key in keys], dtype=SEEN.type))
+
     def _most(self, row: Mapping[str, Any]) -> int | None:
         """Return the largest count of a row's approaches and splits; None where one is not known."""
         counts = [self.counts[key] for key in self._keys(row)]

@@ -16,6 +16,7 @@ from cxrbench.evaluate.columns import MEAN, known
 from cxrbench.evaluate.explanations import ALONE, BOTH, IMAGE, NONIMAGE_FILE, PROBES_FILE, write_origin
 from cxrbench.evaluate.held_out import HeldOut, SplitRuns, labels_of
 from cxrbench.evaluate.reading import read_split_runs, read_splits, read_table
+from cxrbench.evaluate.seen_films import seen_films
 from cxrbench.explain.curves import nonimage_figure
 from cxrbench.explain.models_without_image import READERS, score_without_image
 from cxrbench.explain.probes import PROBE_SCHEMA, probe_rows
@@ -110,7 +111,10 @@ def nonimage_study(
     with replaced_folder(out) as scratch:
         tracked = track(by_split.items(), total=len(by_split), label="without the image")
         rows = [row for name, of in tracked for row in _split_rows(study, table, splits[name], of, asking.seed)]
-        result = NonImage(pl.DataFrame(rows, schema=SCHEMA), _probes(study, probed, asking, track))
+        measured = seen_films(study, names, splits.values()).mark_runs(
+            pl.DataFrame(rows, schema=SCHEMA), approach="model"
+        )
+        result = NonImage(measured, _probes(study, probed, asking, track))
         result.table.write_csv(scratch / NONIMAGE_FILE)
         result.probes.write_csv(scratch / PROBES_FILE)
         write_text(scratch / FIGURE, nonimage_figure(result.table).document)

@@ -9,6 +9,7 @@ import polars as pl
 
 from cxrbench.errors import ConfigError, DataError
 from cxrbench.evaluate.explanations import FIGURES_FOLDER, LOCALISATION_FILE, SANITY_FILE, sheet_file, write_origin
+from cxrbench.evaluate.seen_films import seen_films
 from cxrbench.explain.boxes import film_boxes
 from cxrbench.explain.localisations import localisation_table
 from cxrbench.explain.localising import SCORES_SCHEMA, Boxed, boxed_findings, mapped, score_rows
@@ -46,7 +47,7 @@ class Localised:
     """What came of it.
 
     Attributes:
-        table: What is in ``localisation.csv``; see ``localisation_table``.
+        table: What is in ``localisation.csv``; see ``localisation_table``, and the test films that weights saw.
         left_out: Runs without a box on their test films.
     """
 
@@ -80,10 +81,11 @@ def localise_study(
         scores = pl.concat(own.scores for own in tables.values())
         if scores.is_empty():
             raise DataError(f"{boxes}: none of its boxes is on a test film of a run; nothing can be scored")
-        table = localisation_table(scores)
+        seen = seen_films(study, names, ())
+        table = seen.mark_runs(localisation_table(scores))
         table.write_csv(scratch / LOCALISATION_FILE)
         scores.write_csv(scratch / IMAGES_FILE)
-        pl.concat(own.sanity for own in tables.values()).write_csv(scratch / SANITY_FILE)
+        seen.mark_runs(pl.concat(own.sanity for own in tables.values())).write_csv(scratch / SANITY_FILE)
         used = [method for method in METHODS if (scores["method"] == method).any()]
         asked = asdict(how) | {"methods": used, "boxes": boxes.name, "boxes_sha256": digest_file(boxes)}
         write_origin(scratch, study, names, asked)
