@@ -192,6 +192,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--replicates", type=int, help=f"per design ({REPLICATES:,}; quick: 60)")
+    parser.add_argument("--patients", type=int, help="only designs of so many")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, help="folder that keeps what is done (default: a new one)")
     parser.add_argument("--out", type=Path, default=RESULTS)
@@ -202,7 +203,7 @@ def main() -> None:
         path.mkdir(parents=True, exist_ok=True)
     chosen, rows, seconds, drawn = designs(quick=arguments.quick), [], 0.0, []
     for design in chosen:
-        if not arguments.write_only:
+        if not arguments.write_only and arguments.patients in {None, design.patients}:
             run(
                 design,
                 folder,
@@ -211,7 +212,11 @@ def main() -> None:
             )
             print(design.name, flush=True)
         found, spent, number = cells(design, folder, seed=arguments.seed)
+        if not number:
+            continue
         rows, seconds, drawn = rows + found, seconds + spent, [*drawn, number]
+    if not rows:
+        raise SystemExit(f"nothing is done yet in {folder}")
     facts = {
         **describe_machine(),
         "replicates": f"{min(drawn):,} to {max(drawn):,} test sets per design, seed {arguments.seed}",

@@ -131,8 +131,8 @@ class Design:
 
 
 def designs(*, quick: bool = False) -> list[Design]:
-    """Sizes x effects x findings x calibration: 24, or the two smallest."""
+    """Sizes x effects x findings x calibration: 24, or one of the smallest."""
     effects = (SETTINGS[0], SETTINGS[2])
     sizes, findings = ((300,), ("Effusion",)) if quick else ((300, 1500, 2797), ("Effusion", "Pneumonia"))
-    kinds = product(sizes, findings, effects[:1] if quick else effects, (False, True))
+    kinds = product(sizes, findings, effects[:1] if quick else effects, (False,) if quick else (False, True))
     return [Design(*kind) for kind in kinds]

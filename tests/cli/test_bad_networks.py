@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from cxrbench.progress import silent
+from cxrbench.runs import RunName, seal_run
 from pretrained import VIT, state_of, timm_state
 
 APPROACH = """
@@ -229,6 +230,7 @@ def test_a_run_of_a_later_schema(cxrbench, films, tmp_path):
     folder = tmp_path / "study/runs/1channel/resample-1/seed-0"
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"schema": 3}))
+    seal_run(folder, RunName("1channel", "resample-1", 0), made_from={})
     line = only_line(run_packaged(cxrbench, films, tmp_path))
     assert (
         f"{folder}/config.json: schema 3 is of a later version of cxrbench; this one reads up to 2; use that version"

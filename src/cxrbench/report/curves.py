@@ -182,8 +182,7 @@ def decision_figure(finding: str, benefit: pl.DataFrame, results: Results) -> Dr
             axes.fill_between(best.drop_nulls("lower")["threshold"], low, high, color=colour, alpha=0.15, linewidth=0)
         for name, rows in curves.items():
             look = results.looks[name]
-            dashes = (0, look.dashes) if look.is_dashed else "solid"
-            axes.plot(rows["threshold"], 100 * rows["value"], color=look.colour, linestyle=dashes, gid=slug(name))
+            axes.plot(rows["threshold"], 100 * rows["value"], color=look.colour, linestyle=look.line, gid=slug(name))
         axes.set(
             xscale="log", xlim=(0.005, 0.5), ylim=(-0.08 * top, 1.1 * top), title=f"{title_of(finding)}: decision curve"
         )

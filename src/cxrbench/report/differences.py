@@ -201,8 +201,7 @@ def _draw_name(axes: Axes, results: Results, name: str, rank: float, y: float, *
     """A line from the rank down and out to the approach's name."""
     end = 1 if is_left else of
     look = results.looks[name]
-    dashes = (0, look.dashes) if look.is_dashed else "solid"
-    axes.plot([rank, rank, end], [0, y, y], color=look.colour, linestyle=dashes, linewidth=1.4, gid=slug(name))
+    axes.plot([rank, rank, end], [0, y, y], color=look.colour, linestyle=look.line, linewidth=1.4, gid=slug(name))
     axes.annotate(
         f"{results.label(name)}  {decimal(rank, 2)}" if is_left else f"{decimal(rank, 2)}  {results.label(name)}",
         (end, y),

@@ -7,7 +7,7 @@ import polars as pl
 
 from cxrbench.evaluate.columns import ALL
 from cxrbench.report.blocks import Block, Figure, Section, Shown
-from cxrbench.report.drawing import RULE, Drawing, Margins, Mark, drawing, room_for, sheet
+from cxrbench.report.drawing import PAPER, RULE, Drawing, Margins, Mark, drawing, room_for, sheet
 from cxrbench.report.forest import Difference, forest_figure
 from cxrbench.report.selection import IS_MEAN, Results, legend
 from cxrbench.report.table import Cell, Row, Table
@@ -99,7 +99,7 @@ def subgroup_figure(by_group: pl.DataFrame, groups: Sequence[str], results: Resu
                     f"{name}, {group_title(group)}: {plus_minus(own[name]['mean'], own[name]['sd'])}", name
                 )
                 height = place + 0.5 * ((step + 0.5) / len(looks) - 0.5)
-                filled = "white" if look.is_dashed else look.colour
+                filled = PAPER if look.is_dashed else look.colour
                 axes.plot(
                     [own[name]["mean"]],
                     [height],

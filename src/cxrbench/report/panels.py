@@ -95,8 +95,7 @@ def _draw(axes: Axes, panel: Panel, corner: tuple[float, float], gid: str) -> No
     if panel.band is not None:
         low, high = map(up, panel.band)
         axes.fill_between(across(panel.x), low, high, color=panel.look.colour, alpha=0.18, linewidth=0)
-    dashes = (0, panel.look.dashes) if panel.look.is_dashed else "solid"
-    axes.plot(across(panel.x), up(panel.y), color=panel.look.colour, linestyle=dashes, gid=gid)
+    axes.plot(across(panel.x), up(panel.y), color=panel.look.colour, linestyle=panel.look.line, gid=gid)
     axes.text(left, top - 22, panel.title, fontweight="bold")
     axes.text(left, top - 7, panel.said, fontsize=SMALL, color=INK)
     for said, x, y, sides in (

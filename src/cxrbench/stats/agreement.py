@@ -150,7 +150,7 @@ def agreement(
 
 
 def leave_one_out_consensus(reads: ArrayLike, *, tie: float = np.nan) -> Numbers:
-    """Truth for each reader (N, J): the majority of the others, 0 or 1, so that nobody is judged by himself.
+    """Truth for each reader (N, J): the majority of the others, 0 or 1, so that nobody is judged by their own word.
 
     Args:
         reads: (N, J) 0 or 1; NaN where not read.

@@ -159,7 +159,7 @@ def calibration_slope(sample: Sample) -> Influence:
 def _fit_contributions(design: Numbers, fitted: Numbers, sample: Sample) -> Numbers:
     """Change (F, N) of coefficients by each image, as if its patient were left out: (H - H_p)^-1 of its score.
 
-    Source: doi:10.3386/t0327 for why a patient must not pull at its own residual.
+    Source: doi:10.1111/j.0006-341X.2001.00126.x.
     """
     probability = 1 / (1 + np.exp(-fitted))
     weight, n_patients = probability * (1 - probability), int(sample.code.max()) + 1

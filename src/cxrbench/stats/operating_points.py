@@ -10,7 +10,7 @@ from cxrbench.stats.intervals import MeasureDifference, MeasureEstimate
 from cxrbench.stats.means import MeanEstimate, clustered_proportion
 from cxrbench.stats.measures import Support, difference_of, support
 from cxrbench.stats.roc import checked, roc_curve
-from cxrbench.stats.shares import Combination, Log, Ratio, Share, minus, share
+from cxrbench.stats.shares import Combination, Log, Measured, Ratio, Share, minus, share
 from cxrbench.stats.sorting import Floats
 
 
@@ -104,7 +104,7 @@ def likelihood_ratios(
     Raises:
         ValueError: The threshold is NaN.
 
-    Source: doi:10.1136/bmj.38895.390370.47; intervals: doi:10.1177/0962280210383083.
+    Source: doi:10.1136/bmj.329.7458.168; intervals: doi:10.1177/0962280210383082.
     """
     rates, counts = _Rates.of(sample, threshold), support(sample)
     ratios = (rates.sensitivity, rates.false_alarms), (rates.misses, rates.specificity)
@@ -171,7 +171,7 @@ def operating_differences(
         raise ValueError("two models are compared on the same images in the same order; truth or patients differ")
     one, other = (_Rates.of(sample, cut) for sample, cut in zip((first, second), thresholds, strict=True))
     flagged = [support(sample, threshold=cut) for sample, cut in zip((first, second), thresholds, strict=True)]
-    measured = {
+    measured: dict[str, Measured] = {
         "sensitivity": minus(one.sensitivity, other.sensitivity),
         "specificity": minus(one.specificity, other.specificity),
         "ppv": minus(one.ppv, other.ppv),

@@ -4,7 +4,7 @@ A symmetric interval fails for net benefit or a predictive value on a small hosp
 measure, and too few of them look like certainty. Wilson's limits do not have this fault. Limits of a combination follow
 from those of its parts and from how the parts go together over patients (the method of variance estimates recovery).
 
-Source: Zou and Donner 2008, doi:10.1002/sim.3095; ratios: Donner and Zou 2012, doi:10.1177/0962280210383083; clustered
+Source: Zou and Donner 2008, doi:10.1002/sim.3095; ratios: Donner and Zou 2012, doi:10.1177/0962280210383082; clustered
 shares: Saha et al. 2016, doi:10.1515/ijb-2015-0024.
 """
 
@@ -23,9 +23,6 @@ from cxrbench.stats.clusters import ClusterSizes, residual_moments
 Numbers = NDArray[np.float64]
 Indices = NDArray[np.intp]
 Flags = NDArray[np.bool_]
-
-ROUNDING = 1e-14
-"""How much rounding alone lets a patient move a difference of two equal shares."""
 
 CORRELATION = 0.5
 """Working correlation of a patient's images, for the degrees of freedom."""
@@ -162,13 +159,8 @@ class Combination:
         )
 
     def limits(self, confidence: float) -> tuple[float, float]:
-        """Distances to the parts' own limits, added like standard errors of correlated estimates.
-
-        No distance where no patient moves the combination: the same images flagged by two models.
-        """
+        """Distances to the parts' own limits, added like standard errors of correlated estimates."""
         slopes = np.array(self.slopes)
-        if np.abs(self.residuals).max(initial=0) <= ROUNDING and all(part.residuals.any() for part in self.parts):
-            return self.estimate, self.estimate
         ends = np.array([part.limits(confidence) for part in self.parts])  # (K, 2)
         reach = np.abs(ends - np.array([[part.estimate] for part in self.parts])) * np.abs(slopes)[:, None]
         together = self._correlations() * np.outer(np.sign(slopes), np.sign(slopes))
@@ -189,12 +181,53 @@ class Combination:
         return np.asarray(np.clip(found, -1, 1))
 
 
-Measured = Share | Odds | Log | Combination
+@dataclass(frozen=True)
+class Difference:
+    """The first measure minus the second, paired by patient.
+
+    Two models on the same images err together: what they share leaves their difference, at whichever end of the
+    interval, so that a model does not differ from itself. What they do not share is recovered as if independent.
+    """
+
+    first: "Measured"
+    second: "Measured"
+
+    @property
+    def estimate(self) -> float:
+        """The difference."""
+        return self.first.estimate - self.second.estimate
+
+    @property
+    def residuals(self) -> Numbers:
+        """(P,) how much each patient moves it."""
+        return np.asarray(self.first.residuals - self.second.residuals)
+
+    def limits(self, confidence: float) -> tuple[float, float]:
+        """With r the correlation: reach squared is (1 - r)(a^2 + b^2) + r (a - b)^2, for distances to fitting ends."""
+        (al, au), (bl, bu) = self.first.limits(confidence), self.second.limits(confidence)
+        one, other = self.first.estimate, self.second.estimate
+        down, up = (one - al, au - one), (other - bl, bu - other)  # below and above each of the two
+        r = self._correlation()
+        shared = r * max((down[0] - up[0]) ** 2, (down[1] - up[1]) ** 2) if r > 0 else 0.0
+        lower, upper = (
+            np.sqrt((1 - max(r, 0.0)) * (a**2 + b**2) + shared - 2 * min(r, 0.0) * a * b)
+            for a, b in ((down[0], up[1]), (down[1], up[0]))
+        )
+        return self.estimate - float(lower), self.estimate + float(upper)
+
+    def _correlation(self) -> float:
+        """Correlation of the two measures over patients; none where one does not vary."""
+        a, b = self.first.residuals, self.second.residuals
+        scale = float(np.linalg.norm(a) * np.linalg.norm(b))
+        return float(np.clip(a @ b / scale, -1, 1)) if scale > 0 else 0.0
 
 
-def minus(first: Measured, second: Measured) -> Combination:
+Measured = Share | Odds | Log | Combination | Difference
+
+
+def minus(first: Measured, second: Measured) -> Difference:
     """The difference of two measures, paired by patient."""
-    return Combination(first.estimate - second.estimate, (1.0, -1.0), (first, second))
+    return Difference(first, second)
 
 
 @dataclass(frozen=True)
