@@ -20,7 +20,7 @@ import polars as pl
 import torch
 
 from cxrbench.config import Approach, RunConfig, WeightsRecord, load_approach, load_vocabulary, with_changes
-from cxrbench.data.store.finished import Store, write_store
+from cxrbench.data.store.contents import Store, write_store
 from cxrbench.environment import describe_environment, usable_cores
 from cxrbench.models.weights.stand_in import stand_in_weights
 from cxrbench.splits import Split, resample_splits

@@ -20,9 +20,10 @@ import polars as pl
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
+from cxrbench.data.sandbox import KILLED  # noqa: E402
 from cxrbench.environment import describe_environment  # noqa: E402
 from cxrbench.predict import Prepared, Request  # noqa: E402
-from cxrbench.predict.decoding import KILLED, decoded  # noqa: E402
+from cxrbench.predict.decoding import decoded  # noqa: E402
 from mutated_films import Mutant, mutants  # noqa: E402
 
 ANSWERED, REFUSED, ENDED, MEMORY = "answered", "refused", "decoder ended", "too much memory"

@@ -24,6 +24,10 @@ from cxrbench.data.images import decode  # noqa: E402
 from cxrbench.environment import describe_environment  # noqa: E402
 from grey_scale_films import Cell, grid, has_dcmtk, shown_by_dcmtk  # noqa: E402
 
+ROUNDED = (
+    "dcmtk rounds what slope and intercept give to whole numbers, which a window of one or two values shows; the "
+    "standard and this package do not."
+)
 WITHIN = 1
 """Grey levels of 255 that rounding may cost."""
 
@@ -38,10 +42,8 @@ def compared(cell: Cell, folder: Path) -> dict[str, object]:
 
 def summary(cells: pl.DataFrame) -> str:
     """A Markdown table of kinds."""
-    lines = [
-        "| kind | cells | refused by dcmtk | compared | within 1 of 255 | largest difference |",
-        "|---|---|---|---|---|---|",
-    ]
+    head = "| kind | cells | refused by dcmtk | compared | within 1 of 255 | largest difference |"
+    lines = [head, "|---" * 6 + "|"]
     for (kind,), rows in cells.group_by(["kind"], maintain_order=True):
         found = rows["largest_difference"].drop_nulls()
         within = (found <= WITHIN).sum()
@@ -62,16 +64,12 @@ def main() -> None:
     cells.write_csv(results / "grey_scale.csv")
     versions = describe_environment(device="cpu", threads=1)["versions"]
     refused = cells.filter(pl.col("largest_difference").is_null())
-    text = [
-        "# Lookup tables and windows against dcm2pnm", "",
-        f"dcmtk {version}, pydicom {versions['pydicom']}, numpy {versions['numpy']}; `python benchmarks/grey_scale.py`.", "",
-        summary(cells), "",
-        "dcmtk rounds what slope and intercept give to whole numbers, the standard and this package do not: a window of one "
-        "or two values shows it.", "",
-        "## Refused by dcmtk", "",
-        *(f"- {kind}: {form}" for kind, form in refused.select("kind", "form").iter_rows()), "",
-    ]  # fmt: skip
-    (results / "grey_scale.md").write_text("\n".join(text), encoding="utf-8")
+    made = (
+        f"dcmtk {version}, pydicom {versions['pydicom']}, numpy {versions['numpy']}; `python benchmarks/grey_scale.py`."
+    )
+    listed = [f"- {kind}: {form}" for kind, form in refused.select("kind", "form").iter_rows()]
+    text = ["# Lookup tables and windows against dcm2pnm", made, summary(cells), ROUNDED, "## Refused by dcmtk"]
+    (results / "grey_scale.md").write_text("\n\n".join([*text, "\n".join(listed)]) + "\n", encoding="utf-8")
     print(summary(cells))
 
 

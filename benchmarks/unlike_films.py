@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxrbench.bundle.pixel_statistics import PixelStatistics, miniature
-from cxrbench.bundle.squares import shrink
+from cxrbench.data.geometry import shrink
 from cxrbench.data.images import read_grey
 from cxrbench.data.images.pixels import stretch
 

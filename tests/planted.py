@@ -10,9 +10,9 @@ from scipy.ndimage import gaussian_filter
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from cxrbench.config import Approach, load_approach, with_changes
-from cxrbench.data.augment import centre_affine, warp
+from cxrbench.data.augment import warp
+from cxrbench.data.geometry import Frame, centre_affine, input_frame
 from cxrbench.explain.activations import Asked
-from cxrbench.explain.framing import Frame, input_frame
 from cxrbench.explain.maps import Method, heat_maps
 from cxrbench.explain.sanity import cascade
 from cxrbench.models.classifier import Classifier

@@ -58,12 +58,16 @@ def rare_first(*, targets):
 
 
 def make_approach(recipe):
+    """An approach with a recipe; its key ``operations``, if any, is the augmentation's."""
+    recipe = dict(recipe)
+    operations = recipe.pop("operations", ())
     return Approach.model_validate(
         {
             "name": "tiny",
             "summary": "a network for tests",
             "network": {"backbone": {"module": "small_fit:tiny"}, "weights": "none"},
             "input": {"image_size": SIDE, "store_size": SIDE, "channels": 1, "mean": [0.5], "std": [0.25]},
+            "augmentation": {"operations": operations},
             "recipe": {"batch_size": BATCH} | recipe,
         }
     )

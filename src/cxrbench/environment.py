@@ -1,6 +1,7 @@
 """The machine a run is on: versions, hardware, threads, ports."""
 
 import ctypes
+import multiprocessing
 import os
 import platform
 import random
@@ -88,6 +89,14 @@ def keep_memory_mapped() -> bool:
         return False
     wanted = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: LARGEST_INT, M_TOP_PAD: TOP_PAD_BYTES}
     return [mallopt(option, value) for option, value in wanted.items()] == [1] * len(wanted)
+
+
+def follow_parent() -> None:
+    """End this process when its parent was killed: it would wait for work forever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _processor() -> str:

@@ -133,6 +133,7 @@ def read_study_record(study: Path) -> dict[str, Any]:
     if not isinstance(schema, int) or not 1 <= schema <= STUDY_SCHEMA:
         raise StudyError(
             f"{path} has schema {schema!r}, of a later version of cxrbench than this, which reads up to {STUDY_SCHEMA}"
+            "; use that version, or choose another folder"
         )
     return record
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from cxrbench.bundle.grey_levels import GreyLevels
 from cxrbench.bundle.pixel_statistics import PixelStatistics, miniature
-from cxrbench.bundle.squares import shrink
+from cxrbench.data.geometry import shrink
 from cxrbench.data.images import decode
 from dicom_film import film_dataset
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import pytest
 
-from cxrbench.config import Network, Settings, changed_code, code_of, load_approach
+from cxrbench.config import Network, Settings, changed_code, code_of, load_approach, with_changes
 from cxrbench.config.code import parts_of, source_digest
 from cxrbench.config.network import BACKBONES, HEADS
 from cxrbench.config.registry import Part
@@ -34,6 +34,19 @@ def test_a_module_is_digested_and_not_imported(module):
     assert "throwaway_code" not in sys.modules
     module.write_text("other = 1")
     assert changed_code(code, code_of(own())) == ("throwaway_code",)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("network.backbone", {"module": "throwaway_code:build"}),
+        ("recipe.loss", {"module": "throwaway_code:loss"}),
+        ("augmentation.operations", [{"module": "throwaway_code:noise"}]),
+    ],
+)
+def test_every_part_of_an_approach_counts(module, path, value):
+    approach = with_changes(load_approach("1channel"), {path: value})
+    assert code_of(approach) == {"throwaway_code": source_digest("throwaway_code")}
 
 
 def test_a_package_is_digested_whole(module):

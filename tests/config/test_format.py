@@ -1,8 +1,11 @@
 """Formats as values and as YAML."""
 
+from importlib import metadata
+
 import pytest
 
 from cxrbench.config import Column, load_format, load_vocabulary, read_format
+from cxrbench.config import format as format_module
 from cxrbench.errors import ConfigError
 
 MINIMAL = "name: ours\nimage_id: file\npatient_id: patient\nlabels: {column: findings}\n"
@@ -96,3 +99,34 @@ def test_nih_knows_both_label_files_and_both_names_of_the_sex_column():
     nih = load_format("nih")
     assert nih.files == ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
     assert nih.sex == Column(name=("Patient Gender", "Patient Sex"))
+
+
+class Offered:
+    """An entry point of another package."""
+
+    name, value = "theirs", "package:FORMAT"
+
+    def __init__(self, form):
+        self.load = lambda: form
+
+
+@pytest.fixture
+def offered(monkeypatch):
+    def offer(form):
+        monkeypatch.setattr(
+            metadata, "entry_points", lambda group, name="theirs": [Offered(form)] if name == "theirs" else []
+        )
+        format_module.load_format.cache_clear()
+
+    yield offer
+    format_module.load_format.cache_clear()
+
+
+def test_another_package_may_offer_a_format(offered):
+    theirs = load_format("nih").model_copy(update={"name": "theirs"})
+    offered(theirs)
+    assert "theirs" in format_module.format_names()
+    assert read_format("theirs") == theirs
+    offered("no format")
+    with pytest.raises(ConfigError, match="package:FORMAT is a str, not a cxrbench TableFormat"):
+        read_format("theirs")

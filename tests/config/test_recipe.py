@@ -83,6 +83,11 @@ def test_many_phases_scale_to_the_whole():
         assert found.total_epochs == max(total, 6)
 
 
+def test_phases_made_in_python_are_scaled_too():
+    made = Recipe(phases=recipe(PHASES).phases, epochs=11)
+    assert made == recipe(PHASES | {"epochs": 11})
+
+
 def test_a_value_of_a_phase_is_changed_by_its_path():
     found = changed(recipe(PHASES), {"phases.1.epochs": 7, "phases.0.optimiser.adamw.rate": 0.5}, where="x")
     assert found.total_epochs == 10
@@ -136,6 +141,9 @@ PHASE = {"epochs": 3, "optimiser": {"adam": 0.1}}
         ({"phases": [{"optimiser": {"adam": 0.1}}]}, r"key 'phases\.0\.epochs' is missing"),
         ({"phases": [PHASE | {"epochs": 0}]}, r"phases\.0\.epochs: .*greater than or equal to 1; got 0"),
         ({"phases": [PHASE | {"epochs": 0}], "epochs": 4}, r"phases\.0\.epochs: .*got 0"),
+        ({"phases": [PHASE], "epochs": 0}, "epochs: .*greater than or equal to 1; got 0"),
+        ({"phases": [PHASE], "epochs": "some"}, "epochs: .*integer.*got 'some'"),
+        ({"phases": [PHASE | {"epochs": "3"}], "epochs": 9}, "phases cannot be scaled to epochs 9; write each phase's"),
         ({"phases": [{"epochs": 3}]}, r"key 'phases\.0\.optimiser' is missing"),
         ({"phases": [PHASE | {"optimiser": "adam"}]}, r"phases\.0\.optimiser: adam: key 'rate' is missing"),
         ({"phases": [PHASE | {"optimiser": {"adm": 1}}]}, "unknown optimiser 'adm'; did you mean adam"),

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from torchvision.transforms.functional import ten_crop
 
 from cxrbench.config import Augmentation, Views
-from cxrbench.data.augment import centre_affine, draw_affines, view_affines, warp
+from cxrbench.data.augment import draw_affines, view_affines, warp
+from cxrbench.data.geometry import centre_affine
 
 PAPER = Augmentation()
 

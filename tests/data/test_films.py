@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cxrbench.config import Augmentation
-from cxrbench.data.augment import centre_affine, draw_affines, warp
+from cxrbench.data.augment import draw_affines, warp
 from cxrbench.data.films import (
     CachedFeatures,
     HostFilms,
@@ -20,6 +20,7 @@ from cxrbench.data.films import (
     load_store,
     sample,
 )
+from cxrbench.data.geometry import centre_affine
 
 CPU = torch.device("cpu")
 

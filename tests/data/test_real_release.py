@@ -106,7 +106,7 @@ def test_lists_that_divide_the_release_otherwise_are_refused(table, tmp_path):
 
 def test_the_sample_reports_what_it_lacks(folder):
     archive = read_archive(folder)
-    assert (present(archive).height, len(archive.missing), archive.unlisted, archive.notes) == (303, 111_817, 0, ())
+    assert (present(archive).height, len(archive.missing), archive.unlisted) == (303, 111_817, 0)
     assert archive.official == (folder / "train_val_list.txt", folder / "test_list.txt")
     with pytest.raises(DataError, match="111,817 of the 112,120 images"):
         require_complete(archive, allow_missing=False)

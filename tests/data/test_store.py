@@ -19,8 +19,9 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from cxrbench.data import decoding
-from cxrbench.data.store import Failure, open_store, plan, pool, prepare_store, preparing
+import held_up
+from cxrbench.data import decoding, sandbox
+from cxrbench.data.store import Failure, assembly, open_store, plan, pool, prepare_store
 from cxrbench.data.tables import read_archive
 from cxrbench.errors import DataError
 from cxrbench.files import alone, partial_of
@@ -173,7 +174,7 @@ def test_adding_sizes_survives_a_kill_while_they_are_moved(release, out, monkeyp
     archive = read_archive(release(4))
     prepare_store(archive, out, sizes=(16,))
     with monkeypatch.context() as patch:
-        patch.setattr(preparing, "write_store", stop)
+        patch.setattr(assembly, "write_store", stop)
         with pytest.raises(Stop):
             prepare_store(archive, out, sizes=(32, 48))
     assert open_store(out).sizes == (16,)
@@ -217,7 +218,7 @@ def test_images_that_cannot_be_read_are_refused_with_their_reasons(release, out)
     message = (
         "3 images cannot be read "
         f"(images/00000001_001.png: truncated PNG: it breaks off after {len(whole) // 2} bytes; "
-        "images/00000002_000.png: not a PNG, JPEG, TIFF or DICOM image: it starts with b'not an image'; "
+        'images/00000002_000.png: not a PNG, JPEG, TIFF or DICOM image: it starts with "not an image"; '
         "images/00000003_000.png: 1 x 1 pixels are too few for a radiograph (at least 16 a side)); "
         "replace the files, or go on without them: --allow-missing"
     )
@@ -238,7 +239,7 @@ def test_images_that_cannot_be_read_are_left_out_when_allowed(release, out):
     assert store.failures[1] == Failure(
         "00000002_000.png",
         "images/00000002_000.png",
-        "not a PNG, JPEG, TIFF or DICOM image: it starts with b'not an image'",
+        'not a PNG, JPEG, TIFF or DICOM image: it starts with "not an image"',
     )
     with pytest.raises(DataError, match=r"has no image 00000002_000\.png: not a PNG"):
         store.rows(["00000002_000.png"])
@@ -490,10 +491,20 @@ def test_a_killed_process_loses_nothing_and_leaves_nobody_behind(release, out, t
     assert contents(out) == contents(tmp_path / "undisturbed")
 
 
-def test_a_killed_worker_is_said_so(release, out, monkeypatch):
-    monkeypatch.setattr(pool, "start_worker", os.abort)
-    with pytest.raises(DataError, match=r"a decoding process was killed.*fewer --workers"):
+def test_processes_that_cannot_start_are_said_so(release, out, monkeypatch):
+    monkeypatch.setattr(sandbox, "start_decoder", os.abort)
+    with pytest.raises(DataError, match=r"decoding processes are killed as they start.*fewer --workers"):
         prepared(release(6), out, workers=2)
+
+
+def test_an_image_that_ends_its_decoder_costs_itself_only(release, out, monkeypatch):
+    monkeypatch.setattr(pool, "decode_chunk", held_up.decode_chunk)
+    folder = release(6)
+    names = sorted(path.name for path in (folder / "images").iterdir())
+    monkeypatch.setenv("CXRBENCH_TEST_DEADLY", names[3])
+    store = prepared(folder, out, workers=2, allow_missing=True)
+    assert [(failure.path, failure.reason) for failure in store.failures] == [(f"images/{names[3]}", sandbox.KILLED)]
+    assert store.index.height == 5
 
 
 def test_real_films(shared, tmp_path):

@@ -83,6 +83,8 @@ def test_a_comparison_says_what_it_rests_on(table, labels, good, poor, tmp_path)
     present = table.filter(pl.col("Effusion") == 1)
     assert (row["positives"], row["positive_patients"]) == (present.height, present["patient_id"].n_unique())
     assert row["inflation"] > 0
+    means = result.tables["comparison"].filter(pl.col("finding") == "mean")
+    assert means["positives"].null_count() == means.height == 1  # the findings of a mean have different numbers
 
 
 def test_only_images_and_findings_of_all_models_count(table, labels, good, poor, tmp_path):

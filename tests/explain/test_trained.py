@@ -70,7 +70,9 @@ def test_a_run_of_something_else_is_refused(copied, key, value, said):
         load_trained(open_study(copied), META)
 
 
-@pytest.mark.parametrize(("key", "value", "said"), [("seed", 9, "do not give its hash"), ("seed", "first", "'first'")])
+@pytest.mark.parametrize(
+    ("key", "value", "said"), [("seed", 9, "belongs to"), ("profile", "paper", "do not give its hash")]
+)
 def test_a_configuration_that_was_changed_is_refused(copied, key, value, said):
     path = META.folder(copied) / CONFIG_FILE
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))

@@ -4,7 +4,7 @@ import pytest
 from pydicom.sr._concepts_dict import concepts
 
 from cxrbench.config import Code, Vocabulary, load_vocabulary, vocabulary_names
-from cxrbench.config.vocabulary import PRIVATE_SCHEME
+from cxrbench.config.finding import PRIVATE_SCHEME
 from cxrbench.pacs.codes import PRIVATE_SCHEME_NAME, concept_of, private_schemes
 
 STANDARD = "DICOM PS3.16, CID {}"

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import held_up
+from cxrbench.data.sandbox import KILLED
 from cxrbench.predict import Prepared, Request, decoding
-from cxrbench.predict.decoding import KILLED, decoded
+from cxrbench.predict.decoding import decoded
 
 
 @pytest.fixture

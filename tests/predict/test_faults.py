@@ -4,8 +4,9 @@ from collections import Counter
 
 import pytest
 
+from cxrbench.data.sandbox import KILLED
 from cxrbench.predict import Prepared, Request
-from cxrbench.predict.decoding import KILLED, decoded
+from cxrbench.predict.decoding import decoded
 from cxrbench.predict.preparation import prepare_file
 from mutated_films import MUTATIONS, mutants, sources
 

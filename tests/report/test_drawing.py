@@ -102,7 +102,7 @@ def test_the_papers_four_families_differ_without_colour_vision(reader):
 
 def test_every_packaged_approach_has_its_own_look():
     found = looks(approach_names())
-    assert len({(look.colour, look.is_dashed) for look in found.values()}) == len(approach_names())
+    assert len({(look.colour, look.dashes) for look in found.values()}) == len(approach_names())
 
 
 def test_a_twin_shares_the_colour():

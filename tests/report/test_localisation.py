@@ -46,7 +46,7 @@ def test_the_sanity_check_is_shown(analysed_page):
 def test_one_contact_sheet_lies_in_the_page(analysed_page):
     images = re.findall(r'<img src="([^"]{0,40})', analysed_page)
     assert images == ["data:image/jpeg;base64,/9j/4AAQSkZJRgABA"]
-    assert "who gets this page gets them" in analysed_page
+    assert "whoever gets this page gets them" in analysed_page
     assert len(analysed_page) < 3e6
 
 

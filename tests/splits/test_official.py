@@ -2,10 +2,11 @@
 
 import re
 
+import polars as pl
 import pytest
 
 from cxrbench.errors import DataError
-from cxrbench.splits import check_covers, official_split
+from cxrbench.splits import check_covers, official_split, parts_split
 
 COUNTS = [2] * 20  # patients p0 ... p19 of images 0000.png ... 0039.png
 
@@ -76,3 +77,36 @@ def test_lists_that_cannot_be_read(table, lists, tmp_path):
 def test_too_few_patients_are_refused(table, lists):
     with pytest.raises(DataError, match="has no patient in val"):
         official_split(table([2, 2]), *lists(range(2), range(2, 4)))
+
+
+def stated(images, parts):
+    """Official parts of the images, in order."""
+    return pl.DataFrame({"image_id": images["image_id"], "part": parts}, schema_overrides={"part": pl.String})
+
+
+def test_parts_that_the_labels_state_become_the_split(table):
+    images = table([2] * 4)
+    split = parts_split(images, stated(images, ["train"] * 4 + ["val"] * 2 + ["test"] * 2), archive="ours")
+    assert split.patients == {"train": ("p0", "p1"), "val": ("p2",), "test": ("p3",)}
+    assert (split.name, split.kind, split.source) == ("official", "official", "parts of ours")
+
+
+def test_validation_is_carved_where_the_labels_name_none(table):
+    images = table(COUNTS)
+    split = parts_split(images, stated(images, ["train"] * 32 + ["test"] * 8), archive="ours", seed=5)
+    assert len(split.patients["val"]) == 2
+    assert split.patients["test"] == ("p16", "p17", "p18", "p19")
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (["train"] * 3 + ["test"] * 5, "has patient p1 in train and in test"),
+        (["train"] * 6 + ["val"] * 2, "ours: its labels name no test part"),
+        (["train"] * 4 + ["test"] * 3 + [None], r"1 images of ours have no official part, the first: 0007\.png"),
+    ],
+)
+def test_parts_that_make_no_split_are_refused(table, parts, message):
+    images = table([2] * 4)
+    with pytest.raises(DataError, match=message):
+        parts_split(images, stated(images, parts), archive="ours", validation_fraction=0.5)

@@ -86,3 +86,12 @@ def test_plans_that_cannot_be_met_are_refused():
         patients_for_margin(Precision(0.02, 100), 500, margin=0.02, difference=-0.03)
     with pytest.raises(ValueError, match="must be positive; got 0"):
         patients_for_width(Precision(0.02, 100), 500, half_width=0)
+
+
+@pytest.mark.parametrize("df", [1, 2, 4, 50, 400])
+@pytest.mark.parametrize("std_error", [1e-4, 0.02, 0.3])
+def test_every_precision_has_a_detectable_difference(df, std_error):
+    """SciPy's noncentral t is NaN far out in its tails."""
+    found = detectable_difference(Precision(std_error, df))
+    assert power_of_test(found, Precision(std_error, df)) == pytest.approx(0.8, abs=1e-4)
+    assert power_of_test(1e3 * found, Precision(std_error, df)) == pytest.approx(1)

@@ -249,14 +249,14 @@ def test_no_cluster_is_one_line(make):
         raise ConnectionError("nobody\nthere")
 
     ray.init = refuse
-    with pytest.raises(StudyError, match=r"no Ray cluster could be had at 'auto' \(nobody there\)"):
+    with pytest.raises(StudyError, match=r"no Ray cluster answers at 'auto' \(nobody there\)"):
         list(make(ray, "ft"))
 
 
 @pytest.mark.parametrize("scheme", ["", "ray://"])
 def test_where_nobody_listens_is_told_at_once(scheme):
     address = f"{scheme}127.0.0.1:{free_port()}"
-    told = pytest.raises(StudyError, match=f"no Ray cluster could be had at '{address}' .*Connection refused")
+    told = pytest.raises(StudyError, match=f"no Ray cluster answers at '{address}' .*Connection refused")
     with told, cluster_module.connected(ToldRay(), address):
         pytest.fail("it was")
 

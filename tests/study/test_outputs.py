@@ -173,7 +173,9 @@ def test_a_study_of_a_later_schema_is_one_line(films, tmp_path):
     prepare_study(study)
     path = study.out / STUDY_FILE
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": 3}))
-    with pytest.raises(StudyError, match=r"study.json has schema 3, of a later version .* reads up to 2$"):
+    with pytest.raises(
+        StudyError, match=r"study.json has schema 3, of a later version .* reads up to 2; use that version"
+    ):
         prepare_study(study)
     shutil.rmtree(study.out)
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from cxrbench.config import Approach, WeightsRecord, load_approach, load_profile, with_changes
-from cxrbench.data.augment import centre_affine
 from cxrbench.data.delivery import EvaluationBatches
+from cxrbench.data.geometry import centre_affine
 from cxrbench.errors import TrainingError
 from cxrbench.models.classifier import build_classifier
 from cxrbench.models.weights.stand_in import stand_in_weights

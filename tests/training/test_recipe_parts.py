@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cxrbench.config import AVERAGES, LOSSES, OPTIMISERS, SAMPLERS, SCHEDULES, TIMM_OPTIMISERS
+from cxrbench.config import AUGMENTATIONS, AVERAGES, LOSSES, OPTIMISERS, SAMPLERS, SCHEDULES, TIMM_OPTIMISERS
 from small_fit import left_by, make_fit, run_fit, same
 
 NEEDED = {
@@ -80,7 +80,8 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(recipe, tmp_path):
 EVERYTHING = of_parts(
     optimiser={"adamw": {"rate": 0.02, "weight_decay": 0.1, "layer_decay": 0.7}},
     schedule={"plateau": {"after": 1}},
-    loss={"module": "small_fit:Counting"},
+    loss={"module": {"function": "small_fit:Counting", "soft_targets": True}},
+    operations=[entry.name for entry in AUGMENTATIONS.own if entry.name != "module"],
     sampler="balanced",
     average_weights={"ema": 0.9},
     choose_epoch_by="validation mean AUC",

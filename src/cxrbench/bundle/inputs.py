@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxrbench.bundle.record import Member
-from cxrbench.data.augment import centre_affine, warp
+from cxrbench.data.augment import warp
+from cxrbench.data.geometry import centre_affine
 
 
 def network_input(squares: NDArray[np.uint8], member: Member) -> NDArray[np.float32]:

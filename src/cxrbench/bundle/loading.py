@@ -83,7 +83,7 @@ class Bundle:
         return tuple(sorted({member.approach.input.store_size for member in self.members}))
 
     def is_calibrated(self, finding: str) -> bool:
-        """Whether every member's outputs for a finding could be calibrated."""
+        """Return whether every member's outputs for a finding could be calibrated."""
         return all(member.calibrations[finding].is_fitted for member in self.members)
 
     def weights_of(self, member: Member) -> Path:

@@ -84,7 +84,7 @@ class PixelStatistics(Settings):
         return (f"outside the training films by its look: {numbers}; {guess}",)
 
     def _is_inverted(self, likeness: float, miniature: NDArray[np.uint8]) -> bool:
-        """Whether the negative of the film would pass."""
+        """Return whether the negative of the film would pass."""
         if likeness >= 0:
             return False
         negative, strangeness = self.measure(255 - miniature[None])

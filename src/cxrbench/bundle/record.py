@@ -60,7 +60,7 @@ class Calibration(Settings):
 
     @property
     def is_fitted(self) -> bool:
-        """Whether slope and intercept come from validation images."""
+        """Return whether slope and intercept come from validation images."""
         return self.reason is None
 
 

@@ -15,8 +15,8 @@ from cxrbench.bundle.answers import mean_probability
 from cxrbench.bundle.differences import Difference, largest_difference
 from cxrbench.bundle.inputs import network_input
 from cxrbench.bundle.record import ROUNDING, Coefficient, Member, Share
-from cxrbench.bundle.squares import shrink
 from cxrbench.config import Settings
+from cxrbench.data.geometry import shrink
 from cxrbench.errors import BundleError
 
 HEIGHT, WIDTH = 640, 512

@@ -65,6 +65,11 @@ def labels(
         with atomic_file(out) as scratch:
             read.table.write_parquet(scratch)
         print(f"table: {out}")
+    if out is not None and read.votes is not None:
+        votes = out.with_suffix(f".votes{out.suffix}")
+        with atomic_file(votes) as scratch:
+            read.votes.write_parquet(scratch)
+        print(f"votes of each image's readers: {votes}")
 
 
 def phantom(

@@ -1,18 +1,11 @@
 """All settings and registries of exchangeable parts; frozen, validated, and free of torch."""
 
-from cxrbench.config.approach import (
-    PAPER_APPROACHES,
-    Approach,
-    Input,
-    approach_names,
-    approach_text,
-    load_approach,
-    require_multiple,
-    with_changes,
-)
+from cxrbench.config.approach import PAPER_APPROACHES, Approach, Input, require_multiple, with_changes
+from cxrbench.config.approach_files import approach_names, approach_text, load_approach
 from cxrbench.config.augmentation import AUGMENTATIONS, Augmentation, Views
 from cxrbench.config.base import Added, AnySettings, NotIdentity, Settings, changed, is_path, parse_settings, read_yaml
 from cxrbench.config.code import changed_code, code_of
+from cxrbench.config.finding import Code, Finding
 from cxrbench.config.format import Join, TableFormat, format_names, load_format, read_format
 from cxrbench.config.labelling import Column, LabelPolicy, Labels, Readers, columns_in
 from cxrbench.config.losses import LOSSES, SAMPLERS, Loss, takes_soft_targets
@@ -54,8 +47,6 @@ from cxrbench.config.study import (
     study_names,
 )
 from cxrbench.config.vocabulary import (
-    Code,
-    Finding,
     Vocabulary,
     load_vocabulary,
     recorded_vocabulary,

@@ -185,9 +185,13 @@ def packaged_text(folder: str, name: str, *, kind: str, names: Sequence[str] | N
 
 def unknown(kind: str, name: str, names: Sequence[str], *, listing: Sequence[str] | None = None) -> str:
     """Return the message for an unknown name: the nearest valid ones first, then all, as ``listing`` spells them."""
+    return f"unknown {kind} {name!r}; {near_names(name, names)}valid names: {', '.join(listing or names)}"
+
+
+def near_names(name: str, names: Sequence[str]) -> str:
+    """Return ``did you mean a or b?`` with a blank after it, for a message; empty where no name is near."""
     near = get_close_matches(name, names, n=3, cutoff=0.6)
-    hint = f"did you mean {' or '.join(near)}? " if near else ""
-    return f"unknown {kind} {name!r}; {hint}valid names: {', '.join(listing or names)}"
+    return f"did you mean {' or '.join(near)}? " if near else ""
 
 
 def is_path(name: Any) -> bool:

@@ -1,6 +1,7 @@
 """Formats: how one archive's label files become the common table. Packaged ones lie in ``cxrbench/formats``."""
 
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -159,9 +160,14 @@ class TableFormat(Settings):
         return self
 
 
+GROUP = "cxrbench.formats"
+"""Entry points by which other packages offer formats; each leads to a ``TableFormat``."""
+
+
 def format_names() -> list[str]:
-    """Return the names of the packaged formats."""
-    return packaged_names("formats")
+    """Return the names of the packaged formats, and of those that installed packages offer."""
+    own = packaged_names("formats")
+    return [*own, *sorted({point.name for point in metadata.entry_points(group=GROUP)} - set(own))]
 
 
 @cache
@@ -171,12 +177,30 @@ def load_format(name: str = NIH_FORMAT) -> TableFormat:
     Raises:
         ConfigError: No such format; the message offers near names.
     """
+    if name not in packaged_names("formats"):
+        for point in metadata.entry_points(group=GROUP, name=name):
+            return _offered(point)
     return parse_settings(_raw(name), TableFormat, where=f"format {name}")
+
+
+def _offered(point: metadata.EntryPoint) -> TableFormat:
+    """Return the format of another package."""
+    try:
+        form = point.load()
+    except Exception as error:
+        raise ConfigError(
+            f"format {point.name!r}: {point.value} cannot be imported ({type(error).__name__}: {error})"
+        ) from error
+    if not isinstance(form, TableFormat):
+        raise ConfigError(
+            f"format {point.name!r}: {point.value} is a {type(form).__name__}, not a cxrbench TableFormat"
+        )
+    return form
 
 
 def _raw(name: str) -> dict[str, Any]:
     """Return a packaged format as written, with what it is based on."""
-    raw: dict[str, Any] = yaml.safe_load(packaged_text("formats", name, kind="format"))
+    raw: dict[str, Any] = yaml.safe_load(packaged_text("formats", name, kind="format", names=format_names()))
     return _with_base(raw)
 
 

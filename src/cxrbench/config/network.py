@@ -3,11 +3,12 @@
 The builders live in ``cxrbench.models``; nothing here imports torch.
 """
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from cxrbench.config.base import NotIdentity, Settings
 from cxrbench.config.registry import Entry, Part, Registry
@@ -50,10 +51,15 @@ class Timm(Settings):
 class Module(Settings):
     """A network of the user's own."""
 
-    function: str = Field(
-        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="package.module:function that returns the backbone"
-    )
+    function: str = Field(description="package.module:function that returns the backbone")
     options: dict[str, bool | int | float | str] = Field({}, description="passed to the function as they are")
+
+    @field_validator("function")
+    @classmethod
+    def _names_a_function(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", value):
+            raise ValueError("name a function as package.module:function")
+        return value
 
 
 BACKBONES = Registry(
@@ -175,7 +181,7 @@ class FileWeights(LeakSettings):
 
 
 class StandInWeights(Settings):
-    """Weights pre-trained on generated pictures, where published ones cannot be had."""
+    """Weights pre-trained on generated pictures, where published ones are not available."""
 
 
 class TrainedWeights(Settings):

@@ -116,9 +116,16 @@ class Recipe(Settings):
                 f"{mixed[0]} and phases exclude each other; each phase has its own trained, optimiser, schedule and "
                 "stop_after"
             )
-        total = given.pop("epochs", None)
-        phases = given["phases"] if total is None else scaled(given["phases"], total)
-        return {"dropout_from": "batch", **given, "phases": phases}
+        phases = scaled(given["phases"], given.get("epochs"))
+        if phases is not None:
+            given |= {"epochs": None, "phases": phases}
+        return {"dropout_from": "batch", **given}
+
+    @model_validator(mode="after")
+    def _phases_are_scaled(self) -> Self:
+        if self.phases and self.epochs is not None:
+            raise ValueError(f"phases cannot be scaled to epochs {self.epochs}; write each phase's epochs as a number")
+        return self
 
     @property
     def in_phases(self) -> tuple[Phase, ...]:
@@ -158,14 +165,16 @@ class Recipe(Settings):
         return takes_soft_targets(self.loss.settings)
 
 
-def scaled(phases: Any, total: Any) -> Any:
-    """Return raw phases whose epochs add up to about ``total``: in proportion, each at least one.
+def scaled(phases: Any, total: Any) -> list[dict[str, Any]] | None:
+    """Return raw phases whose epochs add up to ``total``: in proportion, each at least one.
 
-    Lengths in the settings of their schedules, whose names end in ``_epochs``, go along. What is not valid stays as it
-    is, for its own error.
+    Lengths in the settings of their schedules, whose names end in ``_epochs``, go along. None: something is not valid.
     """
-    if not isinstance(total, int) or not all(_has_epochs(phase) for phase in phases):
-        return phases
+    if not (isinstance(phases, list | tuple) and isinstance(total, int) and total > 0):
+        return None
+    phases = [each.model_dump(mode="json") if isinstance(each, Settings) else each for each in phases]
+    if not all(_has_epochs(phase) for phase in phases):
+        return None
     before = sum(phase["epochs"] for phase in phases)
     after = [max(1, round(phase["epochs"] * total / before)) for phase in phases]
     left = max(total, len(phases)) - sum(after)

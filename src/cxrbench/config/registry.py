@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import ConfigDict, GetCoreSchemaHandler, ValidationError, model_serializer
 from pydantic_core import CoreSchema, core_schema
 
-from cxrbench.config.base import Settings, first_problem, unknown
+from cxrbench.config.base import Settings, first_problem, near_names, unknown
 from cxrbench.errors import ConfigError
 
 
@@ -233,8 +233,12 @@ def imported(path: str, *, what: str) -> Any:
     if here not in sys.path and find_spec(module_name.partition(".")[0]) is None and top_spec(module_name):
         sys.path.append(here)
     try:
-        return getattr(import_module(module_name), name)
+        module = import_module(module_name)
+        return getattr(module, name)
     except ImportError as error:
         raise ConfigError(f"{what}: {module_name} cannot be imported ({error}); is its package installed?") from error
     except AttributeError:
-        raise ConfigError(f"{what}: {module_name} has no {name!r}") from None
+        there = [each for each in dir(module) if not each.startswith("_")]
+        raise ConfigError(
+            f"{what}: {module_name} has no {name!r}; {near_names(name, there)}name a function of it"
+        ) from None

@@ -156,7 +156,10 @@ def read_run(raw: Any, *, where: Path) -> StoredRun:
         raise StudyError(f"{where}: expected keys and values, got {type(raw).__name__}; remove the run to make it anew")
     schema = raw.get("schema", 1)
     if not isinstance(schema, int) or not 1 <= schema <= SCHEMA:
-        raise StudyError(f"{where}: schema {schema!r} is of a later version of cxrbench; this one reads up to {SCHEMA}")
+        raise StudyError(
+            f"{where}: schema {schema!r} is of a later version of cxrbench; this one reads up to {SCHEMA}; use that "
+            "version, or remove the run to make it anew"
+        )
     try:
         own = schema1.map_run(raw) if schema == 1 else {k: v for k, v in raw.items() if k not in _NOT_SETTINGS}
         recorded = str(raw["hash"])

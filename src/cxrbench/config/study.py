@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from cxrbench.config.approach import PAPER_APPROACHES, start_changes_at
+from cxrbench.config.approach import PAPER_APPROACHES
+from cxrbench.config.approach_files import start_changes_at
 from cxrbench.config.base import Settings, is_path, merged, packaged_names, packaged_text, parse_settings, read_yaml
 from cxrbench.config.network import HUB, STAND_IN
 from cxrbench.errors import ConfigError

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from cxrbench.config import Augmentation, Views
+from cxrbench.data.geometry import centre_affine, crop_side
 
 TRIES = 10
 
@@ -37,19 +38,6 @@ def draw_affines(
     )
 
 
-def centre_affine(*, source: int, size: int, crop: float | None = None) -> np.ndarray:
-    """Return the (1, 2, 3) map of the centre crop.
-
-    Args:
-        source: Side of the square source images, pixels.
-        size: Side of the square output, pixels.
-        crop: Side of the crop as a share of the source's; None: ``size`` pixels at the source's own resolution.
-    """
-    middle = np.array([[source / 2, source / 2]])
-    scale = 1.0 if crop is None else crop * source / size
-    return _affines(centre=middle, scale=np.full((1, 2), scale), angle=np.zeros(1), size=size)
-
-
 def view_affines(views: Views, *, source: int, size: int, crop: float | None = None) -> np.ndarray:
     """Return the maps (V, 2, 3) of the views that a prediction is the mean of; the first is the centre crop.
 
@@ -60,7 +48,9 @@ def view_affines(views: Views, *, source: int, size: int, crop: float | None = N
         crop: Side of each crop as a share of the source's; None: ``size`` pixels at the source's own resolution.
     """
     centre = centre_affine(source=source, size=size, crop=crop)
-    reach = (source - (size if crop is None else crop * source)) / 2  # from the centre to where a corner's crop lies
+    reach = (
+        source - crop_side(source=source, size=size, crop=crop)
+    ) / 2  # from the centre to where a corner's crop lies
     corners = [(x, y) for y in (-reach, reach) for x in (-reach, reach)]
     shifts = np.zeros((views.crops, 2, 3))
     shifts[1:, :, 2] = np.array(corners)[: views.crops - 1]

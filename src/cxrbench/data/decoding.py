@@ -1,25 +1,21 @@
-"""What a decoding process does: one chunk of images -> rows of the pixel files; and the mark that they are done.
+"""One chunk of images -> rows of a store's pixel files, and the mark that they are done.
 
 Imports little, as every process pays for it.
 """
 
 import json
-import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cxrbench.data.geometry import pad_to_square, resize_square
+from cxrbench.data.geometry import Squares, shrink
 from cxrbench.data.images import load_grey
 from cxrbench.data.images.pixels import Unreadable
-from cxrbench.environment import keep_memory_mapped
+from cxrbench.data.sandbox import within
 from cxrbench.files import write_json
 
 MARKS = "done-*.json"
@@ -38,14 +34,19 @@ class Chunk:
     paths: tuple[str, ...]
     digest: str
 
+    @property
+    def singly(self) -> "list[Chunk]":
+        """Each of its images as a chunk, which leaves no mark."""
+        return [replace(self, first_row=self.first_row + i, paths=(path,)) for i, path in enumerate(self.paths)]
+
     def mark(self, scratch: Path) -> Path:
-        """The file that says that this chunk is done."""
+        """Return the file that says that this chunk is done."""
         return scratch / MARKS.replace("*", f"{self.first_row:07}")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one image: its size in the file, or why it cannot be read."""
+    """Size of one image in its file, or why it cannot be read."""
 
     height: int
     width: int
@@ -53,15 +54,21 @@ class Outcome:
 
 
 def pixel_file(folder: Path, size: int) -> Path:
-    """Where a store keeps the images of one size."""
+    """Return where a store keeps the images of one size."""
     return folder / f"pixels-{size}.npy"
 
 
-def decode_chunk(chunk: Chunk, scratch: Path, sizes: tuple[int, ...]) -> list[Outcome]:
+def decode_chunk(chunk: Chunk, scratch: Path, sizes: tuple[int, ...], *, seconds: int | None = None) -> list[Outcome]:
     """Decode each image once, shrink it to all sizes, and write the rows, which the disk may get later.
 
+    Args:
+        chunk: Images to decode.
+        scratch: Folder of the pixel files.
+        sizes: Sides of the squares, pixels.
+        seconds: An image that takes longer ends this process; None: it takes as long as it takes.
+
     Returns:
-        What became of each image.
+        Outcome of each image.
 
     Raises:
         OSError: The rows cannot be written.
@@ -69,18 +76,25 @@ def decode_chunk(chunk: Chunk, scratch: Path, sizes: tuple[int, ...]) -> list[Ou
     blocks = {size: np.zeros((len(chunk.paths), size, size), np.uint8) for size in sizes}
     outcomes = []
     for i, path in enumerate(chunk.paths):
-        try:
-            image = load_grey(chunk.folder / path)
-        except Unreadable as problem:
-            outcomes.append(Outcome(0, 0, str(problem)))
-            continue
-        square = pad_to_square(image)
-        for size, block in blocks.items():
-            block[i] = resize_square(square, size)
-        outcomes.append(Outcome(*image.shape))
+        given = chunk.folder / path, sizes
+        outcome, squares = within(seconds, _decode, *given) if seconds else _decode(*given)
+        outcomes.append(outcome)
+        for size, square in squares.items():
+            blocks[size][i] = square
     for size, block in blocks.items():
         _write_rows(pixel_file(scratch, size), chunk.first_row, block)
     return outcomes
+
+
+def _decode(path: Path, sizes: tuple[int, ...]) -> tuple[Outcome, Squares]:
+    """Decode and shrink one image; no squares where it cannot be read."""
+    try:
+        image = load_grey(path)
+        return Outcome(*image.shape), shrink(image, sizes)
+    except Unreadable as problem:
+        return Outcome(0, 0, str(problem)), {}
+    except MemoryError:
+        return Outcome(0, 0, "reading it needs more memory than a film may take"), {}
 
 
 def write_mark(chunk: Chunk, outcomes: Sequence[Outcome], scratch: Path) -> None:
@@ -93,7 +107,7 @@ def write_mark(chunk: Chunk, outcomes: Sequence[Outcome], scratch: Path) -> None
 
 
 def read_outcomes(chunk: Chunk, scratch: Path) -> list[Outcome] | None:
-    """What became of a chunk's images; None when it is not done, or was done with other files."""
+    """Return the outcomes of a chunk's images; None when it is not done, or was done with other files."""
     try:
         mark = json.loads(chunk.mark(scratch).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -111,19 +125,3 @@ def _write_rows(path: Path, first: int, block: NDArray[np.uint8]) -> None:
         np.lib.format.read_array_header_1_0(stream)
         stream.seek(first * block[0].nbytes, os.SEEK_CUR)
         stream.write(block.data)
-
-
-def start_worker() -> None:
-    """Prepare a decoding process: one thread, deaf to Ctrl-C (its parent reacts), gone when its parent is."""
-    cv2.setNumThreads(1)
-    keep_memory_mapped()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=follow_parent, daemon=True).start()
-
-
-def follow_parent() -> None:
-    """End this process when the parent was killed: it would wait for work forever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

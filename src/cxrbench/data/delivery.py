@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from cxrbench.config import Augmentation
-from cxrbench.data.augment import centre_affine, draw_affines
+from cxrbench.data.augment import draw_affines
 from cxrbench.data.films import Films, HostFilms, ahead
+from cxrbench.data.geometry import centre_affine
 from cxrbench.data.operations import DrawnOperations, build_operations, draw_operations
 
 

@@ -42,7 +42,7 @@ METHODS: dict[str, Callable[[np.ndarray, np.ndarray], Calibrator]] = {
 
 @dataclass(frozen=True)
 class Calibrations:
-    """One run's calibrators."""
+    """Calibrators of one run."""
 
     fitted: dict[str, dict[str, Calibrator]]
     """Finding -> method -> calibrator, where one could be fitted."""
@@ -133,7 +133,7 @@ def operation_table(test: HeldOut, validation: HeldOut, run: Scores) -> pl.DataF
     Args:
         test: Test images.
         validation: Validation images, on which thresholds are chosen.
-        run: Its scores of both.
+        run: Scores of both by one run.
     """
     head = {"approach": run.run.approach, "split": test.split, "kind": test.kind, "seed": run.run.seed}
     rows = [
@@ -153,7 +153,7 @@ def operation_table(test: HeldOut, validation: HeldOut, run: Scores) -> pl.DataF
 def _judged(
     test: HeldOut, validation: HeldOut, run: Scores, column: int, choose: Callable[[np.ndarray, np.ndarray], float]
 ) -> dict[str, Any]:
-    """One finding at one rule's threshold, or why not."""
+    """Judge one finding at one rule's threshold, or say why not."""
     chosen_on = validation.stated(run.require_validation(), column)
     judged_on = test.stated(run.logits, column)
     for part, (_, present) in (("validation", chosen_on), ("test", judged_on)):

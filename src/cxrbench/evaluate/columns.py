@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from cxrbench.results import Column
+from cxrbench.stats.clustered import AucEstimate
 
 ALL = "all"
 """The group of all images."""
@@ -59,8 +60,8 @@ CALIBRATION = text(
 
 QUESTION = text("question", "Question that the interval answers; see above.")
 IMAGES = count("images", "Images whose label is stated; of `mean`, all images of the group.")
-POSITIVES = count("positives", "Images with the finding; of a mean, those of its rarest finding.")
-POSITIVE_PATIENTS = count("positive_patients", "Patients with such an image; counted likewise.")
+POSITIVES = count("positives", "Images with the finding; empty for `mean`.")
+POSITIVE_PATIENTS = count("positive_patients", "Patients with such an image; empty for `mean`.")
 SPLITS = count("splits", "Splits that the value is a mean over.")
 STD_ERROR = number("std_error", "Standard error; empty without an interval.")
 LOWER = number("lower", "Lower end of the 95 % interval; empty where there is none.")
@@ -95,6 +96,13 @@ def names_of(columns: Iterable[Column]) -> tuple[str, ...]:
 def question(models: int) -> str:
     """Return the question that an interval for new patients answers of so many trained models."""
     return NEW_PATIENTS if models == 1 else NEW_PATIENTS_OF_SEVERAL
+
+
+def support(found: AucEstimate, finding: str) -> dict[str, int]:
+    """Return the positive images and patients that an estimate rests on; nothing for a mean, which has several."""
+    if finding == MEAN:
+        return {}
+    return {"positives": found.positives, "positive_patients": found.positive_patients}
 
 
 def known(value: float) -> float | None:

@@ -33,6 +33,7 @@ from cxrbench.evaluate.columns import (
     known,
     known_values,
     number,
+    support,
     text,
 )
 from cxrbench.evaluate.held_out import HeldOut, Scores
@@ -85,13 +86,13 @@ COMPARISON_TABLE = ResultTable(
 
 
 def resampled_comparisons(auc: pl.DataFrame, splits: Mapping[str, Split]) -> pl.DataFrame:
-    """All pairs of approaches over the re-samples (or folds) that both were trained on.
+    """Compare all pairs of approaches over the re-samples (or folds) that both were trained on.
 
     Differences are approach a minus approach b; seeds on one split are averaged first.
 
     Args:
         auc: ``auc_table`` of kinds with more than one split.
-        splits: By name.
+        splits: Splits by name.
     """
     by_split = _aucs_by_split(auc)
     rows = [
@@ -108,7 +109,7 @@ def resampled_comparisons(auc: pl.DataFrame, splits: Mapping[str, Split]) -> pl.
 
 
 def _aucs_by_split(auc: pl.DataFrame) -> dict[tuple[str, str], dict[str, dict[str, float]]]:
-    """Kind and finding -> approach -> split -> AUC, where there is one; the mean over seeds."""
+    """Return kind and finding -> approach -> split -> AUC, where there is one; the mean over seeds."""
     keys = ("kind", "finding", "approach", "split")
     measured = auc.filter(pl.col("group") == ALL).group_by(keys, maintain_order=True).agg(pl.col("auc").mean())
     found: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
@@ -122,7 +123,7 @@ def _aucs_by_split(auc: pl.DataFrame) -> dict[tuple[str, str], dict[str, dict[st
 def _over_splits(
     first: Mapping[str, float], second: Mapping[str, float], splits: Mapping[str, Split]
 ) -> dict[str, Any]:
-    """The corrected test over the splits in which both have an AUC."""
+    """Return the corrected test over the splits in which both have an AUC."""
     common = [split for split in first if split in second]
     differences = [first[split] - second[split] for split in common]
     row = {"question": NEW_TRAINING_SETS, "splits": len(common)}
@@ -141,12 +142,12 @@ def _over_splits(
 
 
 def _test_to_train(split: Split) -> float:
-    """Patients in test per patient in train: patients, since images of one patient are not independent."""
+    """Return patients in test per patient in train: patients, since images of one patient are not independent."""
     return len(split.patients["test"]) / len(split.patients["train"])
 
 
 def paired_comparisons(truth: HeldOut, scores: Sequence[Scores], *, adjustment: str = HOLM) -> pl.DataFrame:
-    """All pairs of approaches on one test set, paired by patient; an approach's AUC is averaged over its seeds.
+    """Compare all pairs of approaches on one test set, paired by patient; an AUC is averaged over an approach's seeds.
 
     Says which trained models are better on new patients; what another training set would give it cannot say.
 
@@ -168,7 +169,7 @@ def paired_comparisons(truth: HeldOut, scores: Sequence[Scores], *, adjustment: 
     question = NEW_PATIENTS if len(approaches) == len(scores) else NEW_PATIENTS_OF_SEVERAL
     head = {"kind": truth.kind, "question": question, "method": PAIRED, "splits": 1}
     rows = [
-        {**head, "approach_a": a, "approach_b": b, "finding": finding, **_as_row(difference)}
+        {**head, "approach_a": a, "approach_b": b, "finding": finding, **_as_row(difference, finding)}
         for (finding, a, b), difference in zip(compared, differences, strict=True)
     ]
     table = COMPARISON_TABLE.frame(rows)
@@ -181,7 +182,7 @@ def paired_comparisons(truth: HeldOut, scores: Sequence[Scores], *, adjustment: 
 def _by_max_t(
     joint: JointAucs, columns: Sequence[Columns], differences: Sequence[AucDifference], is_mean: np.ndarray
 ) -> pl.Series:
-    """Adjusted p-values, null where there is none; means and single findings are two families, as in ``adjusted``.
+    """Return adjusted p-values, null where there is none; the two families are those of ``adjusted``.
 
     Each statistic counts as the normal one of equal p-value, so that a rare finding with few degrees of freedom does
     not blunt the others.
@@ -205,14 +206,14 @@ def _by_max_t(
 
 
 def _measured(joint: JointAucs, columns: Columns) -> Columns:
-    """Columns on both sides less those where either lacks a class, as ``auc_difference`` leaves them out."""
+    """Return both sides' columns less those where either lacks a class, as ``auc_difference`` leaves them out."""
     pairs = [(a, b) for a, b in zip(*columns, strict=True) if not np.isnan(joint.auc[[a, b]]).any()]
     first, second = zip(*pairs, strict=True)
     return list(first), list(second)
 
 
 def _paired_columns(truth: HeldOut, scores: Sequence[Scores], pair: tuple[str, str], finding: str) -> Columns:
-    """Columns of the joint covariance on either side: every seed of the approach, and every finding of a mean.
+    """Return columns of the joint covariance on either side: every seed of the approach, and every finding of a mean.
 
     Where one approach has more seeds, those of the other count more often: both sides are means over their own seeds.
     """
@@ -225,11 +226,10 @@ def _paired_columns(truth: HeldOut, scores: Sequence[Scores], pair: tuple[str, s
     return first, second
 
 
-def _as_row(difference: AucDifference) -> dict[str, Any]:
-    """A difference as a row; what is not known is null."""
+def _as_row(difference: AucDifference, finding: str) -> dict[str, Any]:
+    """Return a difference as part of a row; what is not known is null."""
     return {
-        "positives": difference.positives,
-        "positive_patients": difference.positive_patients,
+        **support(difference, finding),
         "difference": known(difference.estimate),
         **known_values(difference, (*ESTIMATED, INFLATION, SMALLEST_DETECTABLE)),
         "reason": difference.reason,
@@ -237,7 +237,7 @@ def _as_row(difference: AucDifference) -> dict[str, Any]:
 
 
 def adjusted(rows: pl.DataFrame, adjustment: str = HOLM) -> pl.DataFrame:
-    """Adjusted p-values: one family is the mean AUC of all pairs on a kind of split, another all single findings.
+    """Adjust p-values: one family is the mean AUC of all pairs on a kind of split, another all single findings.
 
     The mean is what approaches are compared by first; findings are looked at after.
     """

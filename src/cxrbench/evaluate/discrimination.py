@@ -18,6 +18,8 @@ from cxrbench.evaluate.columns import (
     KIND,
     MEAN,
     ONE_FINDING,
+    POSITIVE_PATIENTS,
+    POSITIVES,
     QUESTION,
     REASON,
     RUN,
@@ -38,11 +40,7 @@ from cxrbench.stats.joint import JointAucs, joint_group_aucs
 
 AUC = number("auc", "Area under the ROC curve, 0 to 1; empty where a class is absent.")
 GROUP_FINDING = (GROUP, FINDING)
-COUNTED = (
-    IMAGES,
-    count("positives", "Images with the finding; empty for `mean`."),
-    count("positive_patients", "Patients with such an image; empty for `mean`."),
-)
+COUNTED = (IMAGES, POSITIVES, POSITIVE_PATIENTS)
 ESTIMATED = (AUC, STD_ERROR, *INTERVAL, INFLATION)
 AUC_COLUMNS = (*RUN, *GROUP_FINDING, QUESTION, *COUNTED, *ESTIMATED, FINDINGS_COUNTED, REASON, SEEN)
 

@@ -22,6 +22,7 @@ from cxrbench.evaluate.columns import (
     SPLIT,
     count,
     known_values,
+    support,
     text,
 )
 from cxrbench.evaluate.discrimination import AUC
@@ -113,6 +114,5 @@ def _aucs(truth: HeldOut, combined: np.ndarray) -> Iterator[tuple[str, dict[str,
     joint = joint_aucs(combined, truth.labels, truth.codes)
     for finding in (*truth.findings, MEAN):
         estimate = auc_estimate(joint, truth.columns(finding))
-        counts = {"positives": estimate.positives, "positive_patients": estimate.positive_patients}
         values = known_values(estimate, ESTIMATED, auc="estimate")
-        yield finding, {**counts, **values, "reason": estimate.reason}
+        yield finding, {**support(estimate, finding), **values, "reason": estimate.reason}

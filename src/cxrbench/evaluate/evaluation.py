@@ -19,7 +19,7 @@ RECORD_FILE = "evaluation.json"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured, and how the files were understood."""
+    """Results of files of predictions, and how the files were understood."""
 
     folder: Path
     matched: dict[str, dict[str, str]]
@@ -31,13 +31,13 @@ class Evaluation:
     images: int
     patients: int
     vocabulary: Vocabulary
-    """The findings that were measured."""
+    """Findings that were measured."""
     tables: dict[str, pl.DataFrame]
     """By name, as written."""
     adjustment: str
-    """How p-values allow for their number."""
+    """Way in which p-values allow for their number."""
     ensemble: str | None = None
-    """What the ensemble of all models averages, where one was asked for."""
+    """Way in which all models were averaged, where that was asked for."""
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -91,7 +91,7 @@ def write_evaluation(result: Evaluation, labels: Path) -> None:
 
 @dataclass(frozen=True)
 class ShownTable:
-    """A table as text, and below it why some of its rows have no interval."""
+    """A table as text, with notes about rows that have no interval."""
 
     title: str
     rows: pl.DataFrame
@@ -99,7 +99,7 @@ class ShownTable:
 
 
 def shown_tables(result: Evaluation) -> list[ShownTable]:
-    """AUCs and comparisons to print."""
+    """Return the AUCs and comparisons to print."""
     aucs = result.tables["auc"].filter(pl.col("group") == ALL)
     shown = [ShownTable("AUC on all images, 95 % interval for new patients", _aucs(aucs), _notes(aucs))]
     if (comparison := result.tables.get("comparison")) is not None:
@@ -137,23 +137,23 @@ def _comparisons(comparison: pl.DataFrame, adjustment: str) -> pl.DataFrame:
 
 
 def _number(column: str, *, digits: int = 3) -> pl.Expr:
-    """Fixed digits; nothing where unknown."""
+    """Return a number with fixed digits; nothing where unknown."""
     return pl.col(column).map_elements(lambda value: f"{value:.{digits}f}", return_dtype=pl.String).fill_null(NOTHING)
 
 
 def _p(column: str) -> pl.Expr:
-    """A p-value; very small ones have no digits."""
+    """Return a p-value; very small ones have no digits."""
     return pl.when(pl.col(column) < 0.001).then(pl.lit("< 0.001")).otherwise(_number(column))
 
 
 def _interval() -> pl.Expr:
-    """Lower to upper; nothing where unknown."""
+    """Return lower to upper end; nothing where unknown."""
     said = pl.format("{} to {}", _number("lower"), _number("upper"))
     return pl.when(pl.col("lower").is_null()).then(pl.lit(NOTHING)).otherwise(said)
 
 
 def _notes(table: pl.DataFrame) -> tuple[str, ...]:
-    """Each reason for which rows have no interval, with their findings."""
+    """Return each reason for which rows have no interval, with their findings."""
     without = table.filter(pl.col("reason").is_not_null())
     found = without.group_by("reason", maintain_order=True).agg(pl.col("finding").unique(maintain_order=True))
     return tuple(f"no interval for {', '.join(findings)}: {reason}" for reason, findings in found.iter_rows())

@@ -31,7 +31,7 @@ ALONE, IMAGE, BOTH = "non-image", "image", "both"
 
 
 def sheet_file(run: RunName, method: str) -> str:
-    """File name of a contact sheet in the folder of figures."""
+    """Return the file name of a contact sheet in the folder of figures."""
     return f"{run.approach}-{run.split}-seed-{run.seed}-{method}.png"
 
 
@@ -42,7 +42,7 @@ def write_origin(folder: Path, study: Path, names: Sequence[RunName], settings: 
 
 
 def read_origin(folder: Path) -> dict[str, Any]:
-    """What ``write_origin`` kept.
+    """Return what ``write_origin`` kept.
 
     Raises:
         ValueError: There is no such record, or it is damaged.

@@ -25,6 +25,7 @@ from cxrbench.evaluate.columns import (
     STD_ERROR,
     known_values,
     number,
+    support,
     text,
 )
 from cxrbench.evaluate.discrimination import GroupedAucs
@@ -111,8 +112,7 @@ def _gap(aucs: GroupedAucs, one: str, other: str, finding: str) -> dict[str, Any
     """Return a difference as part of a row; what is not known is null."""
     gap = auc_difference(aucs.joint, aucs.columns(one, finding), aucs.columns(other, finding))
     return {
-        "positives": gap.positives,
-        "positive_patients": gap.positive_patients,
+        **support(gap, finding),
         **known_values(gap, ESTIMATED, difference="estimate"),
         "findings_counted": aucs.counted(gap, finding),
         "reason": gap.reason,

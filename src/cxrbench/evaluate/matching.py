@@ -37,7 +37,7 @@ AFFIX = re.compile(
 
 @dataclass(frozen=True)
 class Predictions:
-    """What one model says about images, and how its file was understood."""
+    """Probabilities of one model, and how its file was understood."""
 
     name: str
     path: Path
@@ -61,7 +61,7 @@ def read_predictions(path: Path, *, vocabulary: Vocabulary | None = None) -> Pre
     The logits of one of our own runs are turned into probabilities.
 
     Args:
-        path: Of the file.
+        path: File of predictions.
         vocabulary: Findings that columns may mean; the paper's 15 unless given.
 
     Raises:
@@ -89,12 +89,12 @@ def read_predictions(path: Path, *, vocabulary: Vocabulary | None = None) -> Pre
 
 
 def is_of_a_run(path: Path) -> bool:
-    """Whether the file lies in a run's folder, so that it holds logits."""
+    """Say if the file lies in a run's folder, so that it holds logits."""
     return path.name.startswith("predictions-") and (path.parent / runs.CONFIG_FILE).is_file()
 
 
 def _read(path: Path) -> tuple[pl.DataFrame, "Places"]:
-    """The file's cells, and how its rows are called in messages."""
+    """Return the file's cells, and how its rows are called in messages."""
     if path.suffix == ".parquet":
         try:
             sheet = pl.read_parquet(path)
@@ -133,7 +133,7 @@ def _require_names(names: pl.Series, column: str, place: Places, path: Path) -> 
 
 
 def _numbers(cells: pl.Series, place: Places, path: Path) -> np.ndarray:
-    """Cells as float64; blank ones are NaN."""
+    """Return cells as float64; blank ones are NaN."""
     values = cells.cast(pl.Float64, strict=False)
     broken = (values.is_null() & cells.is_not_null()).arg_true()
     if broken.len():
@@ -157,7 +157,7 @@ def _require_probabilities(values: np.ndarray, column: str, place: Places, path:
 
 
 def named_apart(predictions: Sequence[Predictions]) -> Mapping[str, Predictions]:
-    """By name; files of one name get as much of their folders as tells them apart."""
+    """Return predictions by name; files of one name get as much of their folders as tells them apart."""
     depth = 1
     while True:
         names = ["/".join((*item.path.parts[-depth:-1], item.name)) for item in predictions]
@@ -167,7 +167,7 @@ def named_apart(predictions: Sequence[Predictions]) -> Mapping[str, Predictions]
 
 
 def image_column(sheet: pl.DataFrame, path: Path) -> str:
-    """The column of image names."""
+    """Return the column of image names."""
     by_folded = {_folded(name): name for name in reversed(sheet.columns)}
     for wanted in IMAGE_COLUMNS:
         if found := by_folded.get(_folded(wanted)):
@@ -178,7 +178,7 @@ def image_column(sheet: pl.DataFrame, path: Path) -> str:
 
 
 def finding_columns(sheet: pl.DataFrame, vocabulary: Vocabulary, path: Path) -> dict[str, str]:
-    """Column -> finding."""
+    """Return column -> finding."""
     columns: dict[str, str] = {}
     for name in sheet.columns:
         finding = _finding(name, vocabulary)
@@ -197,7 +197,7 @@ def finding_columns(sheet: pl.DataFrame, vocabulary: Vocabulary, path: Path) -> 
 
 
 def _finding(name: str, vocabulary: Vocabulary) -> str | None:
-    """The finding that a column's name means, with or without an affix."""
+    """Return the finding that a column's name means, with or without an affix."""
     return vocabulary.canonical(name) or vocabulary.canonical(AFFIX.sub("", name.lower()))
 
 

@@ -21,7 +21,7 @@ Tables = dict[str, pl.DataFrame]
 
 @dataclass(frozen=True)
 class Measured:
-    """What the runs of one split show."""
+    """Measures of the runs of one split."""
 
     tables: Tables
     calibrations: dict[str, Any]
@@ -46,7 +46,7 @@ def measure_split(
         own: The runs and their truth.
         pairs: Groups between which gaps are measured.
         is_alone: Whether the split is the only one of its kind: then runs are compared on its test set.
-        resamples: Of the test images, for measures without a formula for their variance; None for no such intervals.
+        resamples: Draws of the test patients, for measures without a formula for their variance; None for none.
         pool: Threads that measure the runs; NumPy lets go of the interpreter while it sorts and adds.
     """
     masks = groups.group_rows(own.test.images)
@@ -73,7 +73,7 @@ def measure_split(
 
 @dataclass(frozen=True)
 class Shared:
-    """What the measures of all runs of a split share."""
+    """Values that the measures of all runs of a split share."""
 
     own: SplitRuns
     masks: Mapping[str, np.ndarray]
@@ -83,7 +83,7 @@ class Shared:
 
 
 def _over_seeds(shared: Shared, scores: Sequence[Scores]) -> Tables:
-    """AUCs and gaps of every approach, means over its seeds, with intervals; empty where each has one seed."""
+    """Return AUCs and gaps of every approach, means over its seeds, with intervals; empty where each has one seed."""
     tables = {
         "auc_seeds": discrimination.AUC_SEEDS_TABLE.empty(),
         "gaps_seeds": groups.GAPS_SEEDS_TABLE.empty(),
@@ -101,7 +101,7 @@ def _over_seeds(shared: Shared, scores: Sequence[Scores]) -> Tables:
 
 @dataclass(frozen=True)
 class MeasuredRun:
-    """What one run shows."""
+    """Measures of one run."""
 
     tables: Tables
     calibrators: dict[str, Any]

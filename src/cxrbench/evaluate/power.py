@@ -38,7 +38,7 @@ class Assumptions:
     """Two models as they may turn out; what a test set can show depends on them."""
 
     auc: float = 0.8
-    """Of the worse model, every finding."""
+    """AUC of the worse model, every finding."""
     correlation: float = 0.8
     """Between the scores of the two models on images of one class."""
     patient_share: float = 0.3
@@ -57,7 +57,7 @@ def power(
     vocabulary: Vocabulary | None = None,
     seed: int = 0,
 ) -> pl.DataFrame:
-    """What the paired, clustered test would show of two models on these labels.
+    """Return what the paired, clustered test would show of two models on these labels.
 
     Scores of two models that differ are drawn on the labels and patients as they are. The standard error of their
     difference gives the power of a two-sided test at 5 %, by the noncentral t, for ``difference``, and the smallest
@@ -65,12 +65,12 @@ def power(
 
     Args:
         labels: The release's label file, or a study's ``table.parquet``.
-        difference: In AUC, such as 0.01.
+        difference: Difference in AUC, such as 0.01.
         table_format: YAML that names the columns of a label file that is not NIH's.
         images: Names of the test images, one a line; all images of ``labels`` unless given.
-        assumptions: About the two models.
+        assumptions: Assumptions about the two models.
         vocabulary: Findings to read; those of the format unless given.
-        seed: Of the simulation.
+        seed: Seed of the simulation.
 
     Returns:
         One row per finding and one for the mean over the pathologies.
@@ -105,7 +105,7 @@ def _check(difference: float, assumptions: Assumptions) -> None:
 
 
 def _listed(path: Path, table: pl.DataFrame) -> pl.Series:
-    """Images that a list names."""
+    """Return the images that a list names."""
     try:
         names = pl.Series(path.read_text(encoding="utf-8").split(), dtype=pl.String)
     except (OSError, UnicodeDecodeError) as error:
@@ -120,14 +120,14 @@ def _listed(path: Path, table: pl.DataFrame) -> pl.Series:
 def _drawn(
     truth: HeldOut, assumptions: Assumptions, differences: np.ndarray, *, seed: int
 ) -> dict[str, list[AucDifference]]:
-    """Simulated differences of two models whose AUCs differ by ``differences`` (L,), by finding; noise by the seed."""
+    """Simulate two models whose AUCs differ by ``differences`` (L,): by finding, and of their means."""
     rng = np.random.default_rng(seed)
     drawn = [_simulated(truth, assumptions, differences, rng) for _ in range(assumptions.replicates)]
     return {name: [one[name] for one in drawn] for name in drawn[0]}
 
 
 def _detectable(drawn: Sequence[AucDifference]) -> float:
-    """Smallest difference that would be detected; 0 where that is not known."""
+    """Return the smallest difference that would be detected; 0 where that is not known."""
     precisions = [one.precision for one in drawn if one.precision is not None]
     return detectable_difference(typical(precisions)) if precisions else 0.0
 
@@ -135,7 +135,7 @@ def _detectable(drawn: Sequence[AucDifference]) -> float:
 def _simulated(
     truth: HeldOut, assumptions: Assumptions, differences: np.ndarray, rng: np.random.Generator
 ) -> dict[str, AucDifference]:
-    """The difference of two models on the truth as it is: per finding, and of their means."""
+    """Simulate the difference of two models on the truth as it is: per finding, and of their means."""
     patient = patient_numbers(truth.images)
     n_patients = int(patient.max(initial=-1)) + 1
     shape = (len(patient), len(truth.findings))
@@ -157,7 +157,7 @@ def _simulated(
 
 
 def _row(drawn: Sequence[AucDifference], at_detectable: Sequence[AucDifference], difference: float) -> dict[str, Any]:
-    """One finding, averaged over the simulations."""
+    """Return one finding's row, averaged over the simulations."""
     without = [one.reason for one in (*drawn, *at_detectable) if one.precision is None]
     if without:
         return {"reason": without[0]}

@@ -51,8 +51,8 @@ def evaluate_files(
         table_format: YAML that names the columns of a label file that is not NIH's.
         trained_on: Names of the images or patients that the model was trained on, one a line.
         vocabulary: Findings to read; unless given, those of the format, and of a ``table.parquet`` its own.
-        replicates: Of the patient bootstrap for measures of the probabilities; 0 for no intervals of these.
-        seed: Of the patient bootstrap.
+        replicates: Replicates of the patient bootstrap for measures of the probabilities; 0 for no intervals of these.
+        seed: Seed of the patient bootstrap.
 
     Raises:
         DataError: One line that says what is wrong with which file, where, and what to do.
@@ -95,8 +95,8 @@ def compare_files(  # noqa: PLR0913 - the options of one command
             ``max-t`` (from the joint covariance).
         ensemble: Also measure all of them as one model: the mean of their ``probability`` or of their ``rank`` within
             these images. So are seeds, approaches, or re-samples with the same test part put together.
-        replicates: Of the patient bootstrap for measures of the probabilities; 0 for no intervals of these.
-        seed: Of the patient bootstrap.
+        replicates: Replicates of the patient bootstrap for measures of the probabilities; 0 for no intervals of these.
+        seed: Seed of the patient bootstrap.
 
     Raises:
         DataError: As for ``evaluate_files``; or the models share no image or no finding, or the adjustment or
@@ -136,13 +136,13 @@ def compare_files(  # noqa: PLR0913 - the options of one command
 
 
 def _with_own_names(model: Predictions, labels: Labels) -> pl.DataFrame:
-    """A model's scores under the labels' own image names."""
+    """Return a model's scores under the labels' own image names."""
     require_same_labels(model, labels)
     return model.scores.with_columns(matched_images(model, labels))
 
 
 def _common(scores: Mapping[str, pl.DataFrame], models: Mapping[str, Predictions], labels: Labels) -> HeldOut:
-    """The images and findings that all models have."""
+    """Return the images and findings that all models have."""
     ids = [set(frame["image_id"]) for frame in scores.values()]
     images = set.intersection(*ids)
     if not images:
@@ -154,7 +154,7 @@ def _common(scores: Mapping[str, pl.DataFrame], models: Mapping[str, Predictions
 
 
 def _in_order(frame: pl.DataFrame, name: str, truth: HeldOut) -> Scores:
-    """A model's scores of the common images and findings, in their order."""
+    """Return a model's scores of the common images and findings, in their order."""
     rows = truth.images.select("image_id").join(frame, on="image_id", maintain_order="left")
     return Scores(RunName(name, GIVEN, 0), rows.select(truth.findings).to_numpy())
 
@@ -162,7 +162,7 @@ def _in_order(frame: pl.DataFrame, name: str, truth: HeldOut) -> Scores:
 def _tables(
     truth: HeldOut, scores: Sequence[Scores], resamples: Resamples | None, adjustment: str
 ) -> dict[str, pl.DataFrame]:
-    """Result tables; columns as for a study."""
+    """Return the result tables; columns as for a study."""
     masks = groups.group_rows(truth.images)
     counts = discrimination.count_table(truth, masks)
     pairs = groups.group_pairs(truth.images)

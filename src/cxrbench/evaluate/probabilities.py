@@ -1,4 +1,4 @@
-"""What each run's probabilities are worth: as they are, and calibrated on the validation images."""
+"""Worth of each run's probabilities: as they are, and calibrated on the validation images."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -98,24 +98,24 @@ _AT = tuple(map(str, THRESHOLDS.tolist()))
 
 @dataclass(frozen=True)
 class RunProbabilities:
-    """What one run's probabilities are worth."""
+    """Worth of one run's probabilities."""
 
     tables: dict[str, pl.DataFrame]
     """``probabilities`` and ``reliability``."""
     measures: Measures
-    """Of approach, kind, finding, way of calibration and name."""
+    """Approach, kind, finding, way of calibration and name -> measure."""
 
 
 def run_probabilities(
     truth: HeldOut, run: RunName, probabilities: Mapping[str, np.ndarray], resamples: Resamples | None
 ) -> RunProbabilities:
-    """Measures, calibration curves and net benefit of one run.
+    """Return measures, calibration curves and net benefit of one run.
 
     Args:
         truth: The test images.
-        run: The run.
+        run: Name of the run.
         probabilities: Way of calibration -> (N, L).
-        resamples: Of the test images, for intervals on new patients; None for none.
+        resamples: Draws of the test patients, for intervals on new patients; None for none.
     """
     measures: list[dict[str, Any]] = []
     reliability: list[dict[str, Any]] = []
@@ -146,7 +146,7 @@ def run_probabilities(
 
 
 def summary_tables(averages: Measures) -> dict[str, pl.DataFrame]:
-    """Measures and net benefit with their intervals.
+    """Return measures and net benefit with their intervals.
 
     Args:
         averages: ``RunProbabilities.measures``, averaged over the seeds of an approach, then over splits.
@@ -167,13 +167,13 @@ def summary_tables(averages: Measures) -> dict[str, pl.DataFrame]:
 
 
 def _rows_in_order(truth: HeldOut, values: np.ndarray) -> list[np.ndarray]:
-    """Each finding's stated images by rising value, so that whatever sorts them again has little to do."""
+    """Return each finding's stated images by rising value, so that whatever sorts them again has little to do."""
     stated = [truth.stated_rows(column) for column in range(len(truth.findings))]
     return [rows[ascending(values[rows, column])] for column, rows in enumerate(stated)]
 
 
 def _drawn(chances: np.ndarray, present: np.ndarray, resamples: Resamples | None) -> dict[str, Drawn]:
-    """Each measure that the sample has; its replicates are NaN where too few patients are drawn from."""
+    """Return each measure that the sample has; its replicates are NaN where too few patients are drawn from."""
     values = {name: of_sample(chances, present) for name, (of_sample, _) in MEASURES.items()}
     # Where the probabilities separate the classes there is no slope, on the sample or on its replicates.
     values = {name: value for name, value in values.items() if np.isfinite(value)}
@@ -193,12 +193,12 @@ def _drawn(chances: np.ndarray, present: np.ndarray, resamples: Resamples | None
 
 
 def _has_few_patients(present: np.ndarray, resamples: Resamples) -> bool:
-    """Whether either class has too few patients for an interval."""
+    """Say if either class has too few patients for an interval."""
     return any(len(np.unique(resamples.code[rows])) < MIN_PATIENTS for rows in (present, ~present))
 
 
 def _reliability(chances: np.ndarray, present: np.ndarray) -> Iterator[dict[str, Any]]:
-    """Points of the calibration curve."""
+    """Yield the points of the calibration curve."""
     for place, (probability, share, images) in enumerate(
         zip(*calibration.reliability(chances, present, bins=CURVE_BINS), strict=True)
     ):

@@ -98,7 +98,7 @@ def _standing(auc: pl.DataFrame, kind: str) -> list[dict[str, Any]]:
 
 
 def rank_measures(truth: HeldOut, scores: Sequence[Scores], resamples: Resamples | None) -> dict[Key, Drawn]:
-    """Rank correlation of all pairs of runs of one split, per finding and on average over the pathologies.
+    """Return the rank correlation of all pairs of runs of one split, per finding and on average over the pathologies.
 
     Two seeds of one approach are a pair too: they show how alike two approaches can be at best. Several pairs of runs
     of the same two approaches are averaged. A run whose outputs are all equal has no order, hence NaN.
@@ -126,7 +126,7 @@ def rank_measures(truth: HeldOut, scores: Sequence[Scores], resamples: Resamples
 
 
 def _replicates(columns: np.ndarray, resamples: Resamples | None) -> np.ndarray:
-    """Correlations (B, K, K) of the columns (N, K)."""
+    """Return correlations (B, K, K) of the columns (N, K)."""
     k = columns.shape[1]
     if resamples is None:
         return np.empty((0, k, k), NO_REPLICATES.dtype)

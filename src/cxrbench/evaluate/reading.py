@@ -20,7 +20,7 @@ KEYS = ("image_id", "patient_id")
 
 
 def read_table(study: Path) -> pl.DataFrame:
-    """The study's table, sorted by ``image_id``.
+    """Return the study's table, sorted by ``image_id``.
 
     Raises:
         StudyError: The study has no table.
@@ -85,7 +85,7 @@ def _joined(by_split: Mapping[str, str]) -> str:
 
 
 def _answered(study: Path, table: pl.DataFrame, run: RunName) -> Vocabulary:
-    """The findings that a run answers."""
+    """Return the findings that a run answers."""
     vocabulary, answered = study_vocabulary(study, table), read_config(study, run)["findings"]
     if strangers := [name for name in answered if name not in vocabulary.names or name not in table.columns]:
         raise StudyError(
@@ -96,7 +96,7 @@ def _answered(study: Path, table: pl.DataFrame, run: RunName) -> Vocabulary:
 
 
 def read_splits(study: Path, names: Iterable[str]) -> dict[str, Split]:
-    """Splits by name; reading makes sure that no patient is in two parts.
+    """Return splits by name; reading makes sure that no patient is in two parts.
 
     Raises:
         DataError: A split file is absent, was changed, or has a patient in two parts.
@@ -127,7 +127,7 @@ SHARED = {
     "store_digest": "store",
     "findings": "list of findings",
 }
-"""What all runs of a study have in common, and its name."""
+"""Values that all runs of a study have in common -> how messages call them."""
 
 
 def require_one_study(study: Path, names: Sequence[RunName]) -> None:
@@ -164,7 +164,7 @@ def weights_of(config: Mapping[str, Any], *, where: str) -> WeightsRecord | None
 
 
 def read_split_runs(study: Path, table: pl.DataFrame, split: Split, names: Sequence[RunName]) -> SplitRuns:
-    """Predictions of all runs of one split, and the truth they are measured against.
+    """Return the predictions of all runs of one split, and the truth they are measured against.
 
     Raises:
         StudyError: A run was made with another split, predicts other findings, predicts images outside its
@@ -185,7 +185,7 @@ def read_split_runs(study: Path, table: pl.DataFrame, split: Split, names: Seque
 def _read_part(
     study: Path, table: pl.DataFrame, split: Split, names: Sequence[RunName], part: str, vocabulary: Vocabulary
 ) -> tuple[HeldOut, list[np.ndarray]]:
-    """One part's truth, and every run's logits of it."""
+    """Return one part's truth, and every run's logits of it."""
     first: pl.Series | None = None
     logits = []
     for run in names:
@@ -230,7 +230,7 @@ def _check_images(path: Path, predicted: pl.Series, table: pl.DataFrame, split: 
 
 
 def _logits(path: Path, predictions: pl.DataFrame, findings: tuple[str, ...]) -> np.ndarray:
-    """(N, L) float32, in the predictions' order."""
+    """Return logits (N, L), in the predictions' order."""
     columns = tuple(name for name in predictions.columns if name not in KEYS)
     if set(columns) != set(findings):
         raise StudyError(f"{path} predicts {sorted(columns)}, but its study answers {sorted(findings)}")

@@ -26,9 +26,9 @@ class Drawn:
     """A measure of one run, or a mean over several.
 
     Attributes:
-        value: On the test images themselves.
+        value: Value on the test images themselves.
         replicates: (B,) with the patients drawn again; empty where they were not, NaN where it is not defined.
-        number: Of how many parts it is the mean.
+        number: Parts that it is the mean of.
         models: Trained models behind it.
     """
 
@@ -40,7 +40,7 @@ class Drawn:
 
 Key = tuple[str, ...]
 Measures = Mapping[Key, Drawn]
-"""What is measured -> the measure."""
+"""Name of what is measured -> the measure."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Interval:
 
 
 def averaged(parts: Iterable[Measures]) -> dict[Key, Drawn]:
-    """Mean of each measure over the parts that have it."""
+    """Return the mean of each measure over the parts that have it."""
     sums: dict[Key, Drawn] = {}
     for part in parts:
         for key, own in part.items():
@@ -74,7 +74,7 @@ def _sum(before: Drawn, own: Drawn) -> Drawn:
 
 
 def interval(mean: Drawn) -> Interval:
-    """The percentile interval; replicates in which the measure is not defined do not count."""
+    """Return the percentile interval; replicates in which the measure is not defined do not count."""
     asked = question(mean.models)
     if not mean.replicates.size:
         return Interval(known(mean.value), None, None, asked, NOT_DRAWN)

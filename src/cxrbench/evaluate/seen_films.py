@@ -94,10 +94,11 @@ def seen_films(study: Path, names: Sequence[RunName], splits: Iterable[Split]) -
 
     Args:
         study: Folder of the study.
-        names: Its finished runs.
-        splits: Splits of these.
+        names: Finished runs.
+        splits: Splits of these runs.
     """
-    seen = {(run.approach, run.split): _unless_told(study, run) for run in names}
+    was_looked_for = "pretraining" in read_record(study)
+    seen = {(run.approach, run.split): 0 if was_looked_for or not _has_weights(study, run) else None for run in names}
     told = pretraining_table(study, names)
     for *key, basis, count_of in told.select(*names_of((APPROACH, SPLIT)), "basis", "test_seen").iter_rows():
         before = seen[tuple(key)]
@@ -106,7 +107,7 @@ def seen_films(study: Path, names: Sequence[RunName], splits: Iterable[Split]) -
     return SeenFilms(seen, {split.name: split.kind for split in splits})
 
 
-def _unless_told(study: Path, run: RunName) -> int | None:
-    """Return the count of a run of whose weights the study's record has no row; None where none was looked for."""
+def _has_weights(study: Path, run: RunName) -> bool:
+    """Say if a run started from weights that may have seen films."""
     weights = weights_of(read_config(study, run), where=str(run))
-    return 0 if weights is None or weights.is_stand_in or "pretraining" in read_record(study) else None
+    return weights is not None and not weights.is_stand_in

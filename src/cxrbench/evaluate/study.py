@@ -42,9 +42,9 @@ def evaluate_study(study: Path, *, seed: int = 0, replicates: int = REPLICATES, 
 
     Args:
         study: Folder of a study with at least one finished run.
-        seed: Of the patient bootstrap; equal seeds give equal tables.
-        replicates: Of the patient bootstrap, for measures without a formula for their variance; 0 for no intervals
-            of these.
+        seed: Seed of the patient bootstrap; equal seeds give equal tables.
+        replicates: Replicates of the patient bootstrap, for measures without a formula for their variance; 0 for no
+            intervals of these.
         track: Shows progress, split by split.
 
     Returns:
@@ -65,7 +65,7 @@ def evaluate_study(study: Path, *, seed: int = 0, replicates: int = REPLICATES, 
     patients = patient_numbers(table)
 
     def measure(name: str, pool: Executor) -> Measured:
-        """All runs of one split."""
+        """Measure all runs of one split."""
         own = read_split_runs(study, table, splits[name], by_split[name])
         is_alone = kinds[splits[name].kind] == 1
         rows = np.flatnonzero(table["image_id"].is_in(own.test.images["image_id"].implode()).to_numpy())
@@ -97,7 +97,7 @@ def _side_by_side(measure: Callable[[str, Executor], Measured], names: Iterable[
 def _measured_tables(
     measured: Sequence[Measured], splits: Mapping[str, Split], pathologies: Sequence[str]
 ) -> dict[str, pl.DataFrame]:
-    """Tables of what was measured, by name."""
+    """Return the tables of what was measured, by name."""
     whole = {key: pl.concat(one.tables[key] for one in measured) for key in measured[0].tables}
     kinds = Counter(split.kind for split in splits.values())
     summary = probabilities.summary_tables(averaged(one.probabilities for one in measured))
@@ -124,7 +124,7 @@ def _measured_tables(
 def _told_tables(
     study: Path, table: pl.DataFrame, splits: Mapping[str, Split], names: Sequence[RunName]
 ) -> dict[str, pl.DataFrame]:
-    """Tables of what went in, by name."""
+    """Return the tables of what went in, by name."""
     histories = inventory.history_table(study, names)
     return {
         "archive": inventory.archive_table(table),

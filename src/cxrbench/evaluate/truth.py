@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from cxrbench.config import Vocabulary
-from cxrbench.data.tables import read_table
+from cxrbench.data.tables import read_label_table
 from cxrbench.data.tables.labels import parse_labels
 from cxrbench.data.tables.releases import NIH, TableFormat, read_format
 from cxrbench.data.tables.sheets import read_sheet
@@ -32,6 +32,8 @@ class Labels:
     """Columns as in ``table.parquet``."""
     vocabulary: Vocabulary
     """Its findings, in the order of their columns."""
+    notes: tuple[str, ...] = ()
+    """What the reader made of the file; for people to read."""
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -43,17 +45,18 @@ def read_labels(path: Path, *, table_format: Path | None = None, vocabulary: Voc
     """Read a release's label file, or a study's ``table.parquet``.
 
     Args:
-        path: Of the file.
-        table_format: YAML that names the columns of a label file that is not NIH's.
+        path: Label file.
+        table_format: Name or YAML of the label file's format; as its columns show unless given.
         vocabulary: Findings to read; unless given, those of the format, and of a ``table.parquet`` its own.
 
     Raises:
         DataError: It cannot be read as its format says.
     """
-    form = NIH if table_format is None else read_format(table_format)
+    form = None if table_format is None else read_format(table_format)
     if path.suffix != ".parquet":
-        vocabulary = vocabulary or form.findings
-        return Labels(path, form, read_table(path, form, vocabulary=vocabulary), vocabulary)
+        read = read_label_table([path], form=form, vocabulary=vocabulary)
+        return Labels(path, read.form, read.table, read.vocabulary, read.notes)
+    form = form or NIH
     try:
         table = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -66,7 +69,7 @@ def read_labels(path: Path, *, table_format: Path | None = None, vocabulary: Voc
 
 
 def _as_named(table: pl.DataFrame, vocabulary: Vocabulary, path: Path) -> tuple[pl.DataFrame, Vocabulary]:
-    """A table with the findings of a vocabulary, under its names."""
+    """Return a table with the findings of a vocabulary, under its names."""
     theirs = findings_of(table)
     ours = {name: own for name in theirs if (own := vocabulary.canonical(name)) is not None}
     if not ours:
@@ -78,7 +81,7 @@ def _as_named(table: pl.DataFrame, vocabulary: Vocabulary, path: Path) -> tuple[
 
 
 def matched_images(predictions: Predictions, labels: Labels) -> pl.Series:
-    """Image ids of the labels for every row of the predictions: by name, without folders, or without ending.
+    """Return the labels' image ids for every row of the predictions: by name, without folders, or without ending.
 
     Raises:
         DataError: An image has no label.
@@ -118,7 +121,7 @@ def _require_all(found: pl.Series, predictions: Predictions, labels: Labels) -> 
 
 
 def held_out(labels: Labels, images: pl.Series, findings: Sequence[str]) -> HeldOut:
-    """Labels of some images, in the order of their ids."""
+    """Return the labels of some images, in the order of their ids."""
     vocabulary = labels.vocabulary.subset(findings)
     rows = labels.table.filter(pl.col("image_id").is_in(images.implode())).sort("image_id")
     return HeldOut(GIVEN, GIVEN, rows, vocabulary, labels_of(rows, vocabulary.names))
@@ -147,7 +150,7 @@ def require_same_labels(predictions: Predictions, labels: Labels) -> None:
 
 
 def _labels_of(predictions: Predictions, labels: Labels) -> pl.DataFrame | None:
-    """The labels that come with a file of predictions."""
+    """Return the labels that come with a file of predictions."""
     if is_of_a_run(predictions.path):
         # study/runs/<approach>/<split>/seed-<n>/predictions-test.parquet
         table = predictions.path.resolve().parents[4] / TABLE_FILE
@@ -170,7 +173,7 @@ def require_untrained(truth: HeldOut, labels: Labels, trained_on: Path) -> None:
 
     Args:
         truth: The test images.
-        labels: Say which image shows which patient.
+        labels: Labels, which say whom each image shows.
         trained_on: A list of image names or patient ids, one a line, such as ``train_val_list.txt``.
 
     Raises:

@@ -13,11 +13,11 @@ from safetensors.torch import load_file
 from cxrbench.bundle import Bundle, Member
 from cxrbench.bundle.inputs import network_input
 from cxrbench.config import HEADS, Absent
+from cxrbench.data.geometry import Frame, input_frame
 from cxrbench.data.images import Film
 from cxrbench.errors import BundleError, ConfigError
 from cxrbench.explain.activations import Asked
 from cxrbench.explain.effects import EFFECTS, FeatureEffects, Weights, known_of, table_of
-from cxrbench.explain.framing import Frame, input_frame
 from cxrbench.explain.maps import USUAL_WITHOUT_CAM, Method, answered_methods, cam_problem, heat_maps
 from cxrbench.explain.overlay import Rectangle, normalised
 from cxrbench.models.classifier import Classifier

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from cxrbench.data.delivery import Part
 from cxrbench.data.features import CODES
+from cxrbench.data.geometry import Frame
 from cxrbench.data.images import read_grey
 from cxrbench.errors import ConfigError, DataError, StudyError
-from cxrbench.explain.framing import Frame
 from cxrbench.explain.trained import OpenStudy, Trained
 
 

@@ -9,10 +9,10 @@ import polars as pl
 import torch
 
 from cxrbench.data.delivery import EvaluationBatches
+from cxrbench.data.geometry import Frame
 from cxrbench.evaluate.explanations import CENTRE, RANDOM
 from cxrbench.explain import maps
 from cxrbench.explain.activations import Asked
-from cxrbench.explain.framing import Frame
 from cxrbench.explain.maps import Method
 from cxrbench.explain.trained import OpenStudy, Trained
 from cxrbench.stats.localisation import PEAK_LEVELS, MapScores, score_map

@@ -62,7 +62,7 @@ def _part(backbone: Backbone, tensor: str) -> str:
 
 
 def _is_taken_apart(backbone: Backbone, part: str, layers: Sequence[str]) -> bool:
-    """Whether a module holds several layers, or is all there is of a backbone that names none."""
+    """Return whether a module holds several layers, or is all there is of a backbone that names none."""
     if layers:
         return sum(f"{layer}.".startswith(f"{part}.") for layer in layers) > 1
     return all(name.startswith(f"{part}.") for name in backbone.state_dict())

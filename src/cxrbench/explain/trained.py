@@ -15,10 +15,10 @@ from cxrbench import runs
 from cxrbench.config import RunConfig, read_run
 from cxrbench.data.delivery import Part
 from cxrbench.data.features import FeatureScaling
+from cxrbench.data.geometry import Frame, input_frame
 from cxrbench.data.store import Store, open_store
 from cxrbench.errors import StudyError
 from cxrbench.evaluate.reading import read_config, read_table, readable
-from cxrbench.explain.framing import Frame, input_frame
 from cxrbench.explain.maps import Method, answered_methods, cam_problem
 from cxrbench.models.classifier import Classifier
 from cxrbench.runs import RunName

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from cxrbench.bundle import Bundle, Member
 from cxrbench.config import Input
-from cxrbench.data.augment import centre_affine
 from cxrbench.data.features import CODES, FeatureScaling
+from cxrbench.data.geometry import centre_affine
 from cxrbench.predict.exported import FEATURES, FILM, LOGITS, TensorRecord
 
 MEANINGS = {"age": "age in years", "sex": "sex, F 0 and M 1", "view": "view position, PA 0 and AP 1"}

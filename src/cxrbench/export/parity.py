@@ -12,7 +12,7 @@ from cxrbench.bundle import Member
 from cxrbench.bundle.differences import largest_difference
 from cxrbench.bundle.inputs import network_input
 from cxrbench.bundle.reference import AGE_YEARS, SEX, VIEW, reference_film
-from cxrbench.bundle.squares import shrink
+from cxrbench.data.geometry import shrink
 from cxrbench.errors import BundleError
 from cxrbench.export.graph import facts_as_numbers
 from cxrbench.predict.backends import Backend

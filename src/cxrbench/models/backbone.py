@@ -168,13 +168,16 @@ def _wrapped(network: Any, what: str, *, channels: int, image_size: int) -> Back
     if isinstance(network, Backbone):
         return network
     if not isinstance(network, nn.Module):
-        raise ConfigError(f"{what}: its builder returned a {type(network).__name__}, expected a torch module")
+        raise ConfigError(
+            f"{what}: its builder returned a {type(network).__name__}, expected a torch module that maps films to "
+            "feature maps"
+        )
     try:
         return WrappedModule(network, channels=channels, image_size=image_size)
     except Exception as error:
         raise ConfigError(
             f"{what}: does not map films (B, {channels}, {image_size}, {image_size}) to feature maps (B, C, h, w): "
-            f"{shortened(error)}"
+            f"{shortened(error)}; return the maps before they are pooled"
         ) from error
 
 

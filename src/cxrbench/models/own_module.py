@@ -21,7 +21,11 @@ def build(settings: Module, *, channels: int, image_size: int) -> nn.Module:
     try:
         network = function(channels=channels, image_size=image_size, **settings.options)
     except Exception as error:
-        raise ConfigError(f"{what}: failed ({type(error).__name__}: {shortened(error)})") from error
+        raise ConfigError(
+            f"{what}: failed ({type(error).__name__}: {shortened(error)}); correct the function, or its options"
+        ) from error
     if not isinstance(network, nn.Module):
-        raise ConfigError(f"{what}: returned a {type(network).__name__}, expected a torch module")
+        raise ConfigError(
+            f"{what}: returned a {type(network).__name__}, expected a torch module that maps films to feature maps"
+        )
     return network

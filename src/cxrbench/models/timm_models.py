@@ -3,7 +3,6 @@
 import inspect
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 from fnmatch import fnmatch
 from itertools import chain
 from math import isqrt
@@ -14,6 +13,7 @@ import torch
 from timm.models._manipulate import group_with_matcher
 from torch import Tensor
 
+from cxrbench.config.base import near_names
 from cxrbench.config.network import Timm
 from cxrbench.errors import ConfigError
 from cxrbench.models.backbone import Backbone, Layer, check_image_size, measure, shortened
@@ -150,18 +150,13 @@ def _check_name(model: str) -> None:
     if not timm.is_model(name):
         names = timm.list_models()
         raise ConfigError(
-            f"unknown timm network {name!r}; {_near(name, names)}timm.list_models() lists all {len(names):,}"
+            f"unknown timm network {name!r}; {near_names(name, names)}timm.list_models() lists all {len(names):,}"
         )
     tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{name}.*")]
     if tag and tag not in tags:
         raise ConfigError(
-            f"timm network {name!r} has no weights {tag!r}; {_near(tag, tags)}it has {', '.join(tags) or 'none'}"
+            f"timm network {name!r} has no weights {tag!r}; {near_names(tag, tags)}it has {', '.join(tags) or 'none'}"
         )
-
-
-def _near(name: str, names: list[str]) -> str:
-    near = get_close_matches(name, names, n=3, cutoff=0.6)
-    return f"did you mean {' or '.join(near)}? " if near else ""
 
 
 def _layers(network: Any) -> tuple[Layer, ...]:

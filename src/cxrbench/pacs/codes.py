@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from highdicom.sr import CodedConcept
 
 from cxrbench.config import Code
-from cxrbench.config.vocabulary import PRIVATE_SCHEME
+from cxrbench.config.finding import PRIVATE_SCHEME
 
 PRIVATE_SCHEME_NAME = "cxrbench: terms of its results"
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from cxrbench.data.images.film import load_film
 from cxrbench.data.images.pixels import Unreadable
+from cxrbench.data.sandbox import KILLED, SECONDS, start_decoder, within
 from cxrbench.pacs.refusing import Unanswerable
-from cxrbench.predict.decoding import KILLED, SECONDS, start_decoder, within
 from cxrbench.predict.preparation import Prepared, prepare_film
 
 

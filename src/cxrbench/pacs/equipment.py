@@ -69,5 +69,5 @@ def author_of(bundle: Bundle) -> Author:
 
 
 def is_result(dataset: pydicom.Dataset) -> bool:
-    """Whether an object was made here; such are never answered."""
+    """Return whether an object was made here; such are never answered."""
     return bool(str(dataset.get("ManufacturerModelName") or "").strip() == MODEL)

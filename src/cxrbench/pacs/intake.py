@@ -31,7 +31,7 @@ class Intake:
         self._spool = spool
 
     def is_known(self, uid: str) -> bool:
-        """Whether an object need not be fetched again."""
+        """Return whether an object need not be fetched again."""
         return self._spool.is_known(uid)
 
     def take(self, header: pydicom.Dataset, content: bytes) -> None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from cxrbench.data.sandbox import KILLED
 from cxrbench.errors import CxrbenchError
 from cxrbench.pacs.answering import Answerer
 from cxrbench.pacs.destinations import Destination, Rejected, Unreachable
 from cxrbench.pacs.intake import NAME
 from cxrbench.pacs.refusing import Unanswerable
 from cxrbench.pacs.spool import Spool
-from cxrbench.predict.decoding import KILLED
 
 LOG = logging.getLogger(__name__)
 

@@ -59,12 +59,12 @@ class Source:
 
     @property
     def is_grey(self) -> bool:
-        """Whether the film's pixels are grey values, which a grey-scale presentation state can show."""
+        """Return whether the film's pixels are grey values, which a grey-scale presentation state can show."""
         return int(self.image.get("SamplesPerPixel") or 1) == 1
 
     @property
     def is_inverted(self) -> bool:
-        """Whether low values are bright, as ``data/images/grey_scale`` shows the film."""
+        """Return whether low values are bright, as ``data/images/grey_scale`` shows the film."""
         return is_inverted(self.image)
 
     def identify(self, result: pydicom.Dataset) -> None:

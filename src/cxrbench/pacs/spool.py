@@ -61,12 +61,12 @@ class Spool:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is to be answered or delivered."""
+        """Return whether nothing is to be answered or delivered."""
         with self._changed:
             return not self._waiting and not self._outgoing
 
     def is_known(self, uid: str) -> bool:
-        """Whether a film waits here already, or was answered."""
+        """Return whether a film waits here already, or was answered."""
         key = short_hash(uid)
         with self._changed:
             return key in self._waiting or self._mark(key).exists()

@@ -140,7 +140,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _is_film(path: Path) -> bool:
-    """Whether a file of a folder is meant to be answered."""
+    """Return whether a file of a folder is meant to be answered."""
     if path.name.startswith(".") or path.name.upper() == DIRECTORY or not path.is_file():
         return False
     return path.suffix.lower() in SUFFIXES or is_image(path)

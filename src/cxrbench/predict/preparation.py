@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cxrbench.bundle.squares import Squares, shrink
+from cxrbench.data.geometry import Squares, shrink
 from cxrbench.data.images.film import Film, load_film
 from cxrbench.data.images.header import Facts
 from cxrbench.data.images.pixels import Unreadable

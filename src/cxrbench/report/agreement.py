@@ -113,7 +113,8 @@ def agreement_table(results: Results) -> Table:
         caption=f"Spearman’s rank correlation, mean over the pathologies{splits}. {results.title}.",
         columns=("Approaches", "Rank correlation", "95 % interval for new patients", "SD over splits"),
         rows=tuple(_pair_row(pair) for pair in pairs.iter_rows(named=True)),
-        note="Interval: patient bootstrap. SD: description, not a standard error, since training parts overlap.",
+        note="The interval is a patient bootstrap. The SD describes the splits. It is not a standard error, since "
+        "training parts overlap.",
     )
 
 
@@ -156,7 +157,7 @@ def ensemble_table(results: Results) -> Table | None:
         caption=f"Several models as one: mean AUC over the pathologies. {results.title}.",
         columns=("Ensemble", "Members", "Mean AUC"),
         rows=(*rows, single),
-        note="Members scored the same test images. The best single approach was chosen on these images too.",
+        note="All members scored the same test images. The best single approach was chosen on them, too.",
     )
 
 

@@ -56,8 +56,8 @@ def left_out_table(reasons: Mapping[str, str]) -> Table:
     """Findings of the labels that no network answers, and what the training parts lack."""
     return Table(
         name="left-out",
-        caption="Findings that the labels name and no network answers: a training part lacks patients with them, or "
-        "without.",
+        caption="Findings of the labels that no network answers, because a training part lacks patients with them or "
+        "without them.",
         columns=("Finding", "Reason"),
         rows=tuple(Row(title_of(name), (Cell(reason),)) for name, reason in reasons.items()),
         is_text=True,

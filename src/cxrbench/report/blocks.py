@@ -17,7 +17,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Choice:
-    """What is shown of one finding, where a reader can choose a finding."""
+    """Figures of one finding, where a reader can choose a finding."""
 
     title: str
     drawings: tuple[Drawing, ...]
@@ -31,7 +31,7 @@ class Choices:
 
     choices: tuple[Choice, ...]
     of: str = "Finding"
-    """What is chosen."""
+    """Word for a choice."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Shown:
 
     table: Table
     unfold: str = ""
-    """What the closed table says; empty for an open one."""
+    """Text of the closed table; empty for an open one."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Photograph:
     alt: str
     caption: str
     unfold: str
-    """What is said while it is folded."""
+    """Text while it is folded."""
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,7 @@ def calibration_figure(panels: Sequence[Panel], results: Results, *, name: str, 
     """Draw calibration curves, a panel each.
 
     Args:
-        panels: From ``calibration_panels``.
+        panels: Panels from ``calibration_panels``.
         results: Results on one kind of split.
         name: File name of the figure.
         about: Finding or findings that are shown.
@@ -145,7 +145,7 @@ def calibration_figure(panels: Sequence[Panel], results: Results, *, name: str, 
 
 
 def _calibration_error(results: Results, finding: str, approach: str) -> str:
-    """What the summary says of the calibration error."""
+    """The calibration error in words; empty where it was not measured."""
     own = results.tables.probability_summary.filter(
         finding=finding, approach=approach, calibration=results.calibration, measure="calibration_error"
     )
@@ -182,8 +182,7 @@ def decision_figure(finding: str, benefit: pl.DataFrame, results: Results) -> Dr
             axes.fill_between(best.drop_nulls("lower")["threshold"], low, high, color=colour, alpha=0.15, linewidth=0)
         for name, rows in curves.items():
             look = results.looks[name]
-            dashes = (0, look.dashes) if look.is_dashed else "solid"
-            axes.plot(rows["threshold"], 100 * rows["value"], color=look.colour, linestyle=dashes, gid=slug(name))
+            axes.plot(rows["threshold"], 100 * rows["value"], color=look.colour, linestyle=look.line, gid=slug(name))
         axes.set(
             xscale="log", xlim=(0.005, 0.5), ylim=(-0.08 * top, 1.1 * top), title=f"{title_of(finding)}: decision curve"
         )

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from cxrbench.evaluate.columns import MEAN
 from cxrbench.report.blocks import Block, Choice, Choices, Figure, Note, Section, Shown
 from cxrbench.report.drawing import INK, META, Drawing, Margins, Mark, drawing, room_for, sheet
-from cxrbench.report.forest import Difference, difference_table, forest_figure
+from cxrbench.report.forest import NIL, Difference, difference_table, forest_figure
 from cxrbench.report.selection import Results
 from cxrbench.report.words import decimal, slug, title_of
 from cxrbench.stats.critical_difference import alike
@@ -27,7 +27,9 @@ INGREDIENTS = (
 
 INGREDIENT_AXIS = "Difference in AUC; to the right the ingredient helps"
 
-INGREDIENT_CAPTION = "Pairs of approaches that differ in one ingredient, with 95 % intervals where they can be had."
+INGREDIENT_CAPTION = (
+    "Pairs of approaches that differ in one ingredient, with 95 % intervals where there are enough patients."
+)
 
 WIDTH, TOP, LINE = 940.0, 58.0, 22.0
 
@@ -40,7 +42,7 @@ def difference(comparison: pl.DataFrame, first: str, second: str, *, label: str,
         first: An approach.
         second: Another.
         label: Short name of the difference.
-        topic: What the pair differs in.
+        topic: Ingredient in which the pair differs.
     """
     for a, b, is_turned in ((first, second, False), (second, first, True)):
         found = comparison.filter((pl.col("approach_a") == a) & (pl.col("approach_b") == b))
@@ -75,7 +77,7 @@ def from_best(comparison: pl.DataFrame, ranked: Sequence[str]) -> list[Differenc
 
 
 def by_ingredient(comparison: pl.DataFrame, approaches: Sequence[str]) -> list[Difference]:
-    """What each ingredient changes, other things equal: the pairs that the paper's approaches were made for."""
+    """Return the change by each ingredient, other things equal: the pairs that the paper's approaches were made for."""
     pairs = [(f"{name}{META}", name, "Age, sex and view") for name in approaches]
     pairs += [(a + end, b + end, topic) for a, b, topic in INGREDIENTS for end in ("", META)]
     there = set(approaches)
@@ -91,7 +93,8 @@ def difference_section(results: Results) -> Section | None:
     best = results.ranked[0]
     clear = "Filled: the interval excludes zero, and the p-value that allows for all pairs is below 0.05."
     with_intervals = f", with 95 % intervals. {clear}" if results.question else "."
-    caption = f"{best} against every other approach{with_intervals} Grey band: differences that are practically nil."
+    band = f"Grey band: differences within ± {NIL}, too small to matter."
+    caption = f"{best} against every other approach{with_intervals} {band}"
     name = f"best-{results.kind}"
     table = difference_table(rows, name, about="Best approach against every other", results=results)
     blocks = (
@@ -135,9 +138,8 @@ def rank_disagreement(results: Results) -> str:
     if ranks[first] == ranks[best]:
         return ""
     return (
-        f"By mean rank {first} comes first ({decimal(ranks[first], 2)}, {best} {decimal(ranks[best], 2)}). "
-        "A rank counts who is ahead on each finding. The mean AUC counts by how much, so a large lead on a few "
-        "findings moves it more."
+        f"By mean rank {first} comes first ({decimal(ranks[first], 2)}, {best} {decimal(ranks[best], 2)}): "
+        "ranks count who leads on each finding, the mean AUC by how much."
     )
 
 
@@ -199,8 +201,7 @@ def _draw_name(axes: Axes, results: Results, name: str, rank: float, y: float, *
     """A line from the rank down and out to the approach's name."""
     end = 1 if is_left else of
     look = results.looks[name]
-    dashes = (0, look.dashes) if look.is_dashed else "solid"
-    axes.plot([rank, rank, end], [0, y, y], color=look.colour, linestyle=dashes, linewidth=1.4, gid=slug(name))
+    axes.plot([rank, rank, end], [0, y, y], color=look.colour, linestyle=look.line, linewidth=1.4, gid=slug(name))
     axes.annotate(
         f"{results.label(name)}  {decimal(rank, 2)}" if is_left else f"{decimal(rank, 2)}  {results.label(name)}",
         (end, y),

@@ -161,7 +161,7 @@ def _auc_row(results: Results, finding: str, *, is_apart: bool) -> Row:
 
 
 def _has_enough_patients(runs: pl.DataFrame, finding: str) -> bool:
-    """Whether a best value may be marked: each split has as many positive patients as an interval needs."""
+    """Say if a best value may be bold: each split has as many positive patients as an interval needs."""
     least = runs["positive_patients"].min()
     return finding == MEAN or (isinstance(least, int) and least >= MIN_PATIENTS)
 
@@ -244,8 +244,8 @@ def certainty_table(results: Results) -> Table | None:
         caption=f"AUCs of {best} with 95 % intervals for new patients. {results.title}.",
         columns=("Finding", "Images", "Positives", "Positive patients", "AUC", "95 % interval", "Inflation"),
         rows=tuple(map(_certainty_row, rows.iter_rows(named=True))),
-        note="Intervals are clustered by patient. Inflation: their variance over one that takes the images of a "
-        "patient as independent.",
+        note="Intervals are clustered by patient. Inflation: variance of the AUC, divided by the one that takes the "
+        "images of a patient as independent.",
     )
 
 

@@ -25,6 +25,13 @@ THEMED = {
 }  # fmt: skip
 """Colours that the page's style sheet sets, for light and for dark screens."""
 
+DASHES: Sequence[tuple[tuple[float, ...], tuple[float, ...]]] = (
+    ((), (3.2, 1.6)),
+    ((1.0, 1.2), (4.0, 1.2, 1.0, 1.2)),
+    ((6.0, 1.6), (1.0, 2.6)),
+)
+"""Line and dashed line by round of colours, in line widths."""
+
 META = "-meta"
 
 PIXELS_PER_INCH = 72.0
@@ -64,33 +71,44 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Look:
-    """How one approach is drawn everywhere."""
+    """Colour and dashes of one approach, everywhere."""
 
     colour: str
     is_dashed: bool
+    """Without non-image features, beside a twin that has them; its dots are hollow."""
+    round: int = 0
+    """How often the colours had been used up by others before."""
 
     @property
     def dashes(self) -> tuple[float, ...]:
         """Dash pattern in line widths; empty for a solid line."""
-        return (3.2, 1.6) if self.is_dashed else ()
+        return DASHES[self.round % len(DASHES)][self.is_dashed]
+
+    @property
+    def line(self) -> Any:
+        """Style of a line, for Matplotlib."""
+        return (0, self.dashes) if self.dashes else "solid"
 
 
 def looks(approaches: Sequence[str]) -> dict[str, Look]:
-    """A colour per family, and within it dashes for the twin without non-image features.
+    """Give each family a colour, and within it dashes to the twin without non-image features.
 
-    An approach and its ``-meta`` twin share a colour, so that the eye can pair them.
+    An approach and its ``-meta`` twin share a colour, so that the eye can pair them. Where there are more families
+    than colours, the others get dots.
     """
-    families = list(dict.fromkeys(name.removesuffix(META) for name in approaches))
-    colours = {family: FAMILY_COLOURS[row % len(FAMILY_COLOURS)] for row, family in enumerate(families)}
-    return {
-        name: Look(colours[name.removesuffix(META)], is_dashed=not name.endswith(META) and name + META in approaches)
-        for name in approaches
-    }
+    families = {family: row for row, family in enumerate(dict.fromkeys(name.removesuffix(META) for name in approaches))}
+
+    def look(name: str) -> Look:
+        used, colour = divmod(families[name.removesuffix(META)], len(FAMILY_COLOURS))
+        is_dashed = not name.endswith(META) and name + META in approaches
+        return Look(FAMILY_COLOURS[colour], is_dashed, used)
+
+    return {name: look(name) for name in approaches}
 
 
 @dataclass(frozen=True)
 class Mark:
-    """What one drawn thing stands for."""
+    """Meaning of one drawn thing."""
 
     title: str
     """Shown when it is pointed at."""
@@ -156,10 +174,10 @@ def drawing(figure: Figure, name: str, *, alt: str, marks: Mapping[str, Mark] | 
     """Turn a figure into reduced SVG; call it inside ``sheet``.
 
     Args:
-        figure: What was drawn; an artist's ``gid`` is a key of ``marks``.
+        figure: Finished drawing; an artist's ``gid`` is a key of ``marks``.
         name: Unique on the page.
-        alt: What the figure shows, for those who cannot see it.
-        marks: What the artists with a ``gid`` stand for.
+        alt: Description for those who cannot see the figure.
+        marks: Meaning of each artist with a ``gid``.
     """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})

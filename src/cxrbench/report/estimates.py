@@ -14,11 +14,13 @@ from cxrbench.report.table import Cell
 from cxrbench.report.words import NOTHING, decimal, interval, signed, slug
 
 ONE_RUN = (
-    "Lines: 95 % intervals for new patients, the films of a patient kept together; the models are as "
-    "they are. No line where too few patients allow none."
+    "Lines: 95 % intervals for new patients, the films of a patient kept together and the models "
+    "unchanged. No line: too few patients."
 )
 
-SEVERAL_RUNS = "A dot per run, a bar at their mean; the spread of the dots is no interval, since runs share patients."
+SEVERAL_RUNS = (
+    "A dot per run, a bar at their mean. The spread of the dots is not an interval, since runs share patients."
+)
 
 LINE, GAP, TOP, BOTTOM, WIDTH = 13.0, 16.0, 34.0, 50.0, 940.0
 
@@ -28,7 +30,7 @@ class Estimate:
     """A measure.
 
     Attributes:
-        values: Of each run.
+        values: Value of each run.
         lower: Lower end of the 95 % interval for new patients; None of several runs, which share patients.
         upper: Upper end.
         reason: Why one run has no interval.
@@ -63,9 +65,9 @@ def estimate_of(rows: pl.DataFrame, column: str = "estimate", *, prefix: str = "
     """A measure of one row per run; None where no run has it.
 
     Args:
-        rows: With the column, and ``lower`` and ``upper``.
-        column: Of the measure.
-        prefix: Of the names of the interval's ends.
+        rows: Rows with the column, ``lower`` and ``upper``.
+        column: Column of the measure.
+        prefix: Start of the names of the interval's ends.
     """
     known = rows.drop_nulls(column)
     if known.height != 1:
@@ -80,9 +82,9 @@ def estimate_cell(
     """Return a cell of a table; a difference whose interval is above zero is bold.
 
     Args:
-        estimate: What was measured; None leaves a dash.
+        estimate: Estimate to show; None leaves a dash.
         digits: Decimals.
-        is_difference: Whether to show the sign always.
+        is_difference: Show the sign always.
         of: Approaches whose test results went into it.
     """
     if estimate is None:
@@ -104,17 +106,17 @@ def ordered_approaches(results: Results, names: pl.Series) -> list[str]:
 
 
 def runs_of(rows: pl.DataFrame) -> int:
-    """How many runs of one approach a table has."""
+    """Number of runs of one approach in a table."""
     return rows.select("split", "seed").n_unique()
 
 
 def spread_caption(rows: pl.DataFrame) -> str:
-    """What the lines or dots of a figure are."""
+    """Explanation of the lines or dots of a figure."""
     return ONE_RUN if runs_of(rows) == 1 else SEVERAL_RUNS
 
 
 def described_spread(rows: pl.DataFrame) -> str:
-    """What stands below the numbers of a table."""
+    """Description of what stands below the numbers of a table."""
     return "with 95 % intervals for new patients" if runs_of(rows) == 1 else f"mean ± SD over {runs_of(rows)} runs"
 
 
@@ -123,11 +125,11 @@ class Series:
     """One thing that is measured in every row.
 
     Attributes:
-        label: In the legend.
-        colour: Of its marks.
+        label: Name in the legend.
+        colour: Colour of its marks.
         marker: Matplotlib's name of it.
         estimates: By row; absent where nothing could be measured.
-        is_hollow: What others are measured against.
+        is_hollow: Others are measured against it.
     """
 
     label: str
@@ -144,13 +146,13 @@ class Series:
 
 @dataclass(frozen=True)
 class Axis:
-    """What is measured.
+    """The axis of the values.
 
     Attributes:
-        label: With its unit.
-        limits: None: as wide as the estimates.
-        chance: Where a line stands for what luck gives.
-        digits: Of the numbers that are told.
+        label: Label, with the unit.
+        limits: Ends of the axis; None: as wide as the estimates.
+        chance: Value that luck gives, drawn as a line.
+        digits: Decimals of the numbers shown.
     """
 
     label: str
@@ -164,9 +166,9 @@ def estimates_figure(rows: Mapping[str, str], series: Sequence[Series], name: st
 
     Args:
         rows: Keys of the estimates and how they are called, from top to bottom; the last one is a summary.
-        series: From top to bottom in each row.
-        name: Of the figure.
-        axis: What is measured.
+        series: Series, from top to bottom in each row.
+        name: File name of the figure.
+        axis: Axis of the values.
     """
     row_height = GAP + LINE * len(series)
     margins = Margins(left=room_for(rows.values()), top=TOP, bottom=BOTTOM)
@@ -210,7 +212,7 @@ def _draw_estimate(axes: Axes, height: float, one: Series, measured: Estimate, g
 
 
 def _legend(axes: Axes, series: Sequence[Series]) -> None:
-    """What the marks stand for, above the axes."""
+    """Legend of the marks, above the axes."""
     handles = [
         Line2D([], [], color=one.colour, marker=one.marker, markerfacecolor=one.face, label=one.label) for one in series
     ]

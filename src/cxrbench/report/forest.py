@@ -28,7 +28,7 @@ class Difference:
 
     label: str
     topic: str = ""
-    """What the pair differs in; empty when that is not the point."""
+    """Ingredient in which the pair differs; empty when that is not the point."""
     of: tuple[str, ...] = ()
     """Approaches whose test results went into it: the one, then the other."""
     value: float | None
@@ -43,12 +43,12 @@ class Difference:
 
     @property
     def is_cut(self) -> bool:
-        """Whether the interval goes on beyond what a difference of AUCs can be."""
+        """The interval goes on beyond what a difference of AUCs can be."""
         return any(end is not None and abs(end) > 1 for end in (self.lower, self.upper))
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval excludes zero, and so does the test that allows for all comparisons, if there is one."""
+        """The interval excludes zero, and so does the test that allows for all comparisons, if there is one."""
         if self.lower is None or self.upper is None or self.lower <= 0 <= self.upper:
             return False
         return self.p_adjusted is None or self.p_adjusted < LEVEL
@@ -63,7 +63,7 @@ def forest_figure(rows: Sequence[Difference], name: str, *, axis: str, seen: Col
     """Draw differences around zero; the grey band holds those that are practically nil.
 
     Args:
-        rows: From top to bottom, those of one topic together; filled where the interval excludes zero.
+        rows: Differences from top to bottom, those of one topic together; filled where the interval excludes zero.
         name: File name of the figure.
         axis: Label of the axis, with the side that favours what.
         seen: Approaches whose numbers carry the mark of weights that saw test films.
@@ -109,11 +109,12 @@ def _draw_line(axes: Axes, place: int, line: Difference, limits: tuple[float, fl
     """A point and its interval, cut with an arrow where it goes on beyond the axis."""
     colour = ACCENT if line.is_clear else FAINT
     if line.lower is not None and line.upper is not None:
-        ends = [max(line.lower, limits[0]), min(line.upper, limits[1])]
+        inside = 0.015 * (limits[1] - limits[0])  # so that an arrow stays clear of the labels
+        ends = [max(line.lower, limits[0] + inside), min(line.upper, limits[1] - inside)]
         axes.plot(ends, [place, place], color=colour, linewidth=2)
         for end, arrow, is_cut in zip(ends, "<>", (line.lower < limits[0], line.upper > limits[1]), strict=True):
             if is_cut:
-                axes.plot([end], [place], arrow, color=colour, markersize=8, clip_on=False)
+                axes.plot([end], [place], arrow, color=colour, markersize=8)
     if line.value is not None:
         filled = colour if line.is_clear else PAPER
         axes.plot([line.value], [place], "o", color=colour, markerfacecolor=filled, markersize=7, gid=f"row-{place}")

@@ -7,7 +7,7 @@ import polars as pl
 
 from cxrbench.evaluate.columns import ALL
 from cxrbench.report.blocks import Block, Figure, Section, Shown
-from cxrbench.report.drawing import RULE, Drawing, Margins, Mark, drawing, room_for, sheet
+from cxrbench.report.drawing import PAPER, RULE, Drawing, Margins, Mark, drawing, room_for, sheet
 from cxrbench.report.forest import Difference, forest_figure
 from cxrbench.report.selection import IS_MEAN, Results, legend
 from cxrbench.report.table import Cell, Row, Table
@@ -22,7 +22,8 @@ from cxrbench.report.words import (
     slug,
 )
 
-CAPTION = "Mean AUC by view position, sex and age. A dot for each approach, in its colour; hollow where dashed."
+CAPTION = "Mean AUC by view position, sex and age."
+DOTS = " A dot for each approach, in its colour. Hollow dots belong to dashed lines."
 
 ROW, MARGIN, WIDTH = 40.0, 62.0, 940.0
 
@@ -40,7 +41,12 @@ def group_section(results: Results) -> Section | None:
     measured = set(by_group.drop_nulls("mean")["group"])
     shown = [group for group in groups if group in measured]
     blocks: list[Block] = (
-        [*legend(results), Figure(subgroup_figure(by_group, shown, results), CAPTION)] if shown else []
+        [
+            *legend(results),
+            Figure(subgroup_figure(by_group, shown, results), CAPTION + (DOTS if len(results.approaches) > 1 else "")),
+        ]
+        if shown
+        else []
     )
     blocks.append(Shown(subgroup_table(by_group, groups, results)))
     return Section("Groups of images", (*blocks, *_gap_blocks(results)))
@@ -53,7 +59,7 @@ def _gap_blocks(results: Results) -> list[Block]:
     if not rows:
         return []
     interval = (
-        "with 95 % intervals for new patients where they can be had"
+        "with 95 % intervals for new patients where there are enough of them"
         if results.has_intervals
         else "mean over the splits"
     )
@@ -74,8 +80,8 @@ def subgroup_figure(by_group: pl.DataFrame, groups: Sequence[str], results: Resu
 
     Args:
         by_group: ``auc_summary.csv`` of this kind of split, finding ``mean``, without thin groups.
-        groups: From top to bottom.
-        results: Of this kind.
+        groups: Groups, from top to bottom.
+        results: Results on this kind of split.
     """
     looks = results.looks
     marks = {}
@@ -93,7 +99,7 @@ def subgroup_figure(by_group: pl.DataFrame, groups: Sequence[str], results: Resu
                     f"{name}, {group_title(group)}: {plus_minus(own[name]['mean'], own[name]['sd'])}", name
                 )
                 height = place + 0.5 * ((step + 0.5) / len(looks) - 0.5)
-                filled = "white" if look.is_dashed else look.colour
+                filled = PAPER if look.is_dashed else look.colour
                 axes.plot(
                     [own[name]["mean"]],
                     [height],
@@ -133,7 +139,7 @@ def subgroup_table(by_group: pl.DataFrame, groups: Sequence[str], results: Resul
     Args:
         by_group: ``auc_summary.csv`` of this kind of split, finding ``mean``, ``without_thin``.
         groups: Rows, in order.
-        results: Of this kind.
+        results: Results on this kind of split.
     """
     auc = results.tables.auc.filter(IS_MEAN)
     described = "mean ± SD over the splits" if results.splits > 1 else "one split"
@@ -171,7 +177,7 @@ def gaps_of(gaps: pl.DataFrame, approach: str, *, enough: int, has_intervals: bo
         gaps: ``gaps.csv`` of one kind of split and one finding.
         approach: Its name.
         enough: Pathologies that must be in both groups.
-        has_intervals: Whether there is one model.
+        has_intervals: There is one model, so gaps have intervals.
     """
     own = gaps.filter(pl.col("approach") == approach, pl.col("findings_counted") >= enough).drop_nulls("difference")
     rows = []

@@ -9,36 +9,39 @@ from cxrbench.report import words
 from cxrbench.report.differences import from_best, rank_disagreement
 from cxrbench.report.forest import Difference
 from cxrbench.report.pretraining import pretraining, seen_before, seen_said
-from cxrbench.report.selection import IS_MEAN, Results
+from cxrbench.report.selection import IS_ALL, IS_MEAN, Results
 from cxrbench.report.study import Study
 from cxrbench.report.words import auc_said, decimal, difference_interval, listed, plus_minus
+from cxrbench.stats.clustered import MIN_PATIENTS
 
 
 @dataclass(frozen=True)
 class Headline:
-    """What a hurried reader takes away."""
+    """The study in a few sentences, for a hurried reader."""
 
     best: str
     """The best approach, or the only one."""
     value: str
     """Its mean AUC: with its interval on one test set, with the SD over several splits."""
     is_alone: bool
-    """Whether there is nothing to compare it with."""
+    """There is nothing to compare it with."""
     sureness: str
-    """How sure it is that the best is better, in sentences."""
+    """Sentences that say how sure it is that the best is better."""
     question: str
-    """What the intervals answer for; empty where there are none."""
+    """Question that the intervals answer; empty where there are none."""
+    ranks: str = ""
+    """Sentence about another best by mean rank; empty where there is none."""
     caution: str = ""
-    """Which approaches' weights saw test films before; empty when none did."""
+    """Note about weights that saw test films before; empty when none did."""
 
 
 def question_asked(names: Sequence[str], images: str, *, called: str = "approaches") -> str:
     """Return the question that a page answers, as its heading.
 
     Args:
-        names: What is compared.
-        images: What it is tested on.
-        called: What the names are of, in the plural.
+        names: Names of the approaches or models.
+        images: Name of the test images.
+        called: Word for them, in the plural.
     """
     if len(names) == 1:
         return f"How well does {names[0]} do on {images}?"
@@ -54,14 +57,13 @@ def headline(results: Results) -> Headline | None:
     best, is_alone = results.ranked[0], len(results.approaches) == 1
     differences = from_best(results.compared, results.ranked)
     sureness = _alone(results) if is_alone else verdict(results.ranked, differences, results.why_no_interval)
-    if said := rank_disagreement(results):
-        sureness += f" {said}"
     return Headline(
         best=results.label(best),
         value=_mean_auc(results, best),
         is_alone=is_alone,
         sureness=sureness,
         question=results.question or "",
+        ranks=rank_disagreement(results),
         caution=results.seen_note,
     )
 
@@ -77,7 +79,10 @@ def _mean_auc(results: Results, approach: str) -> str:
 
 def _alone(results: Results) -> str:
     """The findings that the only approach tells best and worst, and what the numbers answer for."""
-    pathologies = results.summary.filter(pl.col("finding").is_in(results.vocabulary.pathologies)).drop_nulls("mean")
+    patients = results.auc.group_by("finding").agg(pl.col("positive_patients").min())
+    enough = patients.filter(pl.col("positive_patients") >= MIN_PATIENTS)["finding"]
+    is_meant = pl.col("finding").is_in(results.vocabulary.pathologies) & pl.col("finding").is_in(enough.implode())
+    pathologies = results.summary.filter(is_meant).drop_nulls("mean")
     ordered = pathologies.sort("mean", descending=True, maintain_order=True)
     said = ""
     if ordered.height > 1:
@@ -131,7 +136,7 @@ def _behind(number: int) -> str:
 
 
 def cautions(study: Study) -> list[tuple[str, str]]:
-    """What must be known before any number is read: title and text."""
+    """Return the title and text of what must be known before any number is read."""
     record = study.record
     profile, failed, archive = record["profile"], study.tables.failures.height, record["archive"]
     weights = pretraining(study)
@@ -140,7 +145,7 @@ def cautions(study: Study) -> list[tuple[str, str]]:
     said = {
         "Part of the archive": (
             archive["images_missing"] > 0,
-            f"{words.count(archive['images'])} of its {words.count(archive['images_listed'])} images are at hand.",
+            f"{words.count(archive['images'])} of its {words.count(archive['images_listed'])} images were available.",
         ),
         "Generated radiographs": (
             archive["is_phantom"],
@@ -166,9 +171,21 @@ def cautions(study: Study) -> list[tuple[str, str]]:
             bool(study.left_out),
             f"No network answers {_named(study.left_out)}, which the labels name; the reasons stand under The archive.",
         ),
+        "Uneven": (bool(uneven := _uneven(study)), uneven),
         "Incomplete": (failed > 0, f"Failed runs: {failed}; they are listed under Provenance."),
     }
     return [(title, text) for title, (applies, text) in said.items() if applies]
+
+
+def _uneven(study: Study) -> str:
+    """Name the approaches that have fewer splits of a kind than others; empty where none has."""
+    summary = study.tables.auc_summary.filter(IS_MEAN & IS_ALL)
+    most = summary.with_columns(pl.col("splits").max().over("kind").alias("most"))
+    behind = most.filter(pl.col("splits") < pl.col("most"))
+    if not behind.height:
+        return ""
+    said = [f"{row['approach']} has {row['splits']} of {row['most']} splits" for row in behind.iter_rows(named=True)]
+    return f"{sentence(words.listed(said))} Its mean does not compare with means over other splits."
 
 
 def _named(findings: Iterable[str]) -> str:
@@ -179,7 +196,7 @@ def _named(findings: Iterable[str]) -> str:
 def _stand_ins(approaches: Sequence[str]) -> str:
     return (
         f"Stand-ins, trained on generated pictures, replace the published weights of {words.listed(list(approaches))}. "
-        "These results are not ImageNet's or any other published weights'."
+        "These results say nothing about the published weights."
     )
 
 

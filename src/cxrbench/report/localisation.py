@@ -46,8 +46,9 @@ IGNORANT = {CENTRE: "s", RANDOM: "D"}
 """Marks of the maps that know nothing."""
 
 POINTING_SAID = (
-    "Pointing game: on how many of the run’s own test films with a box of the finding the map has its maximum in the "
-    "box, no tolerance around it. Hollow: two maps that know nothing, highest at the middle of the film, and random. "
+    "Pointing game: share of the run’s own test films with a box of the finding on which the maximum of the map lies "
+    "in the box, without tolerance. Hollow: two maps that know nothing, one highest at the centre of the film, one "
+    "random. "
 )
 
 DIGITS = 2
@@ -110,7 +111,7 @@ def _measure_table(results: Results, scores: pl.DataFrame, approach: str, measur
 
 
 def _overlap(results: Results, scores: pl.DataFrame, approach: str) -> Iterator[Block]:
-    """What else was measured of the best approach; the tables of the folder have it of all."""
+    """Show the other measures of the best approach; the tables of the folder have them for all."""
     energy = _measure_table(results, scores, approach, ENERGY, f"Share of {approach}’s evidence that lies in the boxes")
     yield Shown(energy, unfold=f"Energy: how much of {approach}’s maps lies in the boxes")
     about = f"Overlap (IoU) of {approach}’s marked regions with the boxes, all findings together."
@@ -130,10 +131,10 @@ def _sheet(folder: Path, scores: pl.DataFrame) -> Iterator[Block]:
     yield Photograph(
         address=_as_address(path),
         alt=f"Test films under the {method} maps of {run}, known boxes drawn.",
-        caption=f"{run}, {method}: a row per finding, at most five films evenly over the order of its probability "
-        "(written above each film, not calibrated), so that failures show. Boxes are the truth; the positive part of "
-        "a map is divided by its own maximum, so colours of two films do not compare. These are films of the archive: "
-        f"who gets this page gets them. The other sheets are in {folder.name}/{FIGURES_FOLDER}.",
+        caption=f"{run}, {method}: a row per finding, up to five films, evenly spaced by rank of the probability "
+        "(written above each film, not calibrated), so failures show too. Boxes are the truth. The positive part of a "
+        "map is divided by its own maximum, so colours of different films do not compare. These are films of the "
+        f"archive: whoever gets this page gets them. The other sheets are in {folder.name}/{FIGURES_FOLDER}.",
         unfold=f"Films of {run} under {method}",
     )
 
@@ -154,9 +155,9 @@ def measure_table(rows: pl.DataFrame, name: str, *, about: str) -> Table:
     """One measure per finding and method, and what each method has over the middle of the film.
 
     Args:
-        rows: Of ``localisation.csv``: one approach, one measure, one level.
-        name: Of the table.
-        about: Its caption.
+        rows: Rows of ``localisation.csv``: one approach, one measure, one level.
+        name: File name of the table.
+        about: Caption.
     """
     methods = methods_of(rows)
     maps = [method for method in methods if method not in {CENTRE, RANDOM}]
@@ -183,7 +184,7 @@ def measure_table(rows: pl.DataFrame, name: str, *, about: str) -> Table:
 
 
 def _gain(rows: pl.DataFrame) -> Cell:
-    """What a method has over the middle of the film."""
+    """Difference between a method and the middle of the film."""
     found = estimate_of(rows, OVER_CENTRE, prefix=f"{OVER_CENTRE}_")
     return estimate_cell(found, digits=DIGITS, is_difference=True)
 
@@ -192,9 +193,9 @@ def level_table(rows: pl.DataFrame, name: str, *, about: str) -> Table:
     """Overlap with the boxes at every level of the map, all findings together.
 
     Args:
-        rows: Of ``localisation.csv``: one approach.
-        name: Of the table.
-        about: Its caption.
+        rows: Rows of ``localisation.csv``: one approach.
+        name: File name of the table.
+        about: Caption.
     """
     own = rows.filter(pl.col("measure").str.starts_with(IOU), finding=ALL)
     measures = own["measure"].unique(maintain_order=True).to_list()
@@ -217,9 +218,9 @@ def level_table(rows: pl.DataFrame, name: str, *, about: str) -> Table:
             )
             for method, level in pairs.iter_rows()
         ),
-        note="The marked region holds the map’s maximum and what hangs together with it at the level or more, in per "
-        "cent of the maximum. Share over …: of films on which the box around it overlaps a known box by more. "
-        "A level should be chosen on other films than these.",
+        note="The marked region is the part of the map around its maximum that reaches the level, in per cent of the "
+        "maximum. Share over …: share of films on which the box around the region overlaps a known box by more. "
+        "Choose a level on other films than these.",
     )
 
 
@@ -231,9 +232,9 @@ def sanity_table(rows: pl.DataFrame, approaches: Sequence[str], name: str) -> Ta
     """Rank correlation of the maps before and after the network is made random, more and more of it.
 
     Args:
-        rows: Of ``sanity.csv``.
-        approaches: In order.
-        name: Of the table.
+        rows: Rows of ``sanity.csv``.
+        approaches: Approaches, in order.
+        name: File name of the table.
     """
     steps = rows["randomised"].unique(maintain_order=True).to_list()
     asked = [
@@ -251,8 +252,8 @@ def sanity_table(rows: pl.DataFrame, approaches: Sequence[str], name: str) -> Ta
             Row(f"{approach}, {method}", tuple(_correlation(rows, approach, method, step) for step in steps))
             for approach, method in asked
         ),
-        note="Near 0: the maps hang on what was learnt. Near 1: they show the film, whatever the weights. Each column "
-        "keeps what the ones before it made random.",
+        note="Near 0: the maps depend on what was learnt. Near 1: they show the film, whatever the weights. Each "
+        "column keeps random what the columns before it made random.",
     )
 
 

@@ -39,9 +39,7 @@ INPUT_TITLES = {ALONE: "age, sex and view", IMAGE: "film", BOTH: "both"}
 
 TARGETS = {"sex": "Sex, AUC", "view": "View position, AUC", "age": "Age, mean absolute error in years"}
 
-GAIN_SAID = (
-    " Both − film: with its 95 % interval; bold where that excludes zero, and so does the test of the figure above."
-)
+GAIN_SAID = " Both − film: bold where the 95 % interval excludes zero and the adjusted p-value is below 0.05."
 
 DIGITS = {"sex": 3, "view": 3, "age": 1}
 
@@ -77,7 +75,7 @@ def _inputs(results: Results, table: pl.DataFrame, approach: str) -> Choice:
     if f"{approach}{META}" in set(table.filter(given=BOTH)["model"]):
         chosen[BOTH] = f"{approach}{META}"
     caption = (
-        f"{approach}. AUC of age, sex and view alone ({reader}, the one of three models with the highest mean), of "
+        f"{approach}. AUC of age, sex and view alone ({reader}, the best of the models without the film), of "
         f"the film alone, and of both. {spread_caption(table.filter(given=IMAGE, model=approach))}"
     )
     return Choice(approach, (input_figure(table, chosen, f"inputs-{results.kind}-{slug(approach)}"),), caption)
@@ -114,7 +112,7 @@ def _differences(results: Results, gains: dict[str, dict[str, Difference]]) -> I
                 ),
             ),
             f"{name}{META} minus {name}: what age, sex and view add to the film. Filled: the 95 % interval excludes "
-            "zero, and the p-value that allows for all comparisons is below 0.05. Grey band: practically nil.",
+            "zero, and the p-value that allows for all comparisons is below 0.05. Grey band: within ± 0.01.",
         )
         for name, of in gains.items()
         if of
@@ -136,7 +134,7 @@ def input_figure(table: pl.DataFrame, chosen: Mapping[str, str], name: str) -> D
     Args:
         table: Rows of ``nonimage.csv``.
         chosen: Model by what it was given.
-        name: Of the figure.
+        name: File name of the figure.
     """
     findings = {finding: title_of(finding) for finding in table["finding"].unique(maintain_order=True)}
     series = [
@@ -163,10 +161,10 @@ def input_table(table: pl.DataFrame, approach: str, gains: Mapping[str, Differen
 
     Args:
         table: Rows of ``nonimage.csv`` on one kind of split.
-        approach: Without non-image features.
+        approach: Approach without non-image features.
         gains: The twin minus the approach, by finding; empty where there is no twin.
-        name: Of the table.
-        about: Its caption.
+        name: File name of the table.
+        about: Caption.
     """
     readers = table.filter(given=ALONE)["model"].unique(maintain_order=True).to_list()
     twin = table.filter(given=BOTH, model=f"{approach}-meta")["model"].unique().to_list()
@@ -201,13 +199,13 @@ def _gain_cell(gain: Difference | None) -> Cell:
 
 
 def probe_table(probes: pl.DataFrame, approaches: Sequence[str], *, name: str, about: str) -> Table:
-    """How well sex, view and age can be read from the film.
+    """Tabulate how well sex, view and age can be read from the film.
 
     Args:
         probes: Rows of ``probes.csv`` on one kind of split.
-        approaches: In order.
-        name: Of the table.
-        about: Its caption.
+        approaches: Approaches, in order.
+        name: File name of the table.
+        about: Caption.
     """
     rows = [
         _probe_row(approach, target, probes.filter(approach=approach, target=target))

@@ -51,9 +51,9 @@ def panels_figure(panels: Sequence[Panel], name: str, *, alt: str, x_label: str,
     """Draw panels in rows of at most four, all with square axes that start at zero.
 
     Args:
-        panels: In reading order.
+        panels: Panels, in reading order.
         name: File name of the figure.
-        alt: What the figure shows, for those who cannot see it.
+        alt: Description for those who cannot see the figure.
         x_label: Label of the horizontal axes.
         y_label: Label of the vertical axes.
     """
@@ -95,8 +95,7 @@ def _draw(axes: Axes, panel: Panel, corner: tuple[float, float], gid: str) -> No
     if panel.band is not None:
         low, high = map(up, panel.band)
         axes.fill_between(across(panel.x), low, high, color=panel.look.colour, alpha=0.18, linewidth=0)
-    dashes = (0, panel.look.dashes) if panel.look.is_dashed else "solid"
-    axes.plot(across(panel.x), up(panel.y), color=panel.look.colour, linestyle=dashes, gid=gid)
+    axes.plot(across(panel.x), up(panel.y), color=panel.look.colour, linestyle=panel.look.line, gid=gid)
     axes.text(left, top - 22, panel.title, fontweight="bold")
     axes.text(left, top - 7, panel.said, fontsize=SMALL, color=INK)
     for said, x, y, sides in (

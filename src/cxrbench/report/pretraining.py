@@ -76,7 +76,7 @@ def pretraining_table(study: Study) -> Table:
         caption="Held-out films that the pre-trained weights of an approach saw before.",
         columns=("Approach", "Split", "Archive", "Labels", "Known by", "Test films", "Validation films"),
         rows=tuple(map(_pretraining_row, study.tables.pretraining.iter_rows(named=True))),
-        note="Known by the archive alone, the numbers are the most that it can be.",
+        note="Where only the archive is known, the numbers are upper limits.",
         is_text=True,
     )
 

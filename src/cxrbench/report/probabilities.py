@@ -29,9 +29,9 @@ WAYS = {AS_THEY_ARE: "as they are", PLATT: "calibrated on validation images"}
 SHARES = {"sensitivity": "Sensitivity", "specificity": "Specificity", "ppv": "PPV", "npv": "NPV"}
 
 RULES = {
-    "youden": ("Youden’s threshold", "the largest sum of sensitivity and specificity"),
+    "youden": ("Youden’s threshold", "the threshold with the largest sum of sensitivity and specificity"),
     "sensitivity 90 %": ("a sensitivity of 90 %", "the highest threshold that finds 90 % of the positives"),
-    "specificity 90 %": ("a specificity of 90 %", "the lowest threshold that leaves 90 % of the negatives alone"),
+    "specificity 90 %": ("a specificity of 90 %", "the lowest threshold that spares 90 % of the negatives"),
 }
 """Rule -> its name and what it asks for."""
 
@@ -98,20 +98,20 @@ def _points(results: Results) -> tuple[Block, ...]:
 
 
 def _ordered_findings(results: Results) -> dict[str, float]:
-    """Findings that have curves and their positive test images, the commonest pathology first."""
+    """Findings and their positive test images, those with curves first, then the commonest."""
     positives = results.auc.unique(["split", "finding"]).group_by("finding").agg(pl.col("positives").mean())
     ordered = positives.drop_nulls("positives").sort("positives", "finding", descending=[True, False])
     none, drawn = results.vocabulary.none_present, set(results.tables.reliability["finding"])
     counts = {name: count for name, count in ordered.select("finding", "positives").iter_rows() if name in drawn}
-    return dict(sorted(counts.items(), key=lambda one: one[0] == none))
+    return dict(sorted(counts.items(), key=lambda one: (one[1] < ENOUGH, one[0] == none)))
 
 
 def probability_table(results: Results, way: str) -> Table:
     """Measures of the best approach's probabilities, with intervals for new patients.
 
     Args:
-        results: Of one kind of split.
-        way: Of calibration.
+        results: Results on one kind of split.
+        way: Way of calibration.
     """
     best = results.ranked[0]
     is_meant = (pl.col("approach") == best) & (pl.col("calibration") == way)
@@ -127,9 +127,9 @@ def probability_table(results: Results, way: str) -> Table:
             _measure_row(finding, best, *(table.filter(pl.col("finding") == finding) for table in (points, summary)))
             for finding in results.findings
         ),
-        note="Brier skill: 0 is no better than the prevalence, 1 perfect. Slope: below 1 they are too extreme. "
-        "Intercept: above 0 the finding is commoner than they say. Calibration error: in brackets, what a perfectly "
-        "calibrated model would show on as many images.",
+        note="Brier skill: 0 is no better than the prevalence, 1 is perfect. Slope: below 1, probabilities are too "
+        "extreme. Intercept: above 0, the finding is more common than they say. Calibration error: in brackets, the "
+        "error that a perfectly calibrated model would show on as many images.",
     )
 
 
@@ -170,7 +170,7 @@ def operation_table(results: Results, rule: str) -> Table:
         note = " Each model has an interval of its own in results/operation.csv; the SD is not one."
     return Table(
         name=f"operation-{rule.replace(' ', '-').replace('-%', '')}-{results.kind}",
-        caption=f"{best} at {RULES[rule][1]}, chosen on validation images and judged on test images. "
+        caption=f"{best} at {RULES[rule][1]}. Thresholds are chosen on validation images and judged on test images. "
         f"{results.title}, {described}.",
         columns=("Finding", "Positives", *SHARES.values()),
         rows=tuple(
@@ -203,5 +203,5 @@ def _share_cell(own: pl.DataFrame, name: str, results: Results) -> Cell:
 
 
 def _is_one_model(results: Results) -> bool:
-    """Whether thresholds and shares are of one model, and not means over seeds or splits."""
+    """Say if thresholds and shares are of one model, not means over seeds or splits."""
     return results.splits == results.seeds == 1

@@ -18,7 +18,7 @@ STORE_FILE = "store.json"
 
 
 def facts(study: Study) -> list[tuple[str, str]]:
-    """What a careful reader asks for, name and value."""
+    """Return the name and value of each fact that a careful reader asks for."""
     settings, archive = study.record["settings"], study.record["archive"]
     config = _config(study)
     stated = {
@@ -109,7 +109,7 @@ def _missing(archive: Mapping[str, Any]) -> str:
 
 
 def _unreadable(study: Study) -> str:
-    """What the store could not decode."""
+    """Images that the store could not decode."""
     folder = study.record["settings"].get("store")
     path = (Path(folder) if folder else study.folder / "store") / STORE_FILE
     if not path.is_file():
@@ -120,7 +120,7 @@ def _unreadable(study: Study) -> str:
 
 
 def _frozen(study: Study) -> str:
-    """What the approaches whose backbone is frozen learnt from."""
+    """Features that the approaches with a frozen backbone learnt from."""
     first = {name.approach: name for name in reversed(list(run_names(study)))}
     approaches = [read_config(study.folder, run)["approach"] for _, run in sorted(first.items())]
     frozen = [approach for approach in approaches if _is_frozen(approach)]
@@ -133,7 +133,7 @@ def _is_frozen(approach: Mapping[str, Any]) -> bool:
 
 
 def _seen(cached_views: int | None) -> str:
-    """Which views of a film a frozen backbone gave features of."""
+    """Views of a film of which a frozen backbone gave features."""
     if cached_views is None:
         return "each film augmented anew in every epoch"
     return "features computed once, of " + (

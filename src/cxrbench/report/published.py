@@ -40,7 +40,7 @@ def published_beside(kind: str) -> list[Published]:
 
 
 def why_not_comparable(study: Study) -> str | None:
-    """Why this study's numbers cannot stand beside published ones, or None when they can."""
+    """Return why this study's numbers cannot stand beside published ones, or None when they can."""
     archive = study.record["archive"]
     if archive["is_phantom"]:
         return "these are generated radiographs"

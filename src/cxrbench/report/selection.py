@@ -52,7 +52,7 @@ class Results:
 
     @property
     def seen_note(self) -> str:
-        """What the mark means; empty where nothing is marked."""
+        """Explanation of the mark; empty where nothing is marked."""
         if not self.seen_approaches:
             return ""
         return (
@@ -66,7 +66,7 @@ class Results:
 
     @cached_property
     def splits(self) -> int:
-        """How many there are of this kind."""
+        """Number of splits of this kind."""
         return self.tables.auc["split"].n_unique()
 
     @cached_property
@@ -104,19 +104,19 @@ class Results:
 
     @cached_property
     def question(self) -> str | None:
-        """What the intervals of differences answer for; None when there are none."""
+        """Question that the intervals of differences answer; None when there are none."""
         asked = self.compared.drop_nulls("lower")["question"].unique()
         return asked[0] if asked.len() else None
 
     @cached_property
     def why_no_interval(self) -> str:
-        """Why differences of the mean AUC have no interval."""
+        """Reason why differences of the mean AUC have no interval."""
         reasons = self.compared["reason"].drop_nulls().unique().sort()
         return ", ".join(reasons)
 
     @cached_property
     def has_intervals(self) -> bool:
-        """Whether all AUCs are of one test set, so that each has one interval."""
+        """All AUCs are of one test set, so each has one interval."""
         return self.splits == 1
 
     @cached_property
@@ -127,7 +127,7 @@ class Results:
 
     @cached_property
     def seeds(self) -> int:
-        """Of an approach on a split, at most."""
+        """Seeds of an approach on a split, at most."""
         per_run = self.tables.auc.group_by("approach", "split").agg(pl.col("seed").n_unique())
         return int(per_run["seed"].to_numpy().max())
 

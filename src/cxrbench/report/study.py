@@ -29,13 +29,13 @@ KINDS = ("resample", "fold", "official")
 
 @dataclass(frozen=True)
 class Analysis:
-    """One folder of answers.
+    """One further analysis of the study's networks, in a folder beside the results.
 
     Attributes:
-        folder: Inside the study.
-        tables: By file name; empty where they cannot be shown.
-        settings: How the networks were asked.
-        why_not: Why there are no tables, as a sentence; empty where there are some.
+        folder: Folder inside the study.
+        tables: Tables by file name; empty where they cannot be shown.
+        settings: Settings of the analysis.
+        why_not: Reason why there are no tables, as a sentence; empty where there are some.
     """
 
     folder: Path
@@ -107,9 +107,9 @@ class Study:
     """``study.json``."""
     tables: Tables
     approaches: tuple[str, ...]
-    """With a finished run, in the order of the study's settings."""
+    """Approaches with a finished run, in the order of the study's settings."""
     kinds: tuple[str, ...]
-    """Of the evaluated splits."""
+    """Kinds of the evaluated splits."""
     vocabulary: Vocabulary
     """The findings that were measured."""
     left_out: dict[str, str]

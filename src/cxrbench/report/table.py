@@ -34,7 +34,7 @@ class Cell:
     """Smaller, below the text: an SD, a share."""
     is_best: bool = False
     reason: str = ""
-    """Why there is no value."""
+    """Reason why there is no value."""
     share: float | None = None
     """0 to 1: length of a bar behind the value."""
     of: tuple[str, ...] = ()
@@ -62,17 +62,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """What is printed under one caption."""
+    """Rows that are printed under one caption."""
 
     name: str
     """File name without its ending."""
     caption: str
     columns: tuple[str, ...]
-    """Of the row heads and of the cells."""
+    """Headings of the row heads and of the cells."""
     rows: tuple[Row, ...]
     note: str = ""
     is_text: bool = False
-    """Whether cells hold words rather than numbers."""
+    """Cells hold words rather than numbers."""
 
 
 def cells(texts: Sequence[str], *, of: tuple[str, ...] = ()) -> tuple[Cell, ...]:

@@ -7,7 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
-from cxrbench.predict.decoding import within
+from cxrbench.data.sandbox import within
 from cxrbench.serve.films import start_process
 from cxrbench.serve.refusals import Refusal, busy
 
@@ -29,7 +29,7 @@ class Decoders:
 
     @property
     def is_ready(self) -> bool:
-        """Whether one has started."""
+        """Return whether one has started."""
         return any(started.done() for started in self._started)
 
     async def run(self, work: Callable[..., T | str], *arguments: object) -> T:

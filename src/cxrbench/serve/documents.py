@@ -110,6 +110,6 @@ class BundlesDocument(BaseModel):
 
 
 class HealthDocument(BaseModel):
-    """Whether the server works."""
+    """State of a server that works."""
 
     status: Literal["ok"] = "ok"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cxrbench.data.images.film import Film, decode_film
 from cxrbench.data.images.pixels import Unreadable
-from cxrbench.predict.decoding import start_decoder
+from cxrbench.data.sandbox import start_decoder
 from cxrbench.predict.preparation import Prepared, prepare_film
 
 LONGEST_SIDE = 1536

@@ -108,7 +108,7 @@ class Guard:
 
 
 def _is_foreign(headers: Headers, host: str) -> bool:
-    """Whether another site's page asks; a browser says so itself, or names the page's origin."""
+    """Return whether another site's page asks; a browser says so itself, or names the page's origin."""
     if (site := headers.get("sec-fetch-site")) is not None:
         return site in {"cross-site", "same-site"}
     origin = headers.get("origin")

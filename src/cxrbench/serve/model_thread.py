@@ -52,7 +52,7 @@ class ModelThread:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the thread works."""
+        """Return whether the thread works."""
         return self._thread.is_alive() and not self._is_closed
 
     def __len__(self) -> int:

@@ -125,7 +125,7 @@ class Service:
 
     @property
     def is_ready(self) -> bool:
-        """Whether films can be answered."""
+        """Return whether films can be answered."""
         return self._model is not None and self._model.is_alive and self._decoding.is_ready
 
     async def predict(self, upload: Upload) -> PredictionDocument:

@@ -39,7 +39,7 @@ class ServeSettings(Settings):
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine reaches the server."""
+        """Return whether only this machine reaches the server."""
         if self.host == "localhost":
             return True
         try:

@@ -6,7 +6,7 @@ of the table's rows or on the machine.
 
 from cxrbench.splits.describing import ALL_IMAGES, describe_split
 from cxrbench.splits.drawing import fold_splits, resample_splits
-from cxrbench.splits.official import official_split
+from cxrbench.splits.official import official_split, parts_split
 from cxrbench.splits.split import Split, check_covers, check_disjoint, read_split, write_split
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "describe_split",
     "fold_splits",
     "official_split",
+    "parts_split",
     "read_split",
     "resample_splits",
     "write_split",

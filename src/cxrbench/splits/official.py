@@ -55,6 +55,42 @@ def official_split(
     return split
 
 
+def parts_split(
+    table: pl.DataFrame, parts: pl.DataFrame, *, archive: str, validation_fraction: float = 0.125, seed: int = 0
+) -> Split:
+    """Return the split that a release's labels state; without a validation part, one is drawn as for lists.
+
+    Args:
+        table: One row per image.
+        parts: ``image_id`` and ``part``: train, val or test, or null.
+        archive: Name of the release, for the split's source and messages.
+        validation_fraction: Share of the training patients that validate where the labels name no such part.
+        seed: As for ``official_split``.
+
+    Raises:
+        DataError: No training or no test part, an image without a part, or a patient in two of them.
+    """
+    stated = table.select("image_id", "patient_id").join(parts, on="image_id", how="left")
+    if (left := stated.filter(pl.col("part").is_null())["image_id"]).len():
+        raise DataError(f"{left.len():,} images of {archive} have no official part, the first: {left[0]}")
+    of_part = {part: _patients_in(stated, part) for part in ("train", "val", "test")}
+    if lacking := [part for part in ("train", "test") if not len(of_part[part])]:
+        raise DataError(f"{archive}: its labels name no {lacking[0]} part, so they make no official split")
+    train, val = of_part["train"], of_part["val"]
+    if not len(val):
+        train, val = carve(train, validation_fraction, [seed, 0])
+    split = Split(
+        OFFICIAL, OFFICIAL, seed, as_parts(train=train, val=val, test=of_part["test"]), source=f"parts of {archive}"
+    )
+    check_disjoint(split)
+    return split
+
+
+def _patients_in(stated: pl.DataFrame, part: str) -> NDArray[np.str_]:
+    """(P,) patients with an image in a part, sorted."""
+    return np.array(sorted(stated.filter(part=part)["patient_id"].unique()), dtype=np.str_)
+
+
 def _read_list(path: Path) -> list[str]:
     """Image names, one a line; blank lines do not matter."""
     try:

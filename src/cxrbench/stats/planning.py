@@ -79,7 +79,9 @@ def upper_tail(shift: float, critical: float, precision: Precision) -> float:
         return float(ndtr(centre - limit))
     if centre == 0:
         return float(1 - stdtr(df, limit))
-    return float(1 - nctdtr(df, centre, limit))
+    below = float(nctdtr(df, centre, limit))
+    # Far out in a tail SciPy gives NaN instead of 0 or 1.
+    return 1 - below if np.isfinite(below) else float(centre > limit)
 
 
 def power_of_test(difference: float, precision: Precision, *, level: float = 0.05) -> float:

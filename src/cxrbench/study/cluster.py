@@ -125,7 +125,7 @@ def connected(ray: Any, address: str) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - Ray raises Exception itself where a start takes too long
         reason = " ".join(str(error).split())
         raise StudyError(
-            f"no Ray cluster could be had at {address!r} ({reason:.200}); `ray status` on its head shows more. "
+            f"no Ray cluster answers at {address!r} ({reason:.200}); `ray status` on its head shows more. "
             "One that was started with a token wants RAY_AUTH_MODE=token and the same token here"
         ) from None
     try:

@@ -45,7 +45,9 @@ def _check_vocabulary(settings: StudySettings, old: str | None, record: Mapping[
     began = f"{settings.out}: this study began with vocabulary {old!r}"
     if (old is None) != (new is None):
         raise StudyError(f"{began}, not {new!r}; choose another --out")
-    if new is not None and (differing := _differing(_recorded(settings.out, record), load_vocabulary(new))):
+    if new is not None and (
+        differing := _differing(recorded_vocabulary(record, where=settings.out / STUDY_FILE), load_vocabulary(new))
+    ):
         raise StudyError(f"{began}, and {new!r} has another {differing} now; choose another --out")
 
 
@@ -61,13 +63,8 @@ def _differing(old: Vocabulary, new: Vocabulary) -> str:
 def asked_vocabulary(settings: StudySettings, record: Mapping[str, Any]) -> Vocabulary | None:
     """Return the findings that the study began with, else those asked for; None: those of the labels' format."""
     if record:
-        return _recorded(settings.out, record)
+        return recorded_vocabulary(record, where=settings.out / STUDY_FILE)
     return None if settings.vocabulary is None else load_vocabulary(settings.vocabulary)
-
-
-def _recorded(study: Path, record: Mapping[str, Any]) -> Vocabulary:
-    """The findings that a study began with; version 0.1 recorded none, and had the paper's whatever the format."""
-    return recorded_vocabulary(record, where=study / STUDY_FILE)
 
 
 def keep_table(study: Path, table: pl.DataFrame) -> str:

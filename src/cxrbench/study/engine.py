@@ -13,8 +13,7 @@ from queue import SimpleQueue
 import torch
 
 from cxrbench.config import ClusterSettings
-from cxrbench.data.decoding import follow_parent
-from cxrbench.environment import usable_cores
+from cxrbench.environment import follow_parent, usable_cores
 from cxrbench.study.cluster import carry_out_on
 from cxrbench.study.performing import Outcome, note_failure, perform
 from cxrbench.study.plan import Plan, RunTask

@@ -15,6 +15,9 @@ Lacking = dict[str, dict[str, str]]
 """Finding -> split -> what its training part lacks, in words."""
 
 
+SHOWN = 5
+
+
 @dataclass(frozen=True)
 class Outputs:
     """Findings that a study answers, of those that its labels state.
@@ -84,8 +87,10 @@ def choose_outputs(
     left_out = _lacking(vocabulary.names, table, splits, min_patients)
     findings = tuple(name for name in vocabulary.names if name not in left_out)
     if not set(findings) & set(vocabulary.pathologies):
+        first = dict(list(left_out.items())[:SHOWN])
+        more = f" and {len(left_out) - SHOWN} more" if len(left_out) > SHOWN else ""
         raise StudyError(
-            f"no finding of the vocabulary {vocabulary.name!r} can be learnt on every split: {_listed(left_out)}; "
+            f"no finding of the vocabulary {vocabulary.name!r} can be learnt on every split: {_listed(first)}{more}; "
             "are the labels read as they are meant, and are there patients enough for the splits and min_patients?"
         )
     return Outputs(vocabulary, findings, left_out, _left_out_note(left_out))

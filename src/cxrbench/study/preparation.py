@@ -32,7 +32,7 @@ from cxrbench.errors import ConfigError, DataError, StudyError
 from cxrbench.files import write_json
 from cxrbench.progress import Track, silent
 from cxrbench.runs import STUDY_FILE, STUDY_SCHEMA, origin_of
-from cxrbench.splits import Split, fold_splits, official_split, resample_splits
+from cxrbench.splits import Split, fold_splits, official_split, parts_split, resample_splits
 from cxrbench.study.continuation import (
     asked_vocabulary,
     check_continuation,
@@ -202,10 +202,10 @@ def _read(settings: StudySettings, record: Mapping[str, Any], track: Track) -> A
         settings.data, form=form, labels=settings.labels, vocabulary=asked_vocabulary(settings, record), track=track
     )
     require_complete(archive, allow_missing=settings.allow_missing)
-    if settings.splits.official and archive.official is None:
+    if settings.splits.official and archive.official is None and archive.parts is None:
         raise DataError(
             f"{settings.data}: the official split needs the release's train_val_list.txt and test_list.txt "
-            "beside the labels"
+            "beside the labels, or labels that name the parts"
         )
     return archive
 
@@ -227,7 +227,11 @@ def plan_splits(plan: SplitPlan, archive: Archive, table: pl.DataFrame) -> list[
     fractions, seed, lists = plan.fractions, plan.seed, archive.official if plan.official else None
     drawn = resample_splits(table, count=plan.resamples, fractions=fractions, seed=seed) if plan.resamples else []
     folds = fold_splits(table, folds=plan.folds, seed=seed) if plan.folds else []
-    return [*drawn, *folds, *([official_split(table, *lists, seed=seed)] if lists else [])]
+    if lists:
+        return [*drawn, *folds, official_split(table, *lists, seed=seed)]
+    parts = archive.parts if plan.official else None
+    stated = [] if parts is None else [parts_split(table, parts, archive=archive.form.name, seed=seed)]
+    return [*drawn, *folds, *stated]
 
 
 def _is_phantom(archive: Archive) -> bool:

@@ -1,4 +1,4 @@
-"""Pre-trained weights of a study: had once, kept with their record, and the input that they learnt with."""
+"""Pre-trained weights of a study: fetched once and kept with their record; and the input that they learnt with."""
 
 import json
 import shutil
@@ -37,7 +37,7 @@ Channels = tuple[float, ...]
 
 
 def prepare_weights(study: Path, approaches: Sequence[Approach], profile: Profile) -> dict[str, Kept]:
-    """Have pre-trained weights on disk before anything trains: one file per network and source.
+    """Bring pre-trained weights onto disk before anything trains: one file per network and source.
 
     Args:
         study: Folder of the study.
@@ -48,7 +48,7 @@ def prepare_weights(study: Path, approaches: Sequence[Approach], profile: Profil
         The file and the record of each approach that starts from weights.
 
     Raises:
-        WeightsError: Some cannot be had, or are for another network.
+        WeightsError: Some are not available, or for another network.
     """
     kept: dict[str, Kept] = {}
     result = {}
@@ -73,7 +73,7 @@ def _key(approach: Approach, profile: Profile) -> str:
 
 
 def _kept(study: Path, approach: Approach, profile: Profile, key: str) -> Kept:
-    """Have an approach's weights on disk, with their record beside them."""
+    """Bring an approach's weights onto disk, with their record beside them."""
     path = study / WEIGHTS_FOLDER / f"{key}.safetensors"
     about = path.with_suffix(".json")
     _keep_of_0_1(study, approach, path, about)

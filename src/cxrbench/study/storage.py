@@ -253,7 +253,7 @@ def _packed(folder: Path) -> bytes:
 
 
 def _lay_begun(storage: Storage, task: RunTask) -> None:
-    """Lay the state that an attempt on another node sent beside those of this node; the furthest is gone on from."""
+    """Lay the state that an attempt on another node sent beside those of this node; the furthest one is resumed."""
     if (content := storage.pull_object(_begun_place(task))) is None:
         return
     laid = partial_of(task.folder) / FETCHED

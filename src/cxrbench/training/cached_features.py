@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from cxrbench.config import Approach, RunConfig, code_of
-from cxrbench.data.augment import centre_affine, draw_affines, warp
+from cxrbench.data.augment import draw_affines, warp
+from cxrbench.data.geometry import centre_affine
 from cxrbench.data.store import Store
 from cxrbench.errors import TrainingError
 from cxrbench.files import atomic_file, digest_json, in_turn

@@ -16,8 +16,7 @@ from multiprocessing.process import BaseProcess
 
 import torch
 
-from cxrbench.data.decoding import follow_parent
-from cxrbench.environment import LOCALHOST, free_port
+from cxrbench.environment import LOCALHOST, follow_parent, free_port
 from cxrbench.errors import TrainingError
 from cxrbench.training.fit import Fit
 from cxrbench.training.history import ReportStep, ignore_steps

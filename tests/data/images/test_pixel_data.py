@@ -13,8 +13,9 @@ from pydicom.uid import JPEG2000Lossless, RLELossless
 from cxrbench.data.images import decode, pixel_data, read_film
 from cxrbench.data.images.pixel_data import decode_deep_jpeg, is_deep_jpeg, stream_size
 from cxrbench.data.images.pixels import Unreadable
+from cxrbench.data.sandbox import KILLED
 from cxrbench.predict import Request
-from cxrbench.predict.decoding import KILLED, decoded
+from cxrbench.predict.decoding import decoded
 from dicom_film import film_dataset
 
 SHIPPED = Path(pydicom.__file__).parent / "data" / "test_files"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from cxrbench.data.images import decode, read_grey
+from cxrbench.data.images import decode, png, read_grey
 from cxrbench.data.images.pixels import MAX_PIXELS, Unreadable
 
 GREY = np.random.default_rng(0).integers(0, 256, (24, 32), dtype=np.uint8)
@@ -187,6 +187,12 @@ def test_a_size_is_said_first_and_once(chunks, reason):
         decode(png_of(*chunks))
 
 
+@pytest.fixture
+def _opencv_alone(monkeypatch):
+    monkeypatch.setattr(png, "_kornia_decoder", lambda: None)
+
+
+@pytest.mark.usefixtures("_opencv_alone")
 def test_whatever_the_decoder_raises_is_this_films_failure(monkeypatch):
     def fail(*_):
         raise cv2.error("OpenCV(5.0.0) error: (-215:Assertion failed)")
@@ -196,12 +202,14 @@ def test_whatever_the_decoder_raises_is_this_films_failure(monkeypatch):
         decode(png_of(header(32, 24), pixels_of()))
 
 
+@pytest.mark.usefixtures("_opencv_alone")
 def test_pixels_of_another_size_than_the_header_says_are_refused(monkeypatch):
     monkeypatch.setattr(cv2, "imdecode", lambda *_: np.zeros((100, 100), np.uint8))
     with pytest.raises(Unreadable, match="the header says 32 x 24 pixels, its decoder found 100 x 100"):
         decode(png_of(header(32, 24), pixels_of()))
 
 
+@pytest.mark.usefixtures("_opencv_alone")
 def test_profiles_and_texts_do_not_reach_the_decoder(monkeypatch):
     """One of a kilobyte may unpack to gigabytes."""
     handed = []
@@ -226,3 +234,38 @@ def test_the_orientation_that_a_viewer_applies(orientation, picture):
 @pytest.mark.parametrize("exif", [b"", b"II", b"MM\0*\0\0\0\x08\xff\xff", bytes(100)])
 def test_damaged_exif_is_passed_over(exif):
     assert np.array_equal(decode(png_of(header(32, 24), chunk(b"eXIf", exif), pixels_of())), GREY)
+
+
+@pytest.fixture(params=["with kornia-rs", "without"])
+def either_decoder(request, monkeypatch):
+    """Both ways to decode 8 bits of grey; with kornia-rs only where it is installed."""
+    if request.param == "without":
+        monkeypatch.setattr(png, "_kornia_decoder", lambda: None)
+    elif png._kornia_decoder() is None:
+        pytest.skip("needs kornia-rs, the extra `fast`, which is not installed")
+
+
+@pytest.mark.usefixtures("either_decoder")
+@pytest.mark.parametrize("options", [{}, {"compress_level": 0}, {"optimize": True}])
+def test_both_decoders_give_the_same_pixels(options):
+    assert np.array_equal(decode(encoded(GREY, **options)), GREY)
+
+
+@pytest.mark.usefixtures("either_decoder")
+def test_pixels_that_end_too_early_are_refused_by_both_decoders():
+    half = zlib.compress(b"".join(b"\0" + row.tobytes() for row in GREY[:12]))
+    with pytest.raises(Unreadable, match="corrupt PNG: its pixels are incomplete or damaged"):
+        decode(png_of(header(32, 24), chunk(b"IDAT", half)))
+
+
+class PanicError(BaseException):
+    """As the library's own, which is no Exception."""
+
+
+@pytest.mark.parametrize("error", [ValueError, PanicError])
+def test_what_the_faster_decoder_refuses_opencv_decides(error, monkeypatch):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(png, "_kornia_decoder", lambda: fail)
+    assert np.array_equal(decode(encoded(GREY)), GREY)

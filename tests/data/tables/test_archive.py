@@ -5,6 +5,7 @@ import re
 import polars as pl
 import pytest
 
+from cxrbench.config import changed
 from cxrbench.data.tables import present, read_archive, read_table, require_complete
 from cxrbench.data.tables.releases import NIH
 from cxrbench.errors import DataError
@@ -120,3 +121,16 @@ def test_the_table_survives_parquet(release, tmp_path):
     table = read_archive(release(4)).table
     table.write_parquet(tmp_path / "table.parquet")
     assert pl.read_parquet(tmp_path / "table.parquet").equals(table)
+
+
+def test_names_without_ending_get_the_advice_and_paths_may_be_windows(release, tmp_path):
+    folder = release(2)
+    path = folder / "Data_Entry_2017_v2020.csv"
+    text = path.read_text()
+    path.write_text(text.replace("00000001_000.png", "images\\00000001_000.png"))
+    assert read_archive(folder).missing == ()
+    path.write_text(text.replace(".png", ""))
+    with pytest.raises(DataError, match=r"Names without an ending need suffix: \.png"):
+        require_complete(read_archive(folder), allow_missing=True)
+    form = changed(NIH, {"suffix": [".jpg", ".png"]}, where="test")
+    assert read_archive(folder, form=form).missing == ()

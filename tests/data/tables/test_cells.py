@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrbench.data.tables.cells import parse_ages, parse_follow_ups, parse_sexes, parse_views
+from cxrbench.data.tables.cells import are_years, parse_ages, parse_ages_at, parse_follow_ups, parse_sexes, parse_views
 
 
 def series(*cells):
@@ -26,6 +26,9 @@ def series(*cells):
         ("026W", 26 * 7 / 365.25),
         ("010D", 10 / 365.25),
         ("  007y ", 7),
+        ("58,5", 58.5),
+        ("45 years", 45),
+        ("6 months", 0.5),
     ],
 )
 def test_ages_in_every_form_that_releases_use(cell, years):
@@ -33,6 +36,39 @@ def test_ages_in_every_form_that_releases_use(cell, years):
     assert parsed.values.dtype == pl.Float32
     assert parsed.values.to_list() == pytest.approx([years])
     assert parsed.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("cell", "years"),
+    [("80-84", 82), ("[80, 84]", 82), ("85 or more", 85), (">89", 89), ("> 89Y", 89), ("90+", 90), ("≥90", 90)],
+)
+def test_a_band_of_ages_is_its_middle_or_its_limit_and_said_so(cell, years):
+    parsed = parse_ages(series(cell, "57"))
+    assert parsed.values.to_list() == [years, 57]
+    assert parsed.notes == (f"1 image with a band of ages or its limit ({cell!r}), taken as its middle or limit",)
+
+
+@pytest.mark.parametrize(
+    ("born", "seen", "years"),
+    [("1930.0", "20140915", 84), ("1930", "2014-09-15", 84), ("19300101", "2014", 84), ("nan", "2014", None)],
+)
+def test_ages_from_a_birth_and_a_study(born, seen, years):
+    parsed = parse_ages_at(series(born), series(seen))
+    assert (parsed.values.to_list(), parsed.notes) == ([years], ())
+
+
+def test_ages_from_dates_that_cannot_be_are_said():
+    parsed = parse_ages_at(series("1880", "x"), series("2014", "2014"))
+    assert parsed.values.to_list() == [None, None]
+    assert [note.partition(" (")[0] for note in parsed.notes] == [
+        "1 image has a birth or study date that cannot be read",
+        "1 image has a birth date that makes an age out of 0..120",
+    ]
+
+
+@pytest.mark.parametrize(("cells", "is_so"), [(["1930.0", "1945"], True), (["58", "1945"], False), ([None], False)])
+def test_years_of_birth_are_told_from_ages(cells, is_so):
+    assert are_years(series(*cells)) == is_so
 
 
 def test_impossible_ages_are_unknown_and_said_so():

@@ -70,7 +70,7 @@ def test_a_part_of_the_formats_findings_may_be_asked_for():
     table, notes = parse_labels(sheet, LISTS, vocabulary=part, whole=NIH15, where=WHERE)
     assert table.rows(named=True) == [{"Nodule": 0, "Infiltrates": 1}, {"Nodule": 1, "Infiltrates": 0}]
     assert notes == ("findings that the vocabulary 'own' leaves out: Atelectasis, Cardiomegaly, Effusion, ...",)
-    with pytest.raises(DataError, match="unknown finding 'Infiltration'; valid"):  # another vocabulary, not a part
+    with pytest.raises(DataError, match="unknown finding 'Mass'; valid"):  # another vocabulary, not a part
         parse_labels(sheet, LISTS, vocabulary=Vocabulary.of(["Nodule", "Nodules"]), whole=NIH15, where=WHERE)
 
 

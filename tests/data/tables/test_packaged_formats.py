@@ -55,7 +55,7 @@ MIMIC = {
 PADCHEST = """,ImageID,ImageDir,StudyDate_DICOM,PatientID,PatientBirth,PatientSex_DICOM,Projection,Labels
 0,2053_a.png,0,20140915,839860488694292331637988235681460987,1930.0,F,PA,"['normal']"
 1,2053_b.png,0,20140915,839860488694292331637988235681460987,1930.0,F,L,"['normal']"
-2,c.png,12,20161004,244685263100771469051214745085012030119,1945.0,M,AP_horizontal,"['pleural effusion', ' kyphosis']"
+2,1055_c.png,1,20161004,244685263100771469051214745085012030119,1945,M,AP_horizontal,"['pleural effusion', ' kyphosis']"
 3,1055_d.png,12,20161004,244685263100771469051214745085012030120,,O,PA,nan
 4,1055_e.png,12,20161004,244685263100771469051214745085012030121,1950.0,M,PA,"['pneumonia', ' exclude']"
 5,1055_f.png,12,20161004,244685263100771469051214745085012030122,1950.0,M,PA,"['unchanged']"
@@ -177,7 +177,7 @@ EXPECTED = {
         {"view": "AP", "sex": "M", "Edema": None, "Pneumonia": 1, "No Finding": 0, "part": "val"},
     ],
     "padchest": [
-        {"image_id": "c.png", "age_years": 71.0, "sex": "M", "view": "AP", "pleural effusion": 1, "kyphosis": 1},
+        {"image_id": "1055_c.png", "age_years": 71.0, "sex": "M", "view": "AP", "pleural effusion": 1, "kyphosis": 1},
         {"patient_id": "244685263100771469051214745085012030120", "sex": None, "age_years": None, "normal": None},
         {"image_id": "1055_f.png", "normal": None, "pneumonia": None},
         {"image_id": "1055_g.png", "normal": 0, "pseudonodule": 1, "nodule": 0},

@@ -92,7 +92,9 @@ def test_a_deeper_networks_weights_are_surplus(theirs, ours, first, seems):
 
 
 def test_a_shallower_networks_weights_lack_tensors():
-    with pytest.raises(WeightsError, match=r"'layer3\.2\.conv1\.weight' is absent .*ResNet-38, .* another network"):
+    with pytest.raises(
+        WeightsError, match=r"'layer3\.2\.conv1\.weight' is absent .*ResNet-38, .*; give weights of this network"
+    ):
         fitted(state_of(resnet(3, 4, 2, 3)), resnet(3, 4, 6, 3))
 
 

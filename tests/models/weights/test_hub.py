@@ -103,7 +103,7 @@ def test_an_unknown_tag_is_answered_with_those_there_are():
 @pytest.mark.usefixtures("offline")
 def test_without_the_hub_the_error_names_the_local_file():
     with pytest.raises(
-        WeightsError, match=r"'resnet50\.tv_in1k' could not be had .*network unreachable.*--weights FILE"
+        WeightsError, match=r"'resnet50\.tv_in1k' cannot be fetched .*network unreachable.*--weights FILE"
     ):
         obtain_weights(approach_from("hub", PAPER), stand_in_steps=0)
 
@@ -112,7 +112,7 @@ def test_without_the_hub_the_error_names_the_local_file():
 def test_a_repository_is_asked_for_in_timms_words(monkeypatch):
     asked = []
     monkeypatch.setattr(timm, "create_model", partial(_unreachable, asked, timm.create_model))
-    with pytest.raises(WeightsError, match=r"'someone/network' could not be had"):
+    with pytest.raises(WeightsError, match=r"'someone/network' cannot be fetched"):
         obtain_weights(approach_from({"hub": "someone/network"}, LITTLE), stand_in_steps=0)
     assert asked == ["hf-hub:someone/network"]
 
@@ -142,7 +142,7 @@ def test_a_file_that_cannot_be_fetched_is_named(monkeypatch):
         raise OSError("network unreachable")
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", offline)
-    with pytest.raises(WeightsError, match=r"'someone/net, w\.pth' could not be had .*unreachable"):
+    with pytest.raises(WeightsError, match=r"'someone/net, w\.pth' cannot be fetched .*unreachable"):
         obtain_weights(approach_from({"hub": {"id": "someone/net", "file": "w.pth"}}, TINY), stand_in_steps=0)
 
 

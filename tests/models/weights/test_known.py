@@ -7,9 +7,9 @@ from cxrbench.errors import WeightsError
 from cxrbench.models.weights.known import (
     archive_key,
     as_mean_and_std,
+    find_known,
     known_by_file,
     known_by_id,
-    require_known,
     stated,
     timm_facts,
 )
@@ -42,7 +42,7 @@ def test_an_unknown_record_is_answered_with_near_ones():
     with pytest.raises(
         WeightsError, match=r"unknown record of weights 'microsoft/rad-din'; did you mean microsoft/rad-dino"
     ):
-        require_known("microsoft/rad-din")
+        find_known("microsoft/rad-din")
 
 
 @pytest.mark.parametrize(

@@ -213,9 +213,11 @@ def require_complete(archive: Archive, allow_missing: bool) -> None:
     """
     missing, listed = len(archive.missing), archive.table.height
     if missing == listed:
+        has_ending = "." in archive.missing[0].rpartition("/")[2] or any(archive.form.suffix)
+        hint = "" if has_ending else " Names without an ending need suffix: .png, or another, in the table format"
         raise DataError(
             f"none of the {listed:,} images that {archive.labels} lists is under {archive.folder} "
-            f"(the first is {archive.missing[0]}); is this the folder of the images?"
+            f"(the first is {archive.missing[0]}); is this the folder of the images?{hint}"
         )
     if missing and not (allow_missing or archive.is_sample):
         raise DataError(

@@ -1,16 +1,19 @@
 """Cells of a label file -> values of the table, with a note about whatever could not be taken as it is."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
+from cxrbench.config import TableFormat
 from cxrbench.data.tables.wording import first_of, images
+from cxrbench.errors import DataError
 
-AGE = r"^([+-]?\d+(?:[.,]\d*)?)\s*([DWMY]?)$"
+AGE = r"^([+-]?\d+(?:[.,]\d*)?)\s*([DWMY]?)(?:EARS?|RS?|ONTHS?|OS?|EEKS?|KS?|AYS?)?$"
 BAND = r"^(?:[\[(]\s*(\d+)\s*[,;-]\s*(\d+)\s*[\])]|(\d+)\s*(?:-|–|TO)\s*(\d+))$"
 """``80-84`` and ``[80, 85)``: the middle counts."""
-OPEN = r"^(?:>=?|≥|OVER)\s*(\d+)$|^(\d+)\s*(?:\+|OR (?:MORE|OLDER|OVER)|AND (?:OVER|OLDER|MORE))$"
+OPEN = r"^(?:>=?|≥|OVER)\s*(\d+)Y?$|^(\d+)\s*(?:\+|OR (?:MORE|OLDER|OVER)|AND (?:OVER|OLDER|MORE))$"
 """``>89`` and ``85 or more``: the limit counts."""
 YEAR = r"^(1[89]\d\d|20\d\d)"
 CALENDAR = r"^(1[89]\d\d|20\d\d)(\.0*$|$|\d{4}(\.0*)?$|-)"
@@ -122,3 +125,37 @@ def _note(cells: pl.Series, what: str) -> tuple[str, ...]:
     examples = first_of([repr(cell) for cell in cells.unique(maintain_order=True)])
     has = "has" if len(cells) == 1 else "have"
     return (f"{images(len(cells))} {has} {what} ({examples}), treated as unknown",)
+
+
+def parse_fields(cells: pl.DataFrame, form: TableFormat, *, path: Path) -> dict[str, Parsed]:
+    """Return the common columns of a table, each with what had to be said about it.
+
+    Args:
+        cells: Text under our names, and ``born`` and ``seen``.
+        form: The words of the archive for sex and view.
+        path: The file, for messages.
+
+    Raises:
+        DataError: A column of ages holds years of birth.
+    """
+    if are_years(cells["age_years"]):
+        raise DataError(_no_ages(cells["age_years"], form, path))
+    ages = parse_ages(cells["age_years"]) if form.born is None else parse_ages_at(cells["born"], cells["seen"])
+    return {
+        "image_id": Parsed(cells["image_id"]),
+        "path": Parsed(pl.Series([None] * cells.height, dtype=pl.String)),
+        "patient_id": Parsed(cells["patient_id"]),
+        "age_years": ages,
+        "sex": parse_sexes(cells["sex"], words=form.sexes),
+        "view": parse_views(cells["view"], words=form.views),
+        "follow_up": parse_follow_ups(cells["follow_up"]),
+    }
+
+
+def _no_ages(cells: pl.Series, form: TableFormat, path: Path) -> str:
+    """The message where a column of ages holds years of birth."""
+    column = form.age_years.name[0] if form.age_years else ""
+    return (
+        f"{path}: column {column!r} holds years or dates ({cells.drop_nulls()[0]}), not ages; give born: {column} and "
+        "seen: with the column of the study's date in place of age_years"
+    )

@@ -3,21 +3,22 @@
 import bz2
 import codecs
 import gzip
-import io
 import lzma
 import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO, Any
 
 from cxrbench.errors import DataError
 
-PACKED: tuple[tuple[bytes, Callable[[bytes], bytes]], ...] = (
-    (b"\x1f\x8b", gzip.decompress),
-    (b"\xfd7zXZ\x00", lzma.decompress),
-    (b"BZh", bz2.decompress),
+PACKED: tuple[tuple[bytes, Callable[[IO[bytes]], Any]], ...] = (
+    (b"\x1f\x8b", lambda file: gzip.GzipFile(fileobj=file)),
+    (b"\xfd7zXZ\x00", lzma.LZMAFile),
+    (b"BZh", bz2.BZ2File),
 )
 ZIP = b"PK\x03\x04"
+LONGEST_MARK = 6
 WORKBOOK = "[Content_Types].xml"
 BROKEN = (EOFError, OSError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 
@@ -33,39 +34,53 @@ CONTROL = frozenset(range(32)) - frozenset(b"\t\n\r\f\x1a\x1b")
 """Bytes that no text of one byte per letter holds."""
 
 
-def read_content(path: Path) -> bytes:
+def read_content(path: Path, *, limit: int = -1) -> bytes:
     """Return a file's bytes, unpacked where it is a gzip, xz, bzip2 or zip file.
+
+    Args:
+        path: The file.
+        limit: Bytes to return at most; -1: all.
 
     Raises:
         DataError: It cannot be read or unpacked, or is a zip of several files.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            mark = file.read(LONGEST_MARK)
+            file.seek(0)
+            unpack = _unpacking(mark, path)
+            if unpack is None:
+                return file.read(limit)
+            return _unpacked(file, unpack, path, limit)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _unpacking(mark: bytes, path: Path) -> Callable[[IO[bytes]], Any] | None:
+    """Return what opens a packed file that begins with ``mark``; None for one that is not packed."""
+    if mark.startswith(ZIP):
+        return lambda file: _only_member(file, path)
+    return next((unpack for start, unpack in PACKED if mark.startswith(start)), None)
+
+
+def _unpacked(file: IO[bytes], unpack: Callable[[IO[bytes]], Any], path: Path, limit: int) -> bytes:
     try:
-        return _unpacked(content, path)
+        with unpack(file) as packed:
+            return bytes(packed.read(limit))
     except BROKEN as error:
         raise DataError(f"{path} is packed but cannot be unpacked ({error}); fetch it again") from None
 
 
-def _unpacked(content: bytes, path: Path) -> bytes:
-    for mark, unpack in PACKED:
-        if content.startswith(mark):
-            return unpack(content)
-    return _only_member(content, path) if content.startswith(ZIP) else content
-
-
-def _only_member(content: bytes, path: Path) -> bytes:
-    """Return the one file in a zip; what archivers of other systems add does not count."""
-    with zipfile.ZipFile(io.BytesIO(content)) as packed:
-        names = [name for name in packed.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
-        if WORKBOOK in names:
-            raise DataError(f"{path} is a spreadsheet's workbook; save the sheet with the labels as CSV")
-        if len(names) != 1:
-            shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-            raise DataError(f"{path} holds {len(names)} files ({shown or 'none'}); unpack it and name the label file")
-        return packed.read(names[0])
+def _only_member(file: IO[bytes], path: Path) -> IO[bytes]:
+    """Open the one file in a zip; what archivers of other systems add does not count."""
+    packed = zipfile.ZipFile(file)
+    names = [name for name in packed.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
+    if WORKBOOK in names:
+        raise DataError(f"{path} is a spreadsheet's workbook; save the sheet with the labels as CSV")
+    if len(names) != 1:
+        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        raise DataError(f"{path} holds {len(names)} files ({shown or 'none'}); unpack it and name the label file")
+    return packed.open(names[0])
 
 
 def decode(content: bytes, path: Path, *, encoding: str | None = None) -> tuple[str, tuple[str, ...]]:

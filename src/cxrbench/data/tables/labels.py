@@ -1,6 +1,6 @@
 """Findings of a label file -> codes of its cells -> one nullable int8 column each."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,21 +12,11 @@ from cxrbench.config.base import unknown
 from cxrbench.config.vocabulary import folded
 from cxrbench.data.tables.columns import cell_of, find_column, shown_columns
 from cxrbench.data.tables.lists import count_names, findings_in, near_separator, one_hot, without_blank
-from cxrbench.data.tables.policy import ABSENT, PRESENT, UNCERTAIN, UNSTATED, apply_policy
+from cxrbench.data.tables.policy import UNSTATED, apply_policy
 from cxrbench.data.tables.sheets import LINE
 from cxrbench.data.tables.wording import commonest, first_of
+from cxrbench.data.tables.words import codes_of, understood
 from cxrbench.errors import DataError
-
-USUAL_WORDS = {
-    PRESENT: ("1", "true", "yes", "y", "t", "positive", "pos", "present", "x", "+", "ja", "oui", "si", "sí"),
-    ABSENT: ("0", "false", "no", "n", "f", "negative", "neg", "absent", "nein", "non"),
-    UNCERTAIN: ("-1", "uncertain", "u", "?", "unsure", "equivocal", "indeterminate"),
-    None: ("nan", "na", "n/a", "null", "none"),
-}
-"""Cells that need no explanation, folded; None: blank."""
-
-REST = "*"
-"""Among the words of a meaning: all cells that no other meaning has."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +150,7 @@ class _Reading:
         """Refuse names that are not in the vocabulary, unless they are to be skipped and some are known."""
         if near := near_separator(others, lambda name: self.own(name) is not None):
             raise DataError(
-                f"{self.where}, line {self._line_of(near[0])}: {near[0]!r} looks like several findings; "
+                f"{self.where}, line {self._first_of({near[0]})[0]}: {near[0]!r} looks like several findings; "
                 f"set labels.separator: {near[1]!r} in the table format"
             )
         if others and not self.labels.ignore_others:
@@ -171,14 +161,15 @@ class _Reading:
                 f"({commonest(others, shown=4)}); choose another with --vocabulary, or map them with labels.names"
             )
 
-    def _line_of(self, name: str) -> int:
-        """The first line whose cell has a name; 0 where none has."""
+    def _first_of(self, names: Container[str]) -> tuple[int, str]:
+        """The first line whose cell has one of some names, and that name."""
         rows = zip(self.sheet[LINE], self._list_cells, strict=True)
-        return next((line for line, cell in rows if cell and name in findings_in(cell, self.labels.separator)), 0)
+        cells = ((line, findings_in(cell, self.labels.separator)) for line, cell in rows if cell)
+        return next((line, name) for line, found in cells for name in found if name in names)
 
     def _refuse_unknown(self, others: Mapping[str, int]) -> None:
         """Name the first row with an unknown finding, and the names that are valid."""
-        line, name = min((self._line_of(name), name) for name in sorted(others)[:100])
+        line, name = self._first_of(others)
         more = f"; {len(others) - 1} more {'is' if len(others) == 2 else 'are'} unknown" if len(others) > 1 else ""
         raise DataError(
             f"{self.where}, line {line}: {unknown('finding', name, self.vocabulary.names)}{more}; "
@@ -224,42 +215,14 @@ class _Reading:
         if cell is None:
             return pl.repeat(UNSTATED, self.sheet.height, eager=True, dtype=pl.Int8)
         cells = self.sheet.select(cell.alias("cell")).to_series()
-        meaning, rest = _meanings(self.labels)
-        codes = {each: meaning.get(_folded(each), rest) for each in cells.drop_nulls().unique()}
-        if strange := [each for each, code in codes.items() if code == STRANGE]:
-            self._refuse_cell(cells, strange, column, meaning)
-        read = cells.replace_strict(codes, default=None, return_dtype=pl.Int8)
-        return read.fill_null(meaning[BLANK]) if BLANK in meaning else read
-
-    def _refuse_cell(
-        self, cells: pl.Series, strange: list[str], column: Column, meaning: Mapping[str, int | None]
-    ) -> None:
-        """Name the first cell that has no meaning."""
-        first = cells.is_in(strange).fill_null(value=False).arg_true()[0]
-        usual = {word for words in USUAL_WORDS.values() for word in words} - {"0", "1", "-1"}
-        shown = ", ".join(repr(word) for word in meaning if word not in usual)
-        raise DataError(
-            f"{self.where}, line {self.sheet[LINE][first]}, column {column.name[0]!r}: {cells[first]!r} is none of "
-            f"{shown}, yes, no and the like; say what it means in labels.present, absent, uncertain or unstated"
-        )
-
-
-BLANK = ""
-"""The word for a blank cell in a format."""
-
-STRANGE = -1
-"""Code of a cell that has no meaning."""
-
-
-def _meanings(labels: Labels) -> tuple[dict[str, int | None], int | None]:
-    """The codes of cells, folded, and that of all others; the format's own words go before the usual ones."""
-    meaning: dict[str, int | None] = {word: code for code, words in USUAL_WORDS.items() for word in words}
-    own = {UNSTATED: labels.unstated, UNCERTAIN: labels.uncertain, ABSENT: labels.absent, PRESENT: labels.present}
-    rest: int | None = STRANGE
-    for code, words in own.items():
-        meaning |= {_folded(word): code for word in words if word != REST}
-        rest = code if REST in words else rest
-    return meaning, rest
+        codes, is_strange = codes_of(cells, self.labels)
+        if is_strange.any():
+            first = is_strange.arg_true()[0]
+            raise DataError(
+                f"{self.where}, line {self.sheet[LINE][first]}, column {column.name[0]!r}: {cells[first]!r} is none of "
+                f"{understood(self.labels)}; say what it means in labels.present, absent, uncertain or unstated"
+            )
+        return codes
 
 
 def _largest(codes: list[pl.Series]) -> pl.Series:
@@ -267,14 +230,6 @@ def _largest(codes: list[pl.Series]) -> pl.Series:
     return (
         codes[0] if len(codes) == 1 else pl.DataFrame({str(i): each for i, each in enumerate(codes)}).max_horizontal()
     )
-
-
-def _folded(cell: str) -> str:
-    """Lower case, and numbers in their shortest form: ``1.0``, ``1,0`` and ``1`` mean the same."""
-    try:
-        return f"{float(cell.replace(',', '.')):g}"
-    except ValueError:
-        return cell.strip().lower()
 
 
 def _skipped(others: Mapping[str, int]) -> tuple[str, ...]:

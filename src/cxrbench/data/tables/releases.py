@@ -22,7 +22,7 @@ def choose_format(paths: Sequence[Path]) -> tuple[TableFormat, str | None]:
         paths: Label files, or folders that hold them.
 
     Raises:
-        DataError: Two formats fit.
+        DataError: Two formats fit, or the file has no column that a packaged format knows it by.
     """
     fitting = _fitting(paths)
     if len(fitting) > 1:
@@ -30,15 +30,27 @@ def choose_format(paths: Sequence[Path]) -> tuple[TableFormat, str | None]:
         raise DataError(f"{paths[0]} fits the formats {names}; say which with --format {next(iter(fitting))}")
     for name, found in fitting.items():
         return load_format(name), f"format {name}, recognised by the columns of {found.name}"
+    _require_some_of_nihs(paths)
     return NIH, None
+
+
+def _require_some_of_nihs(paths: Sequence[Path]) -> None:
+    """Refuse a file that has no column of NIH's, rather than say that it lacks them."""
+    file = _main_file(paths, NIH)
+    columns = frozenset() if file is None else _columns(file)
+    if columns and not columns & _wanted(NIH):
+        raise DataError(
+            f"{file} has the columns of no packaged format (it has {', '.join(map(repr, sorted(columns)[:8]))}); "
+            f"name one with --format ({', '.join(format_names())}), or describe its columns in a YAML"
+        )
 
 
 def fitting_format(paths: Sequence[Path], form: TableFormat) -> str | None:
     """Return the name of the packaged format that label files have, where it is one alone and another than ``form``."""
     if form in map(load_format, format_names()):
         return None
-    fitting = _fitting(paths)
-    return next(iter(fitting)) if len(fitting) == 1 else None
+    fitting = [name for name in _fitting(paths) if load_format(name).archive != form.archive]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _fitting(paths: Sequence[Path]) -> dict[str, Path]:

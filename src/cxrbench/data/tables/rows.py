@@ -9,15 +9,7 @@ import polars as pl
 from cxrbench.config import Column, TableFormat, Vocabulary, changed
 from cxrbench.config.format import AS_FOUND
 from cxrbench.config.mapping import find_mapping
-from cxrbench.data.tables.cells import (
-    Parsed,
-    are_years,
-    parse_ages,
-    parse_ages_at,
-    parse_follow_ups,
-    parse_sexes,
-    parse_views,
-)
+from cxrbench.data.tables.cells import parse_fields
 from cxrbench.data.tables.columns import cell_of, find_column, require_columns
 from cxrbench.data.tables.labels import Coded, parse_codes
 from cxrbench.data.tables.lists import findings_in, without_blank
@@ -80,15 +72,22 @@ def read_rows(paths: Path | Sequence[Path], form: TableFormat, *, vocabulary: Vo
     cells = _cells(sheet, form)
     _require_filled(cells, form, path)
     merged = merge_rows(cells, coded, form, vocabulary=vocabulary, sheet=sheet, path=path)
-    if are_years(merged.cells["age_years"]):
-        raise DataError(_no_ages(merged.cells["age_years"], form, path))
-    columns = _parse(merged.cells, form)
+    columns = parse_fields(merged.cells, form, path=path)
     table = pl.DataFrame([columns[name].values.alias(name) for name in TABLE_COLUMNS])
     said = (note for name in TABLE_COLUMNS for note in columns[name].notes)
     return Rows(
         table=pl.concat([table, merged.labels], how="horizontal"),
         names=_names(merged, form),
-        notes=(*source.notes, *skipped, *excluded, *merged.notes, *said, *_note_ids(table, form), *coded.notes),
+        notes=(
+            *source.notes,
+            *skipped,
+            *excluded,
+            *merged.notes,
+            *said,
+            *_note_ids(table, form),
+            *coded.notes,
+            *_note_unspoken(coded),
+        ),
         vocabulary=vocabulary,
         files=source.files,
         tally=merged.tally,
@@ -116,6 +115,12 @@ def _mapped(form: TableFormat, vocabulary: Vocabulary) -> tuple[TableFormat, Voc
         return form, form.findings
     names = {**mapping.as_dict, **form.labels.names}
     return changed(form, {"labels.names": names, "labels.ignore_others": True}, where=form.name), None
+
+
+def _note_unspoken(coded: Coded) -> list[str]:
+    """Say which findings the labels do not speak of."""
+    unspoken = [name for name in coded.codes.columns if name not in coded.stated]
+    return [f"findings that these labels do not speak of, not stated: {first_of(unspoken)}"] if unspoken else []
 
 
 def _require(sheet: pl.DataFrame, form: TableFormat, path: Path) -> None:
@@ -219,30 +224,8 @@ def _require_filled(cells: pl.DataFrame, form: TableFormat, path: Path) -> None:
 def _names(merged: Merged, form: TableFormat) -> tuple[pl.Series, ...]:
     """The names that each image file may have."""
     name = merged.cells.select(pl.coalesce("path", "image_id")).to_series()
+    name = name.str.replace_all("\\", "/", literal=True)  # as Windows writes paths
     return tuple(name + suffix for suffix in form.suffix)
-
-
-def _parse(cells: pl.DataFrame, form: TableFormat) -> dict[str, Parsed]:
-    """The common columns, each with what had to be said about it."""
-    ages = parse_ages(cells["age_years"]) if form.born is None else parse_ages_at(cells["born"], cells["seen"])
-    return {
-        "image_id": Parsed(cells["image_id"]),
-        "path": Parsed(pl.Series([None] * cells.height, dtype=pl.String)),
-        "patient_id": Parsed(cells["patient_id"]),
-        "age_years": ages,
-        "sex": parse_sexes(cells["sex"], words=form.sexes),
-        "view": parse_views(cells["view"], words=form.views),
-        "follow_up": parse_follow_ups(cells["follow_up"]),
-    }
-
-
-def _no_ages(cells: pl.Series, form: TableFormat, path: Path) -> str:
-    """The message where a column of ages holds years of birth."""
-    column = form.age_years.name[0] if form.age_years else ""
-    return (
-        f"{path}: column {column!r} holds years or dates ({cells.drop_nulls()[0]}), not ages; give born: {column} and "
-        "seen: with the column of the study's date in place of age_years"
-    )
 
 
 def _note_ids(table: pl.DataFrame, form: TableFormat) -> list[str]:

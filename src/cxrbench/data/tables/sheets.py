@@ -26,6 +26,8 @@ DELIMITERS = (",", ";", "\t", "|")
 TITLE_LINES = 10
 """Lines above the header at most: a title, a date, a blank line."""
 
+BEGINNING_BYTES = 1 << 18
+
 PARQUET, FEATHER = b"PAR1", b"ARROW1"
 
 
@@ -68,7 +70,8 @@ def open_sheet(
     Raises:
         DataError: No such file, not a table, no rows, or a row with more cells than the header.
     """
-    content = read_content(path)
+    content = _beginning(path) if rows is not None else None
+    content = content or read_content(path)
     if content.startswith((PARQUET, FEATHER)):
         return Sheet(_filled(_named(_columnar(content, path), path), path, 1))
     text, notes = decode(content, path, encoding=encoding)
@@ -78,6 +81,14 @@ def open_sheet(
     cells = _named(_from_csv(found, path, rows), path)
     skipped = (f"{path.name}: {counted(found.lines_above, 'line')} above the header skipped",) if found.is_below else ()
     return Sheet(_filled(cells, path, found.lines_above + 2), (*notes, *skipped))
+
+
+def _beginning(path: Path) -> bytes | None:
+    """The first lines of a CSV of one byte per letter, without reading the rest; None for all other files."""
+    head = read_content(path, limit=BEGINNING_BYTES)
+    if len(head) < BEGINNING_BYTES or b"\0" in head or head.lstrip()[:1] in {b"[", b"{"}:
+        return None
+    return head[: head.rfind(b"\n")]
 
 
 def _filled(cells: pl.DataFrame, path: Path, first: int) -> pl.DataFrame:

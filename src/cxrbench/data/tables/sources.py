@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from cxrbench.config import Column, Join, TableFormat, columns_in
+from cxrbench.config import Column, Join, TableFormat, columns_in, format_names
 from cxrbench.config.vocabulary import folded
 from cxrbench.data.tables.folders import list_images
 from cxrbench.data.tables.sheets import LINE, Sheet, open_sheet
@@ -133,7 +133,7 @@ def _nothing_found(folder: Path, form: TableFormat) -> str:
         return f"{folder}: which file has the labels? Name it with --labels, or with files: in the table format"
     return (
         f"{folder} has no label file; looked for {' and '.join(names)}. "
-        "Name another with --labels, and describe a CSV that is not NIH's with --format"
+        f"Name another with --labels; what is not NIH's needs its --format ({', '.join(format_names())}, or a YAML)"
     )
 
 
@@ -178,7 +178,7 @@ def _joined(rows: pl.DataFrame, other: pl.DataFrame, join: Join, path: Path) -> 
     if alone == rows.height:
         raise DataError(_no_partner(rows, other, join, path))
     note = f"{path.name}: joined to {counted(rows.height - alone, 'row')} by {', '.join(join.by)}"
-    return joined.drop("#joined"), [note + (f"; {counted(alone, 'row')} have no partner there" if alone else "")]
+    return joined.drop("#joined"), [note + (f"; {counted(alone, 'row')} without a partner there" if alone else "")]
 
 
 def _require_keys(rows: pl.DataFrame, other: pl.DataFrame, join: Join, path: Path) -> None:

@@ -138,12 +138,15 @@ def _with_stem(tensors: Tensors, wanted: Tensors, stem: str) -> tuple[Tensors, l
 def _require_fit(contents: Contents, match: _Match, *, ignore: tuple[str, ...], by_order: bool) -> None:
     source, seems = f"weights from {contents.source}", _seems(contents.tensors)
     if match.problem:
-        raise WeightsError(f"{source}: cannot be adapted to the network ({match.problem}){seems}")
+        raise WeightsError(
+            f"{source}: cannot be adapted to the network ({match.problem}){seems}; give weights of this "
+            "network, or choose the input.image_size they were made for"
+        )
     if match.absent:
         hint = "" if by_order or not contents.has_order else _order_hint(contents.tensors, match.wanted)
         raise WeightsError(
             f"{source}: {match.absent[0]!r} is absent{_more(match.absent)}{seems}; "
-            f"{hint or 'they are for another network'}"
+            f"{hint or 'give weights of this network'}"
         )
     for name, own in match.wanted.items():
         if (theirs := match.tensors[name]).shape != own.shape:

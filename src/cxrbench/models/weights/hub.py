@@ -92,6 +92,6 @@ def _from_file(name: str, file: str) -> Published:
 def _unreachable(name: str, error: Exception) -> str:
     reason = " ".join(str(error).split())[:160]
     return (
-        f"weights {name!r} could not be had from the {HUB} ({type(error).__name__}: {reason}); connect to the network "
+        f"weights {name!r} cannot be fetched from the {HUB} ({type(error).__name__}: {reason}); connect to the network "
         "once, or give a local file of them with --weights FILE (.safetensors or .pth)"
     )

@@ -88,7 +88,7 @@ def known_by_file(file: str) -> tuple[str, KnownWeights] | None:
     return None
 
 
-def require_known(name: str) -> KnownWeights:
+def find_known(name: str) -> KnownWeights:
     """Return the facts on weights that a setting names.
 
     Raises:

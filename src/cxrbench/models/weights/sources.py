@@ -25,7 +25,7 @@ from cxrbench.files import digest_file
 from cxrbench.models.backbone import Backbone, build_backbone
 from cxrbench.models.weights.fitting import Fitted, fit
 from cxrbench.models.weights.hub import fetch
-from cxrbench.models.weights.known import archive_key, as_mean_and_std, known_by_file, require_known, stated
+from cxrbench.models.weights.known import archive_key, as_mean_and_std, find_known, known_by_file, stated
 from cxrbench.models.weights.reading import Contents, read_weights
 from cxrbench.models.weights.stand_in import stand_in_weights
 from cxrbench.runs import CONFIG_FILE, STUDY_FILE, WEIGHTS_FILE
@@ -53,7 +53,7 @@ def obtain_weights(approach: Approach, *, stand_in_steps: int) -> Pretrained:
         stand_in_steps: Steps of pre-training on generated pictures that stand-in weights get.
 
     Raises:
-        WeightsError: They cannot be had, or are for another network; the message begins with the approach.
+        WeightsError: They are not available, or for another network; the message begins with the approach.
     """
     try:
         made: Pretrained = WEIGHTS.build(approach.network.weights, approach=approach, stand_in_steps=stand_in_steps)
@@ -87,7 +87,7 @@ def from_file(settings: FileWeights, *, approach: Approach, stand_in_steps: int)
 def _known_of_file(settings: FileWeights) -> dict[str, Any]:
     """Return what is known of a file: by the record that the settings name, or by the file's name."""
     if settings.known is not None:
-        return stated(require_known(settings.known))
+        return stated(find_known(settings.known))
     found = known_by_file(settings.path.name)
     if found is None:
         return {}

@@ -1,4 +1,4 @@
-"""Stand-in weights: pre-trained on generated pictures of shapes and textures, where ImageNet's cannot be had.
+"""Stand-in weights: pre-trained on generated pictures of shapes and textures, where ImageNet's are not available.
 
 They make the transfer approaches runnable and testable; what they score says nothing about ImageNet weights,
 so every report and bundle that rests on them says "not ImageNet".

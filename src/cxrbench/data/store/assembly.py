@@ -8,10 +8,9 @@ from pathlib import Path
 import polars as pl
 
 from cxrbench.data.decoding import Outcome, pixel_file
-from cxrbench.data.store.finished import Failure, Store, open_store, write_store
-from cxrbench.data.store.plan import Plan, plan_store
+from cxrbench.data.store.contents import Failure, Store, open_store, write_store
+from cxrbench.data.store.plan import Plan, clear_marks, make_room, plan_store, reporting_disk
 from cxrbench.data.store.pool import decode_all
-from cxrbench.data.store.scratch import clear_marks, make_room, reporting_disk
 from cxrbench.data.tables import Archive, require_complete
 from cxrbench.data.tables.wording import first_of, images
 from cxrbench.errors import DataError
@@ -28,21 +27,21 @@ def prepare_store(
     folder: Path,
     *,
     sizes: Sequence[int] = (256, 480),
-    workers: int = 1,
+    workers: int = 0,
     allow_missing: bool = False,
     track: Track = silent,
 ) -> Store:
     """Decode every image once and keep it at each size.
 
     A store that is there already is returned at once, after sizes that it lacks were added. Work that was
-    interrupted goes on where it stopped. With several workers the caller's script needs the usual
-    ``if __name__ == "__main__":``, as the processes are spawned.
+    interrupted goes on where it stopped.
 
     Args:
-        archive: Whose images to decode.
-        folder: Where the store will be; ``<folder>.partial`` until it is complete.
+        archive: Archive whose images to decode.
+        folder: Folder of the store; ``<folder>.partial`` until it is complete.
         sizes: Sides of the squares, pixels.
-        workers: Processes that decode.
+        workers: Processes that decode, within limits of memory and time; with 0 all is done in this one, which a file
+            could then take down.
         allow_missing: Leave images out that are missing or cannot be read; the store lists the latter.
         track: Shows progress; counts images.
 
