@@ -284,6 +284,14 @@ def test_stand_in_weights_are_made_once_and_say_what_they_are(films, tmp_path, m
     assert json.loads((study.out / "study.json").read_text())["weights"]["ots"]["is_stand_in"]
 
 
+def test_weights_in_place_of_the_hub_s_count_for_what_the_overrides_name_too(films, tmp_path, monkeypatch):
+    monkeypatch.setattr("cxrbench.study.preparation.load_profile", _without_pre_training)
+    own = {"approaches": ("ots", "1channel"), "weights": "stand-in", "overrides": {"network.weights": "hub"}}
+    materials = prepare_study(settings(films, tmp_path / "study", **own))
+    assert [each.network.weights.name for each in materials.approaches] == ["stand-in", "stand-in"]
+    assert {record.source for _, record in materials.weights.values()} == {"stand-in"}
+
+
 def test_the_papers_approaches_start_from_a_file(films, tmp_path):
     approach = load_profile("small").apply(load_approach("ots"))
     torch.save(state_of(approach.network.backbone), tmp_path / "w.pth")
