@@ -182,8 +182,8 @@ def alone() -> str:
     trained = sum(not name.startswith("lite0-ots") for name in APPROACHES)
     return (
         f"Made again with priority over other work ([alone](alone)), {run} took {spent:.0f} s and predicted "
-        f"{'the same, byte for byte' if is_same else 'something else'}: about {trained * spent / 60:.0f} minutes for the "
-        f"{trained} trained approaches of a re-sample, of the 45 that were allowed."
+        f"{'the same, byte for byte' if is_same else 'something else'}: about {trained * spent / 60:.0f} minutes "
+        f"for the {trained} trained approaches of a re-sample, of the 45 that were allowed."
     )
 
 
