@@ -134,6 +134,18 @@ def test_a_study_goes_on_as_it_began(films, tmp_path, change, said):
         prepare_study(settings(films, tmp_path / "study", **change))
 
 
+def test_a_study_goes_on_when_it_is_called_from_another_folder(films, tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    torch.save(state_of(load_profile("small").apply(load_approach("ots")).network.backbone), tmp_path / "a" / "w.pth")
+    own = {"approaches": ("ots",), "out": tmp_path / "study"}
+    for folder, path in ((tmp_path, "a/w.pth"), (tmp_path / "a", "w.pth")):
+        monkeypatch.chdir(folder)
+        overrides = {"network.weights": {"file": {"path": path, "ignore": ("fc.",)}}}
+        prepare_study(settings(films, **own, weights=path, overrides=overrides))
+    with pytest.raises(StudyError, match=r"began with weights 'w\.pth', not 'other\.pth'"):
+        prepare_study(settings(films, **own, weights="other.pth", overrides=overrides))
+
+
 def test_narrowing_a_study_does_not_forget_its_stand_in_weights(films, tmp_path, monkeypatch):
     monkeypatch.setattr("cxrbench.study.preparation.load_profile", _without_pre_training)
     prepare_study(settings(films, tmp_path / "study", approaches=("ots",), weights="stand-in"))
