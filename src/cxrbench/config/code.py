@@ -36,7 +36,7 @@ def _registries(marks: Iterable[Any]) -> Iterator[Registry]:
             yield from _registries(get_args(mark))
 
 
-def with_absent_parts(raw: Any, model: type[Settings], *, also_installed: bool = False) -> Any:
+def with_unread_parts(raw: Any, model: type[Settings], *, also_installed: bool = False) -> Any:
     """Return raw settings whose parts of packages that are not installed are kept unread.
 
     Args:
@@ -60,7 +60,7 @@ def _unread(value: Any, marks: tuple[Any, ...], *, also_installed: bool) -> Any:
     for registry in _registries(marks):
         return _absent(value, registry, also_installed=also_installed)
     for model in _models(marks):
-        return with_absent_parts(value, model, also_installed=also_installed)
+        return with_unread_parts(value, model, also_installed=also_installed)
     return value
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from cxrbench.config import schema1
 from cxrbench.config.approach import Approach
 from cxrbench.config.base import Added, NotIdentity, Settings, parse_settings
-from cxrbench.config.code import with_absent_parts
+from cxrbench.config.code import with_unread_parts
 from cxrbench.config.study import ComputeSettings
 from cxrbench.errors import ConfigError, StudyError
 from cxrbench.files import digest_json
@@ -186,7 +186,7 @@ def read_run(raw: Any, *, where: Path) -> StoredRun:
 def _cause(own: dict[str, Any]) -> str:
     """Say why settings cannot be read: because of another package's part, or because the file has changed."""
     try:
-        parse_settings(with_absent_parts(own, RunConfig, also_installed=True), RunConfig, where="run")
+        parse_settings(with_unread_parts(own, RunConfig, also_installed=True), RunConfig, where="run")
     except ConfigError:
         return "the file has changed. Delete the run and train it again"
     return "is the package that brings it installed, in the version that the run was trained with?"
