@@ -128,8 +128,10 @@ def _frozen(study: Study) -> str:
 
 
 def _is_frozen(approach: Mapping[str, Any]) -> bool:
-    old = approach.get("backbone", {}).get("trained")  # version 0.1
-    return "head" in {approach.get("recipe", {}).get("trained"), old}
+    recipe = approach.get("recipe", {})
+    phases = recipe.get("phases") or [recipe]
+    trained = [phase.get("trained") or approach.get("backbone", {}).get("trained") for phase in phases]  # or 0.1's
+    return all(part == "head" for part in trained)
 
 
 def _seen(cached_views: int | None) -> str:

@@ -50,7 +50,7 @@ def _draw_run(panel: Axes, history: pl.DataFrame, run: Mapping[str, Any], look: 
     panel.plot(own["epoch"], own["train_loss"], color=look.colour, alpha=0.3, linewidth=0.9)
     panel.plot(own["epoch"], own["val_loss"], color=look.colour, linewidth=1.2, gid=gid)
     panel.plot([run["best_epoch"]], [run["best_val_loss"]], "o", color=look.colour, markersize=4)
-    best = f"lowest validation loss {decimal(run['best_val_loss'], 4)} in epoch {run['best_epoch']}"
+    best = f"epoch {run['best_epoch']} kept, validation loss {decimal(run['best_val_loss'], 4)}"
     return {gid: Mark(f"{run['approach']}, {run['split']}, seed {run['seed']}: {best}", run["approach"])}
 
 
@@ -75,7 +75,7 @@ def run_table(study: Study) -> Table:
         caption="Finished runs.",
         columns=("Approach", "Split", "Seed", "Epochs", "Kept", "Validation loss", "Time", "Settings"),
         rows=tuple(map(_run_row, study.tables.runs.iter_rows(named=True))),
-        note="Kept: epoch with the lowest validation loss, counted from 0. Settings: first digits of their SHA-256.",
+        note="Kept: best epoch by the recipe's measure, counted from 0. Settings: first digits of their SHA-256.",
         is_text=True,
     )
 
