@@ -154,7 +154,7 @@ def test_a_run_that_was_altered_is_refused(tmp_path):
     run, _ = trained_run(tmp_path, approach_from("none", mean=[0.4] * 3, std=[0.2] * 3))
     text = (run / "config.json").read_text()
     (run / "config.json").write_text(text.replace('"seed": 0', '"seed": 1'))
-    with pytest.raises(WeightsError, match=r"no finished run .*its values do not give its hash"):
+    with pytest.raises(WeightsError, match=r"its backbone cannot be taken \(.*do not match its recorded hash"):
         obtained({"run": str(run)})
 
 

@@ -128,7 +128,9 @@ def from_run(settings: TrainedWeights, *, approach: Approach, stand_in_steps: in
         config, tensors = _finished(settings.path)
     except IntegrityError as error:
         raise WeightsError(str(error)) from error
-    except (OSError, ValueError, StudyError, ConfigError, SafetensorError) as error:
+    except (StudyError, ConfigError) as error:
+        raise WeightsError(f"{settings.path}: its backbone cannot be taken ({error})") from None
+    except (OSError, ValueError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(f"{settings.path}: no finished run to take a backbone from ({reason})") from None
     name = f"{config.approach.name} / {config.split} / seed {config.seed}"
