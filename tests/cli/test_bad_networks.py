@@ -189,7 +189,10 @@ def test_weights_of_another_range(run, tmp_path, stated, film, parts):
         ("{module: 'bad_modules:missing'}", ("bad_modules has no 'missing'", "name a function of it")),
         (
             "{module: 'bad_modules:a_number'}",
-            ("bad_modules:a_number", "returned a int, expected a torch module that maps films to feature maps"),
+            (
+                "bad_modules:a_number",
+                "returned an object of type int, expected a torch module that maps films to feature maps",
+            ),
         ),
         (
             "{module: 'bad_modules:a_vector'}",

@@ -3,6 +3,7 @@
 import re
 import shlex
 import sys
+import tomllib
 from pathlib import Path
 
 import cv2
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 from safetensors.torch import save_file
 
+from cxrbench.config import BACKBONES, HEADS
+
 PAGES = Path(__file__).parents[2] / "docs/howto"
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
-FILE = re.compile(r"# ([\w-]+\.\w+)\n")
+FILE = re.compile(r"# ([\w/-]+\.\w+)\n")
 PROMPT = "$ "
 
 
@@ -24,7 +27,30 @@ def write_files(page, folder):
     """Write every block that begins with the name of its file."""
     for _, text in blocks(page):
         if named := FILE.match(text):
+            (folder / named[1]).parent.mkdir(exist_ok=True)
             (folder / named[1]).write_text(text, encoding="utf-8")
+
+
+def install(page, folder):
+    """Offer the entry points of the page's ``pyproject.toml``, as an installed package would."""
+    offered = [tomllib.loads(text)["project"]["entry-points"] for kind, text in blocks(page) if kind == "toml"]
+    lines = [
+        line
+        for groups in offered
+        for group, points in groups.items()
+        for line in (f"[{group}]", *(f"{name} = {value}" for name, value in points.items()))
+    ]
+    described = folder / "your_package-1.0.dist-info"
+    described.mkdir()
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: your-package\nVersion: 1.0\n")
+    (described / "entry_points.txt").write_text("\n".join(lines) + "\n")
+
+
+def forget_packages():
+    """Let the registries look for other packages anew."""
+    for registry in (BACKBONES, HEADS):
+        vars(registry).pop("_foreign", None)
+        registry._cache.clear()
 
 
 def commands(page):
@@ -64,11 +90,23 @@ def folder(request, make_archive, tmp_path, monkeypatch):
     if page == "foundation-weights":
         write_weights(tmp_path)
     write_files(page, tmp_path)
+    if page == "own-network":
+        install(page, tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    forget_packages()
     yield tmp_path
-    for name in ("my_networks", "my_losses", "my_schedules"):
+    for name in (
+        "my_networks",
+        "my_losses",
+        "my_schedules",
+        "your_package",
+        "your_package.entries",
+        "your_package.heads",
+    ):
         sys.modules.pop(name, None)
+    monkeypatch.undo()
+    forget_packages()
 
 
 @pytest.mark.parametrize(

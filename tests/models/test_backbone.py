@@ -75,5 +75,7 @@ class Nothing(Settings):
 def test_a_builder_of_something_else_is_refused(monkeypatch):
     entry = Entry("flat", Nothing, "builtins:dict", "no backbone")
     monkeypatch.setattr("cxrbench.models.backbone.BACKBONES", Registry("backbone", (entry,)))
-    with pytest.raises(ConfigError, match="backbone flat: its builder returned a dict, expected a torch module"):
+    with pytest.raises(
+        ConfigError, match="backbone flat: its builder returned an object of type dict, expected a torch module"
+    ):
         build_backbone(Part(name="flat", settings=Nothing()), channels=1, image_size=64)

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from cxrbench.config import HEADS
+from cxrbench.config import HEADS, Entry, Part, Registry, Settings
 from cxrbench.errors import ConfigError
-from cxrbench.models.heads import Head
+from cxrbench.models.heads import Head, build_head
 from tiny_networks import HEADS as SPELT
 
 B, C, POOLED, SIDE, F, L = 3, 8, 6, 4, 2, 5
@@ -188,3 +188,41 @@ def test_where_scores_have_no_place_there_is_no_map():
 def test_every_registered_head_is_a_head():
     assert set(HEADS.names) == set(SPELT)
     assert all(isinstance(build(name), Head) for name in SPELT)
+
+
+class Nothing(Settings):
+    """No settings."""
+
+
+class Silent(Head):
+    """A head that does not say what it takes."""
+
+
+class Half(Head):
+    """A head that does not say how it weighs age, sex and view."""
+
+    takes = "maps"
+
+
+class Wrong(Half):
+    """A head whose weights are of another shape."""
+
+    feature_weights = torch.zeros(3, 2)
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (nn.Identity, "head own: its builder returned an object of type Identity, expected a cxrbench.models.heads"),
+        (Silent, "head own: Silent does not say what it takes; set takes to pooled or maps"),
+        (Half, r"head own: feature_weights of Half are not there \(NotImplementedError\); return .*, here \(2, 3\)"),
+        (Wrong, r"head own: feature_weights of Wrong are of shape \(3, 2\); return .*, here \(2, 3\)"),
+    ],
+)
+def test_an_incomplete_head_of_another_package_is_refused_in_one_line(monkeypatch, made, message):
+    registry = Registry("head", (Entry("own", Nothing, "builtins:dict", "a head of a test"),))
+    monkeypatch.setattr(Registry, "builder", lambda self, part: lambda settings, **context: made())
+    monkeypatch.setattr("cxrbench.models.heads.HEADS", registry)
+    with pytest.raises(ConfigError, match=message) as caught:
+        build_head(Part(name="own", settings=Nothing()), channels=4, pooled=4, features=3, findings=2)
+    assert "\n" not in str(caught.value)

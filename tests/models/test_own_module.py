@@ -81,7 +81,7 @@ def test_a_backbone_is_taken_as_it_is():
     [
         ("absent", "own_networks has no 'absent'"),
         ("broken", r"own_networks:broken: failed \(OSError: no such weights\)"),
-        ("text", "own_networks:text: returned a str, expected a torch module"),
+        ("text", "own_networks:text: returned an object of type str, expected a torch module"),
         ("vector", r"own_networks:vector: does not map films \(B, 1, 64, 64\) to .*: gives shape \(1, 3\)"),
         ("pair", "own_networks:pair: does not map films .*: gives a tuple"),
         ("wrong_channels", "own_networks:wrong_channels: does not map films .*expected input.*to have 2 channels"),

@@ -1,5 +1,6 @@
 """A film's answer as DICOM: what the report says is what the prediction says, and all of it is valid."""
 
+import os
 from contextlib import closing
 
 import pydicom
@@ -12,7 +13,7 @@ from cxrbench.pacs.capture import SIDE
 from cxrbench.pacs.equipment import is_result
 from cxrbench.pacs.refusing import Unanswerable
 from cxrbench.pacs.report import read_probabilities
-from cxrbench.pacs.source import IDENTITY
+from cxrbench.pacs.source import IDENTITY, read_source
 from cxrbench.pacs.writing import write_results
 from dicom_film import CR, SC, film_dataset, write_film
 
@@ -186,6 +187,12 @@ def test_what_cannot_be_answered_says_why(answerer, plain_film, tmp_path):
     assert refused.value.short == "truncated or unreadable DICOM"
 
 
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "film.dcm")
+    with pytest.raises(DataError, match=r"film\.dcm: results need a DICOM film to refer to \(a named pipe, not a"):
+        read_source(tmp_path / "film.dcm")
+
+
 def test_a_result_is_known_by_its_equipment(answerer, shown_film, tmp_path):
     results = answerer.answer(write_film(tmp_path / "film.dcm", shown_film))
     assert all(is_result(one) for one in results.all)
@@ -213,3 +220,16 @@ def test_a_method_that_is_refused_on_a_film_is_replaced_there_and_the_report_say
     texts = [str(one.value) for one in results.report.iterall() if one.keyword == "TextValue"]
     assert "heat maps are by grad-cam, as a network refuses cam on this film" in texts
     assert results.captures[0].DerivationDescription.startswith("Grad-CAM map of")
+
+
+def test_a_film_on_which_every_method_is_refused_has_a_report_that_says_so(answerer, shown_film, tmp_path, monkeypatch):
+    def refuse(classifier, asked, method):
+        raise ConfigError(f"{method} is refused")
+
+    path = write_film(tmp_path / "film.dcm", shown_film)
+    monkeypatch.setattr("cxrbench.explain.bundled.heat_maps", refuse)
+    results = answerer.answer(path)
+    texts = [str(one.value) for one in results.report.iterall() if one.keyword == "TextValue"]
+    assert "no heat maps and no boxes: layer-cam is refused" in texts
+    assert (results.captures, results.presentation) == ((), None)
+    assert read_probabilities(results.report)

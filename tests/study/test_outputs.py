@@ -158,7 +158,7 @@ def test_a_study_of_version_0_1_keeps_the_findings_of_its_table(films, tmp_path)
     for _ in range(2):
         materials = prepare_study(StudySettings.model_validate(now))
         assert materials.findings == load_vocabulary().names
-        assert any("lacks a class of them: Atelectasis (resample-1 and 1 more" in note for note in materials.notes)
+        assert any("has only one class of them: Atelectasis (resample-1 and 1 more" in note for note in materials.notes)
     assert read_study_record(as_then.out)["findings"] == list(load_vocabulary().names)
 
 

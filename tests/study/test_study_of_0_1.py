@@ -77,7 +77,9 @@ def test_an_unfinished_run_of_it_begins_anew_and_the_plan_says_so(study):
     try:
         plan = make_plan(materials)
         (note,) = anew_notes(plan.to_do)
-        assert note == f"begin anew, as what is there was left by version 0.1, or by other settings or code: {name}"
+        assert note == (
+            f"these unfinished runs start over, because version 0.1, other settings or other code left them: {name}"
+        )
         assert note in describe_plan(plan, study / "study")
     finally:
         shutil.rmtree(partial_of(finished))

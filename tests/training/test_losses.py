@@ -154,7 +154,7 @@ def summed(*, present, absent):
         ("math:floor", ConfigError, r"loss module math:floor: failed \(TypeError"),
         ("math:pi", ConfigError, r"loss module math:pi: failed"),
         ("nowhere:loss", ConfigError, r"loss module nowhere:loss: nowhere cannot be imported"),
-        ("builtins:dict", ConfigError, r"loss module builtins:dict: its builder returned a dict"),
+        ("builtins:dict", ConfigError, r"loss module builtins:dict: its builder returned an object of type dict"),
     ],
 )
 def test_a_loss_of_ones_own_that_is_none_is_named(function, error, message, monkeypatch):

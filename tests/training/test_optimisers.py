@@ -144,7 +144,7 @@ def test_steps_are_the_librarys(spelling, theirs):
         ({"module": {"function": "small_fit:momentum", "rate": 1}}, r"module small_fit:momentum: failed \(TypeError"),
         (
             {"module": {"function": "builtins:dict", "rate": 1}},
-            "module builtins:dict: returned a dict, expected a torch",
+            "module builtins:dict: returned an object of type dict, expected a torch",
         ),
     ],
 )

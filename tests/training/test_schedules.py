@@ -105,5 +105,7 @@ def test_a_schedule_of_ones_own_is_a_function_of_the_step():
 
 
 def test_a_schedule_of_ones_own_that_is_none_is_named():
-    with pytest.raises(ConfigError, match="schedule module builtins:dict: returned a dict, expected a function"):
+    with pytest.raises(
+        ConfigError, match="schedule module builtins:dict: returned an object of type dict, expected a function"
+    ):
         shares({"module": "builtins:dict"})

@@ -79,7 +79,7 @@ class PixelStatistics(Settings):
         )
         numbers = (
             f"likeness {likeness:.2f} (at least {self.lowest_likeness:.2f}), "
-            f"strangeness {strangeness:.2f} (at most {self.highest_strangeness:.2f})"
+            f"unexplained variance {strangeness:.2f} (at most {self.highest_strangeness:.2f})"
         )
         return (f"outside the training films by its look: {numbers}; {guess}",)
 

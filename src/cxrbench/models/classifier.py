@@ -6,9 +6,9 @@ import torch
 from timm.layers.norm_act import convert_sync_batchnorm
 from torch import Tensor, nn
 
-from cxrbench.config import HEADS, Approach
+from cxrbench.config import Approach
 from cxrbench.models.backbone import Backbone, build_backbone, unreached
-from cxrbench.models.heads import Head
+from cxrbench.models.heads import Head, build_head
 from cxrbench.models.weights.fitting import load_weights
 
 BACKBONE = "backbone."
@@ -29,7 +29,7 @@ class Classifier(nn.Module):
         network, film = approach.network, approach.input
         mean, std = film.normalisation
         self.backbone: Backbone = build_backbone(network.backbone, channels=film.channels, image_size=film.image_size)
-        self.head: Head = HEADS.build(
+        self.head: Head = build_head(
             network.head,
             channels=self.backbone.channels,
             pooled=self.backbone.pooled,

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cxrbench.config import HEADS, Part
 from cxrbench.config.network import AttentionHead, CsraHead, LinearHead, MlpHead
 from cxrbench.errors import ConfigError
 
@@ -216,3 +217,41 @@ def _temperatures(settings: CsraHead) -> tuple[float, ...]:
         return (settings.temperature,)
     several = (1, 2, 4) if settings.heads == 4 else range(1, settings.heads)
     return (*(settings.temperature * number for number in several), LARGEST)
+
+
+def build_head(part: Part, *, channels: int, pooled: int, features: int, findings: int) -> Head:
+    """Return the head that the settings describe, with random weights from torch's current seed.
+
+    Args:
+        part: Which head.
+        channels: Channels C of the backbone's maps.
+        pooled: Length of its pooled features.
+        features: Number of non-image features F.
+        findings: Number of logits L.
+
+    Raises:
+        ConfigError: The builder returns something else than a whole ``Head``.
+    """
+    head = HEADS.build(part, channels=channels, pooled=pooled, features=features, findings=findings)
+    what = HEADS.title(part)
+    if not isinstance(head, Head):
+        raise ConfigError(
+            f"{what}: its builder returned an object of type {type(head).__name__}, expected a "
+            "cxrbench.models.heads.Head"
+        )
+    if getattr(head, "takes", None) not in {"pooled", "maps"}:
+        raise ConfigError(f"{what}: {type(head).__name__} does not say what it takes; set takes to pooled or maps")
+    _check_feature_weights(head, what, shape=(findings, features))
+    return head
+
+
+def _check_feature_weights(head: Head, what: str, *, shape: tuple[int, int]) -> None:
+    """Refuse a head that does not say how it weighs the non-image features."""
+    try:
+        got = f"of shape {tuple(head.feature_weights.shape)}"
+    except Exception as error:  # noqa: BLE001 - code of other packages
+        got = f"not there ({type(error).__name__})"
+    if got != f"of shape {shape}":
+        raise ConfigError(
+            f"{what}: feature_weights of {type(head).__name__} are {got}; return (findings, features), here {shape}"
+        )

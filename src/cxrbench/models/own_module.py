@@ -26,6 +26,7 @@ def build(settings: Module, *, channels: int, image_size: int) -> nn.Module:
         ) from error
     if not isinstance(network, nn.Module):
         raise ConfigError(
-            f"{what}: returned a {type(network).__name__}, expected a torch module that maps films to feature maps"
+            f"{what}: returned an object of type {type(network).__name__}, expected a torch module that maps films to "
+            "feature maps"
         )
     return network

@@ -10,6 +10,7 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 
+from cxrbench.errors import ConfigError
 from cxrbench.explain.bundled import Explainer
 from cxrbench.explain.maps import Method
 from cxrbench.explain.overlay import Rectangle
@@ -131,12 +132,15 @@ class Answerer:
         return x * scale, y * scale, width * scale, height * scale
 
     def _shown(self, film: Decoded, findings: tuple[Told, ...]) -> Shown:
-        """The first findings with their heat maps, all by one method."""
+        """The first findings with their heat maps, all by one method; without maps where every method is refused."""
         if self._method is None:
             return Shown()
-        method, maps = self._explainer.by_working_method(
-            self._method, lambda method: tuple(islice(self._maps(film, findings, method), self._most_shown))
-        )
+        try:
+            method, maps = self._explainer.by_working_method(
+                self._method, lambda method: tuple(islice(self._maps(film, findings, method), self._most_shown))
+            )
+        except ConfigError as refusal:
+            return Shown(warnings=(f"no heat maps and no boxes: {refusal}",))
         if method == self._method:
             return Shown(method, maps)
         return Shown(method, maps, (f"heat maps are by {method}, as a network refuses {self._method} on this film",))

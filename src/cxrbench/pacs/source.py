@@ -6,7 +6,7 @@ from pathlib import Path
 import pydicom
 from pydicom.uid import UID
 
-from cxrbench.data.images.content import is_dicom
+from cxrbench.data.images.content import is_dicom, read_content
 from cxrbench.data.images.dataset import read_dataset
 from cxrbench.data.images.dicom import PROBLEMS, reason_of
 from cxrbench.data.images.grey_scale import is_inverted
@@ -81,10 +81,10 @@ def read_source(path: Path) -> Source:
     Raises:
         DataError: Not a DICOM file, or it lacks what results must refer to.
     """
-    content = path.read_bytes()
-    if not is_dicom(content):
-        raise DataError(f"{path}: not a DICOM file; results need a DICOM film to refer to")
     try:
+        content = read_content(path)
+        if not is_dicom(content):
+            raise DataError(f"{path}: not a DICOM file; results need a DICOM film to refer to")
         return source_of(read_dataset(content, has_pixels=False))
     except (*PROBLEMS, Unreadable) as error:
         raise DataError(f"{path}: results need a DICOM film to refer to ({reason_of(error)})") from None

@@ -129,7 +129,7 @@ def keep_outputs(
     left_out = dict(record.get("left_out", {}))
     notes = [*_left_out_note(left_out), *filter(None, (origin_note(record),))]
     if lacking:
-        notes.append(f"answered, though a training part lacks a class of them: {_listed(lacking)}")
+        notes.append(f"answered, although a training part has only one class of them: {_listed(lacking)}")
     return Outputs(vocabulary, findings, left_out, tuple(notes))
 
 
@@ -159,7 +159,9 @@ def _reason(positive: int, negative: int, least: int) -> str | None:
 
 def _left_out_note(left_out: Lacking) -> tuple[str, ...]:
     return (
-        (f"findings that no network answers, as a training part lacks them: {_listed(left_out)}",) if left_out else ()
+        (f"no network answers these findings, because a training part has too few patients: {_listed(left_out)}",)
+        if left_out
+        else ()
     )
 
 

@@ -205,12 +205,12 @@ def describe_plan(plan: Plan, study: Path, *, workers: int = 1) -> str:
 
 
 def anew_notes(tasks: Sequence[RunTask]) -> tuple[str, ...]:
-    """Name the unfinished runs that begin anew, in one sentence; empty where none does."""
+    """Name the unfinished runs that start over, in one sentence; empty where none does."""
     names = [str(task.name) for task in tasks if is_left_by_another(task.folder, task.config.hash)]
     if not names:
         return ()
     listed = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-    return (f"begin anew, as what is there was left by version 0.1, or by other settings or code: {listed}",)
+    return (f"these unfinished runs start over, because version 0.1, other settings or other code left them: {listed}",)
 
 
 def _duration(seconds: float | None, workers: int) -> str:

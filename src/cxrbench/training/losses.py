@@ -64,7 +64,9 @@ def build_loss(part: Part, targets: np.ndarray, *, device: torch.device | None =
     title = LOSSES.title(part)
     built = LOSSES.build(part, present=present, absent=absent)
     if not callable(built):
-        raise ConfigError(f"{title}: its builder returned a {type(built).__name__}, expected a function or module")
+        raise ConfigError(
+            f"{title}: its builder returned an object of type {type(built).__name__}, expected a function or module"
+        )
     return MaskedLoss(built, title=title).to(device)
 
 

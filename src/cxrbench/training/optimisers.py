@@ -24,7 +24,9 @@ def build_optimiser(part: Part, classifier: Classifier) -> torch.optim.Optimizer
     """
     built = OPTIMISERS.build(part, groups=parameter_groups(classifier, cast("settings_of.Optimiser", part.settings)))
     if not isinstance(built, torch.optim.Optimizer):
-        raise ConfigError(f"{OPTIMISERS.title(part)}: returned a {type(built).__name__}, expected a torch optimiser")
+        raise ConfigError(
+            f"{OPTIMISERS.title(part)}: returned an object of type {type(built).__name__}, expected a torch optimiser"
+        )
     return built
 
 

@@ -89,7 +89,9 @@ def build_schedule(part: Part, *, epochs: int, batches: int) -> RateSchedule:
         return built
     if not callable(built):
         title = SCHEDULES.title(part)
-        raise ConfigError(f"{title}: returned a {type(built).__name__}, expected a function of the step")
+        raise ConfigError(
+            f"{title}: returned an object of type {type(built).__name__}, expected a function of the step"
+        )
     return Followed(built)
 
 
