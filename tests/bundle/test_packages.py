@@ -396,3 +396,28 @@ def test_an_operation_of_a_package_that_is_not_installed_stops_no_prediction():
     kept = Approach.model_validate(read["approach"])
     assert kept.model_dump(mode="json")["augmentation"]["operations"][0] == {"sparkle": {"much": 1}}
     assert kept.augmentation.operations[1].settings.strength == 0.05
+
+
+FOREIGN = {
+    "simple": {"learning_rate": 0.1, "loss": {"sparkle": {"much": 1}}, "sampler": {"glitter": {}}},
+    "in phases": {
+        "loss": {"sparkle": {"much": 1}},
+        "phases": [
+            {"epochs": 1, "trained": "all", "optimiser": {"gleam": {"rate": 0.1}}, "schedule": {"fade": {}}},
+            {"epochs": 2, "trained": "all", "optimiser": {"adamw": {"rate": 0.1}}, "schedule": {"cosine": {}}},
+        ],
+    },
+}
+
+
+@pytest.mark.parametrize("recipe", FOREIGN.values(), ids=FOREIGN)
+def test_a_recipe_of_a_package_that_is_not_installed_stops_no_prediction(recipe):
+    approach = load_approach("1channel").model_dump(mode="json") | {"recipe": recipe}
+    approach["augmentation"]["operations"] = [{"mixup": {}}]  # whether the loss takes its labels is not known here
+    kept = Approach.model_validate(with_absent_parts({"packages": [], "approach": approach})["approach"]).recipe
+    said = kept.model_dump(mode="json")
+    assert said["loss"] == recipe["loss"]
+    assert said["sampler"] == recipe.get("sampler", {"shuffled": {}})
+    for phase, given in zip(said["phases"], recipe.get("phases", ()), strict=True):
+        assert next(iter(phase["optimiser"])) == next(iter(given["optimiser"]))
+        assert next(iter(phase["schedule"])) == next(iter(given["schedule"]))

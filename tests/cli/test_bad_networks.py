@@ -17,8 +17,9 @@ name: own
 summary: a network of a test
 network: {{backbone: {backbone}, weights: {weights}}}
 input: {{image_size: 64, store_size: 64, channels: 3, {film}}}
-recipe: {{learning_rate: 0.001, epochs: 1, batch_size: 16}}
+recipe: {{batch_size: 16, {recipe}}}
 """
+SIMPLE = "learning_rate: 0.001, epochs: 1"
 RANGE = "mean: [0.5, 0.5, 0.5], std: [0.2, 0.2, 0.2]"
 
 MODULES = """
@@ -37,6 +38,13 @@ def a_vector(*, channels, image_size):
 def broken(*, channels, image_size):
     raise RuntimeError("out of ideas")
 """
+BROKEN = {
+    "wrong_syntax": "def build(:\n",
+    "wrong_name": "depth = undefined_depth\n",
+    "wrong_attribute": "import torch\n\ntorch.nothing_like_it\n",
+    "wrong_value": "raise ValueError('two\\nlines')\n",
+}
+"""Modules that fail when they are imported."""
 
 
 @pytest.fixture
@@ -55,14 +63,16 @@ def run(cxrbench, films, tmp_path, monkeypatch):
     """Run a study with an approach of one's own, in a folder of its own; gives the line that refuses it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    (tmp_path / "bad_modules.py").write_text(MODULES)
+    for name, source in {"bad_modules": MODULES, **BROKEN}.items():
+        (tmp_path / f"{name}.py").write_text(source)
 
-    def call(backbone="resnet", weights="none", *, film=RANGE, command="run"):
-        (tmp_path / "own.yaml").write_text(APPROACH.format(backbone=backbone, weights=weights, film=film))
+    def call(backbone="resnet", weights="none", *, film=RANGE, recipe=SIMPLE, command="run", said_by=only_line):
+        own = APPROACH.format(backbone=backbone, weights=weights, film=film, recipe=recipe)
+        (tmp_path / "own.yaml").write_text(own)
         study = f"data: {films}\nout: study\napproaches: [own.yaml]\nsplits: {{resamples: 1}}\n"
         (tmp_path / "study.yaml").write_text(study)
         arguments = ["run", "study.yaml"] if command == "run" else ["plan", "study.yaml", "--prepare"]
-        return only_line(cxrbench(*arguments))
+        return said_by(cxrbench(*arguments))
 
     yield call
     sys.modules.pop("bad_modules", None)
@@ -75,6 +85,14 @@ def only_line(result):
     (line,) = err.splitlines()
     assert line.startswith("error: ")
     return line
+
+
+def failed_run(result):
+    """The line that names the run that failed."""
+    code, _, err = result
+    assert code == 1, err
+    assert "Traceback" not in err
+    return next(line for line in err.splitlines() if line.startswith("failed: "))
 
 
 def resnet(*blocks):
@@ -189,6 +207,35 @@ def test_networks_that_cannot_be_built(run, backbone, parts):
     assert "own" in line
     for part in parts:
         assert part in line
+
+
+FAILS = {
+    "wrong_syntax": "SyntaxError: ",
+    "wrong_name": "NameError: name 'undefined_depth' is not defined",
+    "wrong_attribute": "AttributeError: module 'torch' has no attribute 'nothing_like_it'",
+    "wrong_value": "ValueError: two lines",
+}
+
+
+@pytest.mark.parametrize("module", FAILS)
+def test_a_module_whose_own_code_fails(run, module):
+    line = run(f"{{module: '{module}:build'}}")
+    assert f"{module} cannot be imported ({FAILS[module]}" in line
+    assert line.endswith("; correct its code")
+
+
+PARTS = {
+    "loss": SIMPLE + ", loss: {module: 'wrong_attribute:build'}",
+    "optimiser": "phases: [{epochs: 1, optimiser: {module: {function: 'wrong_attribute:build', rate: 0.1}}}]",
+    "schedule": "phases: [{epochs: 1, optimiser: {sgd: 0.1}, schedule: {module: 'wrong_attribute:build'}}]",
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_module_of_a_recipe_whose_own_code_fails(run, part):
+    line = run(spelt(resnet(1, 1, 1, 1)), recipe=PARTS[part], said_by=failed_run)
+    assert f"{part} module" in line
+    assert f"wrong_attribute cannot be imported ({FAILS['wrong_attribute']}" in line
 
 
 def test_findings_with_one_class(cxrbench, films, tmp_path):

@@ -64,7 +64,7 @@ def test_the_fixtures_have_runs():
 def test_an_edited_run_of_version_0_1_is_noticed(key):
     raw = json.loads(OLDER[0].read_text(encoding="utf-8"))
     raw[key] = 7 if key == "seed" else "0" * 64
-    with pytest.raises(StudyError, match=r"config\.json: its values do not give its hash"):
+    with pytest.raises(StudyError, match=r"config\.json: its values do not match its recorded hash"):
         read_run(raw, where=PATH)
 
 
@@ -111,15 +111,38 @@ def test_a_later_schema_is_one_clear_line(schema):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"seed": 5}, "its values do not give its hash"),
-        ({"hash": "0"}, "its values do not give its hash"),
-        ({"nonsense": 1}, "unknown key 'nonsense'.*; the file was changed since"),
-        ({"approach": None}, "approach.*; the file was changed since"),
+        ({"seed": 5}, "its values do not match its recorded hash"),
+        ({"hash": "0"}, "its values do not match its recorded hash"),
+        ({"nonsense": 1}, "unknown key 'nonsense'.*; the file has changed. Delete the run"),
+        ({"approach": None}, "approach.*; the file has changed. Delete the run"),
     ],
 )
 def test_a_damaged_record_is_refused(change, message):
     with pytest.raises(StudyError, match=message):
         read_run(config().record() | change, where=PATH)
+
+
+GONE = {"gone": {"width": 4}}
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("network.backbone", "backbone"),
+        ("network.head", "head"),
+        ("recipe.loss", "loss"),
+        ("recipe.sampler", "sampler"),
+    ],
+)
+def test_a_run_whose_package_is_not_installed_is_not_to_be_deleted(path, name):
+    raw = config().record()
+    section, key = path.split(".")
+    raw["approach"][section][key] = GONE
+    with pytest.raises(StudyError, match=f"unknown {name} 'gone'.*; is the package that brings it installed") as caught:
+        read_run(raw, where=PATH)
+    assert "elete" not in str(caught.value)
+    with pytest.raises(StudyError, match=r"the file has changed\. Delete the run and train it again"):
+        read_run(raw | {"nonsense": 1}, where=PATH)
 
 
 def test_no_record_at_all_is_refused():

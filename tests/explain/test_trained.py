@@ -71,7 +71,7 @@ def test_a_run_of_something_else_is_refused(copied, key, value, said):
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "said"), [("seed", 9, "belongs to"), ("profile", "paper", "do not give its hash")]
+    ("key", "value", "said"), [("seed", 9, "belongs to"), ("profile", "paper", "do not match its recorded hash")]
 )
 def test_a_configuration_that_was_changed_is_refused(copied, key, value, said):
     path = META.folder(copied) / CONFIG_FILE

@@ -62,8 +62,8 @@ def test_a_finished_run_of_other_sources_is_refused_in_one_line(settings, source
     with pytest.raises(StudyError) as caught:
         make_plan(prepare_study(settings))
     assert str(caught.value) == (
-        f"{folder}: made with other sources of studied_network than are here now; remove it to make it anew, or choose "
-        "another --out"
+        f"{folder}: made with other sources of studied_network than are here now; delete it and train it again, or "
+        "choose another --out"
     )
 
 

@@ -10,13 +10,16 @@ from typing import Any
 
 from pydantic import Field
 
-from cxrbench.config import AUGMENTATIONS, BACKBONES, HEADS, Network, Part, Registry, Settings
-from cxrbench.config.code import source_digest
+from cxrbench.config import BACKBONES, HEADS, Augmentation, Network, Part, Recipe, Registry, Settings
+from cxrbench.config.code import source_digest, with_unread_parts
 from cxrbench.config.network import Module
 from cxrbench.config.registry import Absent, top_spec
 
 REGISTRIES: dict[str, Registry] = {"backbone": BACKBONES, "head": HEADS}
 """Parts of a network that another package can bring, by their key in ``network``."""
+
+TRAINING: dict[str, type[Settings]] = {"augmentation": Augmentation, "recipe": Recipe}
+"""Sections of an approach that only training needs: no bundle builds their parts."""
 
 
 class PackageRecord(Settings):
@@ -116,20 +119,12 @@ def with_absent_parts(member: Any) -> Any:
             if (kind, name) in named and name not in registry.names and not more:
                 network[kind] = Part(name=name, settings=Absent(**settings))
         approach = {**member["approach"], "network": network}
-        if "augmentation" in approach:
-            approach["augmentation"] = _without_unknown_operations(approach["augmentation"])
+        for key, model in TRAINING.items():
+            if key in approach:
+                approach[key] = with_unread_parts(approach[key], model)
         return {**member, "approach": approach}
     except (LookupError, TypeError, ValueError, AttributeError):
         return member  # its validation says what is wrong
-
-
-def _without_unknown_operations(augmentation: dict[str, Any]) -> dict[str, Any]:
-    """Keep operations of packages that are not installed unread: nothing is trained by a bundle."""
-    operations = [
-        Part(name=name, settings=Absent(**settings)) if name not in AUGMENTATIONS.names else {name: settings}
-        for ((name, settings),) in (each.items() for each in augmentation.get("operations", []))
-    ]
-    return {**augmentation, "operations": operations}
 
 
 def _parts(network: Network) -> Iterator[tuple[str, Part]]:

@@ -36,6 +36,53 @@ def _registries(marks: Iterable[Any]) -> Iterator[Registry]:
             yield from _registries(get_args(mark))
 
 
+def with_unread_parts(raw: Any, model: type[Settings], *, also_installed: bool = False) -> Any:
+    """Return raw settings whose parts of packages that are not installed are kept unread.
+
+    Args:
+        raw: Keys and values, as recorded; whatever else it may be is returned as it is.
+        model: The settings they are meant for.
+        also_installed: Keep the parts of all other packages unread.
+    """
+    if not isinstance(raw, Mapping):
+        return raw
+    marks = {name: (*field.metadata, field.annotation) for name, field in model.model_fields.items()}
+    return {
+        key: _unread(value, marks[key], also_installed=also_installed) if key in marks else value
+        for key, value in raw.items()
+    }
+
+
+def _unread(value: Any, marks: tuple[Any, ...], *, also_installed: bool) -> Any:
+    """A field's value, or each of its values, with absent parts."""
+    if isinstance(value, list | tuple):
+        return [_unread(each, marks, also_installed=also_installed) for each in value]
+    for registry in _registries(marks):
+        return _absent(value, registry, also_installed=also_installed)
+    for model in _models(marks):
+        return with_unread_parts(value, model, also_installed=also_installed)
+    return value
+
+
+def _absent(value: Any, registry: Registry, *, also_installed: bool) -> Any:
+    """A part as recorded, or kept unread where another package brings it."""
+    known = [entry.name for entry in registry.own] if also_installed else registry.names
+    if not isinstance(value, Mapping) or len(value) != 1:
+        return value
+    ((name, settings),) = value.items()
+    is_ours = registry.group is None or name in known
+    return value if is_ours or not isinstance(settings, Mapping) else Part(name=name, settings=Absent(**settings))
+
+
+def _models(marks: Iterable[Any]) -> Iterator[type[Settings]]:
+    """Models of settings in the annotation of a field."""
+    for mark in marks:
+        if isinstance(mark, type) and issubclass(mark, Settings):
+            yield mark
+        else:
+            yield from _models(get_args(mark))
+
+
 def module_of(registry: Registry, part: Part) -> str | None:
     """Return the module of another package that builds a part; None where the part is our own, or not installed."""
     if isinstance(part.settings, Absent):

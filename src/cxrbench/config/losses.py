@@ -9,7 +9,7 @@ from pydantic import Field
 
 from cxrbench.config.base import Settings
 from cxrbench.config.network import Module
-from cxrbench.config.registry import Entry, Registry
+from cxrbench.config.registry import Absent, Entry, Registry
 
 
 class Loss(Settings):
@@ -84,7 +84,9 @@ class OwnLoss(Loss, Module):
 
 
 def takes_soft_targets(settings: Settings) -> bool:
-    """Return whether a loss takes targets between 0 and 1."""
+    """Return whether a loss takes targets between 0 and 1; one whose package is not here took what it was given."""
+    if isinstance(settings, Absent):
+        return True
     own = getattr(settings, "soft_targets", False)
     return bool(own or getattr(settings, "takes_soft_targets", False))
 

@@ -12,6 +12,7 @@ from importlib import import_module, metadata
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from pydantic import ConfigDict, GetCoreSchemaHandler, ValidationError, model_serializer
@@ -232,13 +233,22 @@ def imported(path: str, *, what: str) -> Any:
     here = str(Path.cwd())
     if here not in sys.path and find_spec(module_name.partition(".")[0]) is None and top_spec(module_name):
         sys.path.append(here)
+    module = _module(module_name, what=what)
     try:
-        module = import_module(module_name)
         return getattr(module, name)
-    except ImportError as error:
-        raise ConfigError(f"{what}: {module_name} cannot be imported ({error}); is its package installed?") from error
     except AttributeError:
         there = [each for each in dir(module) if not each.startswith("_")]
         raise ConfigError(
             f"{what}: {module_name} has no {name!r}; {near_names(name, there)}name a function of it"
         ) from None
+
+
+def _module(name: str, *, what: str) -> ModuleType:
+    """Import a module; whatever its code raises is told on one line."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ConfigError(f"{what}: {name} cannot be imported ({error}); is its package installed?") from error
+    except Exception as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ConfigError(f"{what}: {name} cannot be imported ({said}); correct its code") from error

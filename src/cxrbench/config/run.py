@@ -11,6 +11,7 @@ from pydantic import Field
 from cxrbench.config import schema1
 from cxrbench.config.approach import Approach
 from cxrbench.config.base import Added, NotIdentity, Settings, parse_settings
+from cxrbench.config.code import with_unread_parts
 from cxrbench.config.study import ComputeSettings
 from cxrbench.errors import ConfigError, StudyError
 from cxrbench.files import digest_json
@@ -150,15 +151,17 @@ def read_run(raw: Any, *, where: Path) -> StoredRun:
     """Read the content of a run's ``config.json``, of any schema so far.
 
     Raises:
-        StudyError: It is of a later schema, damaged, or its values do not give its hash.
+        StudyError: It is of a later schema, damaged, not what its hash says, or needs a package that is not here.
     """
     if not isinstance(raw, dict):
-        raise StudyError(f"{where}: expected keys and values, got {type(raw).__name__}; remove the run to make it anew")
+        raise StudyError(
+            f"{where}: expected keys and values, got {type(raw).__name__}; delete the run and train it again"
+        )
     schema = raw.get("schema", 1)
     if not isinstance(schema, int) or not 1 <= schema <= SCHEMA:
         raise StudyError(
             f"{where}: schema {schema!r} is of a later version of cxrbench; this one reads up to {SCHEMA}; use that "
-            "version, or remove the run to make it anew"
+            "version, or delete the run and train it again"
         )
     try:
         own = schema1.map_run(raw) if schema == 1 else {k: v for k, v in raw.items() if k not in _NOT_SETTINGS}
@@ -166,28 +169,39 @@ def read_run(raw: Any, *, where: Path) -> StoredRun:
         expected = schema1.hash_of(raw) if schema == 1 else None
     except (LookupError, TypeError, AttributeError) as error:
         raise StudyError(
-            f"{where}: damaged ({type(error).__name__}: {error}); remove the run to make it anew"
+            f"{where}: damaged ({type(error).__name__}: {error}); delete the run and train it again"
         ) from None
     try:
         config = parse_settings(own, RunConfig, where=str(where))
     except ConfigError as error:
-        raise StudyError(f"{error}; the file was changed since. Remove the run to make it anew") from None
+        raise StudyError(f"{error}; {_cause(own)}") from None
     if recorded != (expected or config.hash):
         raise StudyError(
-            f"{where}: its values do not give its hash; the file was changed since. Remove the run to make it anew"
+            f"{where}: its values do not match its recorded hash, so the file has changed. Delete the run and train it "
+            "again"
         )
     return StoredRun(config, recorded, schema, raw.get("feature_scaling") or {})
 
 
+def _cause(own: dict[str, Any]) -> str:
+    """Say why settings cannot be read: because of another package's part, or because the file has changed."""
+    try:
+        parse_settings(with_unread_parts(own, RunConfig, also_installed=True), RunConfig, where="run")
+    except ConfigError:
+        return "the file has changed. Delete the run and train it again"
+    return "is the package that brings it installed, in the version that the run was trained with?"
+
+
 def check_hash(raw: dict[str, Any], *, where: Path) -> None:
-    """Refuse a configuration of version 0.1 whose values do not give its hash; later ones have a manifest.
+    """Refuse a configuration of version 0.1 whose values do not match its hash; later ones have a manifest.
 
     Raises:
         StudyError: The file was changed.
     """
     if "schema" not in raw and raw.get("hash") != schema1.hash_of(raw):
         raise StudyError(
-            f"{where}: its values do not give its hash; the file was changed since. Remove the run to make it anew"
+            f"{where}: its values do not match its recorded hash, so the file has changed. Delete the run and train it "
+            "again"
         )
 
 

@@ -125,7 +125,7 @@ def _is_done(task: RunTask) -> bool:
         raw = json.loads(_checked(task).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StudyError(
-            f"{folder / CONFIG_FILE}: cannot be read ({error}); remove {folder} to make the run anew"
+            f"{folder / CONFIG_FILE}: cannot be read ({error}); delete {folder} and train the run again"
         ) from None
     made_with = read_run(raw, where=folder / CONFIG_FILE).config
     _check_same(made_with, task.config, folder)
@@ -146,8 +146,8 @@ def _check_same(made_with: RunConfig, config: RunConfig, folder: Path) -> None:
     if {**old, "code": None} == {**new, "code": None}:
         packages = ", ".join(changed_code(made_with.code, config.code))
         raise StudyError(
-            f"{folder}: made with other sources of {packages} than are here now; remove it to make it anew, or choose "
-            "another --out"
+            f"{folder}: made with other sources of {packages} than are here now; delete it and train it again, or "
+            "choose another --out"
         )
     raise StudyError(f"{folder}: made with other settings ({changed}); remove it, or choose another --out")
 
