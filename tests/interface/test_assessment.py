@@ -71,6 +71,13 @@ def test_differences_are_in_the_order_given(drawn):
     )
 
 
+def test_pairs_are_in_the_order_of_the_models(drawn):
+    present, (good, poor), patients = drawn
+    found = cxr.compare({"z": good, "a": poor, "m": poor + good}, labels=present, patients=patients)
+    pairs = found.differences.filter(finding="mean").select("model_a", "model_b").rows()
+    assert pairs == [("z", "a"), ("z", "m"), ("a", "m")]
+
+
 @pytest.mark.parametrize("library", ["polars", "pandas"])
 def test_frames_in_any_order_give_what_arrays_give(drawn, library):
     if library == "pandas":

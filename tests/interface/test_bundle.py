@@ -41,6 +41,10 @@ def test_a_notebook_shows_bundle_and_answer(bundle, film):
     assert answer._repr_html_().count("<li>") == len(answer.warnings)
 
 
+def test_a_terminal_shows_the_folder_alone(bundle):
+    assert repr(bundle) == f"Bundle(folder={BUNDLE!r})"
+
+
 def test_a_file_that_is_no_film_is_one_line(bundle, tmp_path):
     (tmp_path / "notes.png").write_text("no film", encoding="utf-8")
     with pytest.raises(cxr.CxrbenchError, match=r"notes\.png: "):

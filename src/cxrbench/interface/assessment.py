@@ -15,8 +15,8 @@ from cxrbench.files import atomic_file
 from cxrbench.interface.conversion import Given, Patients, measured_images, scores_of
 from cxrbench.interface.labels import labels_of
 
-AUC_COLUMNS = ("finding", "images", "positives", "positive_patients", "auc", "std_error", "lower", "upper", "inflation")
-DIFFERENCE_COLUMNS = ("finding", "difference", "std_error", "lower", "upper", "p_value", "p_adjusted")
+AUC_COLUMNS = ("finding", "auc", "lower", "upper", "images", "positives", "positive_patients", "std_error", "inflation")
+DIFFERENCE_COLUMNS = ("finding", "difference", "lower", "upper", "p_value", "p_adjusted", "std_error")
 DIGITS = 3
 
 
@@ -204,13 +204,14 @@ def _measured(models: Mapping[str, Given], labels: Labels, adjustment: str) -> M
     compared = comparison.COMPARISON_TABLE.empty()
     if len(scores) > 1:
         compared = turned(comparison.paired_comparisons(truth, scores, adjustment=adjustment), list(models))
+    names, findings = pl.Enum(list(models)), pl.Enum([*truth.findings, MEAN])
     differences = compared.select(
         pl.col("approach_a").alias("model_a"),
         pl.col("approach_b").alias("model_b"),
         *DIFFERENCE_COLUMNS,
         "smallest_detectable",
         "reason",
-    )
+    ).sort(pl.col("finding").cast(findings), pl.col("model_a").cast(names), pl.col("model_b").cast(names))
     if len(truth.findings) == 1:  # whose mean says the same again
         aucs, differences = (table.filter(pl.col("finding") != MEAN) for table in (aucs, differences))
     return ModelResults(aucs, differences, truth.images.height, truth.images["patient_id"].n_unique())
@@ -233,6 +234,6 @@ def turned(differences: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
 
 
 def html_table(table: pl.DataFrame) -> str:
-    """Return all rows of a table for a notebook, its numbers rounded."""
+    """Return all rows of a table for a notebook, its numbers rounded to three digits."""
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
-        return str(table.with_columns(cs.float().round(DIGITS))._repr_html_())
+        return str(table.with_columns(cs.float().round_sig_figs(DIGITS))._repr_html_())

@@ -1,7 +1,7 @@
 """A bundle in Python: opened, and asked about films."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -42,10 +42,12 @@ class Bundle:
     """A trained model with all that is needed to use it, checked to be as it was made.
 
     Attributes:
+        folder: Folder of the bundle.
         contents: Record, card and reference outputs.
     """
 
-    contents: "BundleContents"
+    folder: Path
+    contents: "BundleContents" = field(repr=False)
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -100,9 +102,7 @@ class Bundle:
 
     def _repr_html_(self) -> str:
         notices = "".join(f"<li>{escape(notice)}</li>" for notice in self.contents.record.notices)
-        return (
-            f"<p><b>{escape(str(self.contents.folder))}</b>: {escape(', '.join(self.findings))}</p><ul>{notices}</ul>"
-        )
+        return f"<p><b>{escape(str(self.folder))}</b>: {escape(', '.join(self.findings))}</p><ul>{notices}</ul>"
 
 
 def load_bundle(folder: str | Path, *, allowed_modules: Collection[str] = ()) -> Bundle:
@@ -123,4 +123,4 @@ def load_bundle(folder: str | Path, *, allowed_modules: Collection[str] = ()) ->
     """
     from cxrbench import bundle  # noqa: PLC0415 - whoever opens a study does not wait for it
 
-    return Bundle(bundle.load_bundle(Path(folder), allowed_modules=allowed_modules))
+    return Bundle(Path(folder), bundle.load_bundle(Path(folder), allowed_modules=allowed_modules))
