@@ -151,7 +151,7 @@ def test_a_disk_that_fills_up(cxrbench, films, tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device", str(tmp_path / "study" / "table.parquet"))
 
-    monkeypatch.setattr("cxrbench.study.preparation.atomic_file", full)
+    monkeypatch.setattr("cxrbench.study.continuation.atomic_file", full)
     assert "table.parquet: No space left on device" in refused(run(cxrbench, films, tmp_path / "study"))
 
 

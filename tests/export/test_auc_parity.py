@@ -17,11 +17,11 @@ N = 400
 def measured(noise):
     """An export whose logits are the run's and noise, on 400 films of 200 patients; Hernia is in one film."""
     rng = np.random.default_rng(0)
-    labels = (rng.random((N, len(FINDINGS))) < 0.3).astype(np.int8)
+    labels = (rng.random((N, len(FINDINGS))) < 0.3).astype(np.float32)
     labels[:, 2] = 0
     labels[0, 2] = 1
-    labels[:7, 0] = -1
     logits = (labels * 1.2 + rng.normal(size=labels.shape)).astype(np.float32)
+    labels[:7, 0] = np.nan
     found = logits + noise * rng.normal(size=labels.shape).astype(np.float32)
     own = SimpleNamespace(
         told=SimpleNamespace(

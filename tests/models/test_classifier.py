@@ -25,7 +25,7 @@ def small_classifier(name, *, seed=0):
     approach = small_approach(name)
     weights = None
     if approach.network.has_weights:
-        weights = stand_in_weights(approach.network.backbone, image_size=64, steps=0)
+        weights = stand_in_weights(approach.network.backbone, image_size=approach.input.image_size, steps=0)
     return approach, build_classifier(approach, findings=15, seed=seed, weights=weights)
 
 

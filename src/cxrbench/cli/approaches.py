@@ -27,14 +27,14 @@ def approaches(
 
 def _list_approaches(pattern: str) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from cxrbench import config
 
     names = config.approach_names(pattern)
     if not names:
         raise ConfigError(f"no approach matches {pattern!r}; names: {', '.join(config.approach_names())}")
-    listing = Table("approach", "input", "weights", "trained", "what it is", box=None)
+    listing = Table(Column("approach", no_wrap=True), "input", "weights", "trained", "what it is", box=None)
     for each in names:
         found = config.load_approach(each)
         size = f"{found.input.image_size} px x {found.input.channels}"
