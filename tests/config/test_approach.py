@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cxrbench import config
-from cxrbench.config.schema1 import map_approach
+from cxrbench.config.schema1 import map_approach, with_crop
 from cxrbench.errors import ConfigError
 
 DOCS = [Path(__file__).parents[2] / f"docs/{page}.md" for page in ("approaches", "augmentation")]
@@ -178,6 +178,16 @@ def test_a_crop_that_leaves_most_of_the_film_out_must_be_written_out(tmp_path):
     for written, crop in ((", evaluation_crop: 1.0", 1.0), (", evaluation_crop: 0.4375", 0.4375)):
         assert config.load_approach(own(tmp_path, small % written)).input.crop == crop
     assert config.load_approach("ft").input.crop == 224 / 256
+
+
+def test_the_crop_that_is_advised_is_the_one_that_version_0_1_had(tmp_path):
+    """A study of version 0.1 that follows the advice keeps its runs: 0.7467 would be another crop."""
+    narrow = "extends: 1channel\nname: own\ninput: {image_size: 224, store_size: 300%s}\n"
+    with pytest.raises(ConfigError) as caught:
+        config.load_approach(own(tmp_path, narrow % ""))
+    [advised] = re.findall(r"evaluation_crop: (0\.\d+)", str(caught.value))
+    recorded = with_crop({"input": {"image_size": 224, "store_size": 300}})["input"]["evaluation_crop"]
+    assert config.load_approach(own(tmp_path, narrow % f", evaluation_crop: {advised}")).input.crop == recorded
 
 
 SNIPPETS = [text for page in DOCS for text in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)]

@@ -19,6 +19,7 @@ from cxrbench.files import digest_json, write_json
 from cxrbench.pacs import Answerer
 from cxrbench.predict import Predictor
 from cxrbench.runs import WEIGHTS_FILE, RunName
+from sealing import reseal
 
 HERE = Path(__file__).parent
 
@@ -61,6 +62,7 @@ def eager_bundle(small_study, tmp_path_factory):
     weights = run.folder(folder / "study") / WEIGHTS_FILE
     tensors = load_file(weights)
     save_file({**tensors, "head.weight": -tensors["head.weight"]}, weights)
+    reseal(weights.parent)
     make_bundle(folder / "study", [run], folder / "bundle")
     described = json.loads((folder / "bundle" / "bundle.json").read_text())
     described.pop("digest")

@@ -53,7 +53,7 @@ def test_one_image_a_patient_gives_the_plain_variance():
         (Scale.LOGIT, logit, expit),
         (Scale.FISHER, np.arctanh, np.tanh),
     ],
-    ids=str,
+    ids=["plain", "logit", "fisher"],
 )
 def test_intervals_are_symmetric_on_their_scale(scale, forward, back):
     rng = np.random.default_rng(2)

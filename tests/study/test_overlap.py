@@ -1,13 +1,16 @@
 """Held-out films that weights saw before are counted, and refused where their labels were learnt."""
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 import pytest
 
-from cxrbench.config import ArchiveSeen, WeightsRecord
+from cxrbench.config import ArchiveSeen, WeightsRecord, format_names, load_format
 from cxrbench.errors import WeightsError
+from cxrbench.models.weights.known import archive_key
 from cxrbench.splits import resample_splits, write_split
 from cxrbench.study.overlap import Films, as_records, describe_overlaps, find_overlaps, read_image_list
 from pretrained import approach_from
@@ -150,6 +153,38 @@ def test_a_run_is_compared_by_patient_with_every_split(films):
         find_overlaps(
             Films(films.study, "nih", films.table, films.splits[1:]), [approach_from(run)], {"own": of_ours(films, 0)}
         )
+
+
+@pytest.mark.parametrize("name", format_names())
+def test_films_have_the_key_that_a_run_on_them_is_recorded_by(films, name):
+    """Also by records of earlier versions, which have the format's name alone."""
+    archive = SimpleNamespace(form=load_format(name), official=None)
+    own = Films.of(films.study, archive, is_phantom=False, table=films.table, splits=films.splits)
+    assert own.archive == archive_key(load_format(name).name)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [("RSNA pneumonia challenge", "nih"), ("our reading of ChestX-ray14", "nih"), ("hospital", "hospital, 2026")],
+)
+def test_a_run_cannot_start_another_split_of_its_patients_unchecked(films, theirs, ours):
+    films.table.write_parquet(films.study / "table.parquet")
+    known = of_ours(films, 0, saw=(ArchiveSeen(archive=theirs, with_labels=True),))
+    run = {"run": str(films.study / "runs" / "a" / "resample-1" / "seed-0")}
+    with pytest.raises(WeightsError, match=r"test films of resample-\d and \d+ validation films are among them"):
+        overlaps(replace(films, archive=ours), known, run)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [("nih", "chexpert"), ("generated radiographs", "hospital"), ("nih", "hospital")],
+)
+def test_equal_numbers_of_patients_of_other_archives_are_chance(films, theirs, ours):
+    films.table.write_parquet(films.study / "table.parquet")
+    known = of_ours(films, 0, saw=(ArchiveSeen(archive=theirs, with_labels=True),))
+    run = {"run": str(films.study / "runs" / "a" / "resample-1" / "seed-0")}
+    table = films.table.with_columns(image_id=pl.concat_str(pl.lit("other-"), "image_id"))
+    assert overlaps(replace(films, archive=ours, table=table), known, run) == []
 
 
 def test_its_own_split_holds_out_what_it_did_not_learn_from(films):

@@ -134,6 +134,18 @@ def test_a_study_goes_on_as_it_began(films, tmp_path, change, said):
         prepare_study(settings(films, tmp_path / "study", **change))
 
 
+def test_a_study_goes_on_when_it_is_called_from_another_folder(films, tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    torch.save(state_of(load_profile("small").apply(load_approach("ots")).network.backbone), tmp_path / "a" / "w.pth")
+    own = {"approaches": ("ots",), "out": tmp_path / "study"}
+    for folder, path in ((tmp_path, "a/w.pth"), (tmp_path / "a", "w.pth")):
+        monkeypatch.chdir(folder)
+        overrides = {"network.weights": {"file": {"path": path, "ignore": ("fc.",)}}}
+        prepare_study(settings(films, **own, weights=path, overrides=overrides))
+    with pytest.raises(StudyError, match=r"began with weights 'w\.pth', not 'other\.pth'"):
+        prepare_study(settings(films, **own, weights="other.pth", overrides=overrides))
+
+
 def test_narrowing_a_study_does_not_forget_its_stand_in_weights(films, tmp_path, monkeypatch):
     monkeypatch.setattr("cxrbench.study.preparation.load_profile", _without_pre_training)
     prepare_study(settings(films, tmp_path / "study", approaches=("ots",), weights="stand-in"))
@@ -282,6 +294,14 @@ def test_stand_in_weights_are_made_once_and_say_what_they_are(films, tmp_path, m
     assert path.stat().st_mtime_ns == written
     assert [task.config.hash for task in again] == [task.config.hash for task in first]
     assert json.loads((study.out / "study.json").read_text())["weights"]["ots"]["is_stand_in"]
+
+
+def test_weights_in_place_of_the_hub_s_count_for_what_the_overrides_name_too(films, tmp_path, monkeypatch):
+    monkeypatch.setattr("cxrbench.study.preparation.load_profile", _without_pre_training)
+    own = {"approaches": ("ots", "1channel"), "weights": "stand-in", "overrides": {"network.weights": "hub"}}
+    materials = prepare_study(settings(films, tmp_path / "study", **own))
+    assert [each.network.weights.name for each in materials.approaches] == ["stand-in", "stand-in"]
+    assert {record.source for _, record in materials.weights.values()} == {"stand-in"}
 
 
 def test_the_papers_approaches_start_from_a_file(films, tmp_path):

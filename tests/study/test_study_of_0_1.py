@@ -6,17 +6,19 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import polars as pl
 import pytest
 import torch
 
 from cxrbench import __version__, cli
 from cxrbench.config import load_study
 from cxrbench.data.phantom import PhantomSettings, generate_release
+from cxrbench.environment import describe_environment
 from cxrbench.evaluate import evaluate_study
 from cxrbench.files import partial_of
 from cxrbench.report import write_report
-from cxrbench.runs import read_study_record
-from cxrbench.study import describe_plan, make_plan, prepare_study
+from cxrbench.runs import RunName, predictions_file, read_study_record
+from cxrbench.study import carry_out, describe_plan, make_plan, prepare_study
 from cxrbench.study.plan import anew_notes
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "study-0.1"
@@ -88,3 +90,26 @@ def test_it_has_a_report(study):
     evaluate_study(study / "study")
     page = write_report(study / "study").read_text(encoding="utf-8")
     assert "tiny-ots" in page
+
+
+def test_a_run_that_is_trained_again_gives_the_same_predictions_bit_for_bit(study, tmp_path):
+    """By the processor and the PyTorch that version 0.1 trained it with; others round otherwise."""
+    name = RunName("tiny-meta", "resample-1", 0)
+    finished, aside = name.folder(study / "study"), tmp_path / "aside"
+    made_by = json.loads((finished / "environment.json").read_text())
+    here = describe_environment(device="cpu", threads=torch.get_num_threads())
+    if (made_by["processor"], made_by["versions"]["torch"]) != (here["processor"], here["versions"]["torch"]):
+        pytest.skip(f"needs the processor {made_by['processor']} and PyTorch {made_by['versions']['torch']}")
+    shutil.move(finished, aside)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(made_by["threads"])
+        (outcome,) = carry_out(make_plan(prepare_study(load_study(study / "study.yaml", {}))))
+        assert outcome.failure is None
+        for part in ("val", "test"):
+            anew, before = (pl.read_parquet(folder / predictions_file(part)) for folder in (finished, aside))
+            assert anew.equals(before)
+    finally:
+        torch.set_num_threads(threads)
+        shutil.rmtree(finished, ignore_errors=True)
+        shutil.move(aside, finished)

@@ -33,9 +33,9 @@ def code_digest() -> str:
 def archive_of(study_record: dict[str, Any]) -> ArchiveRecord:
     """The study's archive; of its path only the last folder's name, the rest is nobody's business."""
     archive = study_record["archive"]
-    fields = {name: archive[name] for name in ArchiveRecord.model_fields if name != "name"}
+    fields = {name: archive[name] for name in ArchiveRecord.model_fields if name not in {"name", "archive"}}
     own = "generated radiographs" if archive["is_phantom"] else Path(study_record["settings"]["data"]).name
-    return ArchiveRecord(name=own or archive["form"], **fields)
+    return ArchiveRecord(name=own or archive["form"], archive=archive.get("archive"), **fields)
 
 
 def banners_of(archive: ArchiveRecord, members: Sequence[Member], study_record: Mapping[str, Any]) -> tuple[str, ...]:

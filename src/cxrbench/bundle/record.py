@@ -136,6 +136,7 @@ class ArchiveRecord(Settings):
 
     name: str
     form: str
+    archive: str | None = Field(None, description="public archive that the form names; null: none, or made before")
     is_phantom: bool
     is_sample: bool
     images_listed: Count

@@ -9,7 +9,8 @@ from cxrbench.bundle.record import Member
 from cxrbench.config import Approach
 from cxrbench.config.network import TrainedWeights
 from cxrbench.errors import BundleError, WeightsError
-from cxrbench.models.weights.sources import GENERATED, Pretrained, facts_of_training, pretrained, trained
+from cxrbench.models.weights.known import GENERATED, films_key
+from cxrbench.models.weights.sources import Pretrained, facts_of_training, pretrained, trained
 
 
 def from_bundle(settings: TrainedWeights, *, approach: Approach, stand_in_steps: int) -> Pretrained:
@@ -23,13 +24,15 @@ def from_bundle(settings: TrainedWeights, *, approach: Approach, stand_in_steps:
     tensors = load_file(bundle.weights_of(member))
     made = trained(tensors, member.approach, approach, where=f"bundle {settings.path}")
     run, archive = member.run, bundle.record.archive
+    dataset = GENERATED if archive.is_phantom else archive.form
+    key = films_key(archive.form, archive.archive, is_phantom=archive.is_phantom)
     facts = {
         "source": "bundle",
         "name": f"{run.approach} / {run.split} / seed {run.seed}",
         "origin_digest": bundle.digest,
         "split": run.split,
         "split_digest": run.split_digest,
-        **facts_of_training(member.approach, GENERATED if archive.is_phantom else archive.form, run.pretraining),
+        **facts_of_training(member.approach, run.pretraining, dataset=dataset, archive=key),
     }
     return pretrained(made, facts)
 

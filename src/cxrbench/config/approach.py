@@ -68,7 +68,7 @@ class Input(Settings):
         if self.evaluation_crop is None and self.crop < LEAST_CROP:
             raise ValueError(
                 f"image_size {self.image_size} of store_size {self.store_size} looks at {self.crop**2:.0%} of the "
-                f"film; for all of it write evaluation_crop: 1.0, or if that is meant evaluation_crop: {self.crop:.4g}"
+                f"film; for all of it write evaluation_crop: 1.0, or if that is meant evaluation_crop: {self.crop!r}"
             )
         return self
 

@@ -1,6 +1,7 @@
 """A study that is called again: what it began with stays, and a call that asks for something else is refused."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,21 @@ def check_continuation(settings: StudySettings, record: Mapping[str, Any]) -> No
     began = parse_settings(record["settings"], StudySettings, where=str(settings.out / STUDY_FILE))
     for key in ("profile", "overrides", "weights", "min_patients"):
         old, new = getattr(began, key), getattr(settings, key)
-        if old != new:
+        if _without_folders(old) != _without_folders(new):
             raise StudyError(f"{settings.out}: this study began with {key} {old!r}, not {new!r}; choose another --out")
     _check_vocabulary(settings, began.vocabulary, record)
+
+
+def _without_folders(value: Any) -> str:
+    """Return a setting as JSON, of paths only the last name: a study may be called from another folder, or be moved.
+
+    Another file of that name is noticed all the same: a run's configuration has the digest of its weights.
+    """
+    if isinstance(value, Mapping):
+        return json.dumps({str(key): _without_folders(each) for key, each in value.items()}, sort_keys=True)
+    if isinstance(value, list | tuple):
+        return json.dumps([_without_folders(each) for each in value])
+    return json.dumps(Path(value).name if isinstance(value, str | Path) else value)
 
 
 def _check_vocabulary(settings: StudySettings, old: str | None, record: Mapping[str, Any]) -> None:

@@ -11,9 +11,8 @@ import polars as pl
 from cxrbench.config import Approach, ArchiveSeen, WeightsRecord
 from cxrbench.data.tables import Archive
 from cxrbench.errors import DataError, WeightsError
-from cxrbench.models.weights.known import archive_key
-from cxrbench.models.weights.sources import GENERATED
-from cxrbench.runs import SPLITS_FOLDER
+from cxrbench.models.weights.known import GENERATED, archive_key, films_key, is_public
+from cxrbench.runs import SPLITS_FOLDER, TABLE_FILE
 from cxrbench.splits import Split, read_split
 
 OFFICIAL_LIST = "official train/val list"
@@ -22,6 +21,7 @@ OFFICIAL_LIST = "official train/val list"
 ENDING = re.compile(r"\.(png|jpe?g|tiff?|dcm|dicom)$", re.IGNORECASE)
 
 TRAINED = ("run", "bundle")
+UNKNOWN = "unknown"
 
 NO_FILM = "image list without a film"
 """Basis of a count of nought that may be a wrong list: it names no film of the study."""
@@ -76,7 +76,7 @@ class Films:
         cls, study: Path, archive: Archive, *, is_phantom: bool, table: pl.DataFrame, splits: Sequence[Split]
     ) -> "Films":
         """Return those of a study that is being prepared."""
-        key = GENERATED if is_phantom else archive_key(archive.form.archive or archive.form.name)
+        key = films_key(archive.form.name, archive.form.archive, is_phantom=is_phantom)
         official = None
         if archive.official is not None:
             official = frozenset(archive.official[0].read_text(encoding="utf-8").split())
@@ -105,8 +105,8 @@ def find_overlaps(films: Films, approaches: Sequence[Approach], records: Mapping
 def _overlaps_of(films: Films, approach: Approach, record: WeightsRecord) -> list[Overlap]:
     found: list[Overlap] = []
     own = record.saw[:1] if record.source in TRAINED else ()
-    if any(archive_key(seen.archive) in {films.archive, "unknown"} for seen in own):
-        found += _of_our_own(films, approach, record)
+    for seen in own:
+        found += _of_our_own(films, approach, record, archive_key(seen.archive))
     for seen in record.saw[len(own) :]:
         if archive_key(seen.archive) == films.archive:
             found += _counted(films, approach, seen)
@@ -139,11 +139,14 @@ def _refusal(approach: Approach, record: WeightsRecord, overlap: Overlap) -> str
     )
 
 
-def _of_our_own(films: Films, approach: Approach, record: WeightsRecord) -> list[Overlap]:
+def _of_our_own(films: Films, approach: Approach, record: WeightsRecord, archive: str) -> list[Overlap]:
     """Compare patients: those that a run or bundle of ours learnt from, and those held out."""
-    patients = _patients(films.study, _settings(approach), record)
+    learnt_from = _learnt_from(films.study, _settings(approach), record)
+    is_same = archive in {films.archive, UNKNOWN}
+    if not is_same and (learnt_from is None or not _may_be_same(films, archive, *learnt_from)):
+        return []
     unknown = ArchiveSeen(archive=films.archive, with_labels=True)
-    if patients is None:
+    if learnt_from is None:
         if films.archive not in _allowed(approach):
             raise WeightsError(
                 f"approach {approach.name}: nothing says which patients {record.source} {record.name} was trained on; "
@@ -151,12 +154,29 @@ def _of_our_own(films: Films, approach: Approach, record: WeightsRecord) -> list
                 f"or allow it: allow_overlap: [{films.archive}]"
             )
         return _counted(films, approach, unknown)
-    images = frozenset(films.table.filter(pl.col("patient_id").is_in(list(patients)))["image_id"])
+    images = frozenset(films.table.filter(pl.col("patient_id").is_in(list(learnt_from[1])))["image_id"])
     return _rows(films, approach, unknown, images, basis="patients")
 
 
-def _patients(study: Path, settings: Mapping[str, Any], record: WeightsRecord) -> frozenset[str] | None:
-    """Return the patients that weights of ours learnt from, or were chosen by; None where no split file says so."""
+def _may_be_same(films: Films, archive: str, study: Path, patients: frozenset[str]) -> bool:
+    """Say if films of another name may be of the same patients: a format of one's own may read those of any archive.
+
+    Numbers of patients often agree by chance, so a public archive's films must also have names in common with them.
+    """
+    public = [is_public(archive), is_public(films.archive)]
+    if all(public) or GENERATED in {archive, films.archive}:
+        return False
+    if frozenset(films.table["patient_id"]).isdisjoint(patients):
+        return False
+    path = study / TABLE_FILE
+    if not any(public) or not path.exists():
+        return True
+    names = {_bare(image) for image in pl.read_parquet(path, columns=["image_id"])["image_id"]}
+    return not names.isdisjoint(_bare(image) for image in films.table["image_id"])
+
+
+def _learnt_from(study: Path, settings: Mapping[str, Any], record: WeightsRecord) -> tuple[Path, frozenset[str]] | None:
+    """Return the study and the patients that weights of ours learnt from, or were chosen by; None: no file says so."""
     folders = [study, *([settings["study"]] if settings.get("study") else [])]
     if record.source == "run":
         folders += Path(settings["path"]).absolute().parents[3:4]
@@ -167,7 +187,7 @@ def _patients(study: Path, settings: Mapping[str, Any], record: WeightsRecord) -
         except DataError:
             continue
         if split.digest == record.split_digest:
-            return frozenset((*split.patients["train"], *split.patients["val"]))
+            return Path(folder), frozenset((*split.patients["train"], *split.patients["val"]))
     return None
 
 

@@ -178,11 +178,16 @@ def _require_own_names(sources: Sequence[str], approaches: Sequence[Approach]) -
 
 def _resolve(name: str, profile: Profile, settings: StudySettings) -> Approach:
     """A named approach at the profile's size, with the study's own changes of the recipe."""
-    approach = load_approach(name)
-    if settings.weights != HUB and approach.network.weights.name == HUB:
-        chosen = settings.weights if settings.weights == STAND_IN else {"file": settings.weights}
-        approach = with_changes(approach, {"network.weights": chosen})
-    return with_changes(profile.apply(approach), settings.overrides)
+    approach = profile.apply(_without_hub(load_approach(name), settings.weights))
+    # A profile or the study's own changes may name the hub again.
+    return _without_hub(with_changes(approach, settings.overrides), settings.weights)
+
+
+def _without_hub(approach: Approach, weights: str) -> Approach:
+    """Return an approach with a study's weights in place of the hub's, unless these are meant."""
+    if weights == HUB or approach.network.weights.name != HUB:
+        return approach
+    return with_changes(approach, {"network.weights": weights if weights == STAND_IN else {"file": weights}})
 
 
 def _notes(archive: Archive, store: Store) -> tuple[str, ...]:
@@ -255,6 +260,7 @@ def _write_study(
     before = [one for one in earlier if one["approach"] not in settings.approaches and one["approach"] not in records]
     facts = {
         "form": archive.form.name,
+        "archive": archive.form.archive,
         "is_sample": archive.is_sample,
         "is_phantom": _is_phantom(archive),
         "images_listed": archive.table.height,

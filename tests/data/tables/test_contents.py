@@ -22,7 +22,11 @@ def zipped(**files):
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress, bz2.compress, lambda text: zipped(a=text)])
+@pytest.mark.parametrize(
+    "pack",
+    [bytes, gzip.compress, lzma.compress, bz2.compress, lambda text: zipped(a=text)],
+    ids=["plain", "gzip", "xz", "bzip2", "zip"],
+)
 def test_packed_files_are_unpacked_whatever_they_are_called(tmp_path, pack):
     (tmp_path / "labels.csv").write_bytes(pack(TEXT))
     assert read_content(tmp_path / "labels.csv") == TEXT
@@ -36,6 +40,7 @@ def test_packed_files_are_unpacked_whatever_they_are_called(tmp_path, pack):
         (gzip.compress(TEXT)[:-6], "is packed but cannot be unpacked"),
         (zipped(a=TEXT)[:-30], "is packed but cannot be unpacked"),
     ],
+    ids=["two files", "a workbook", "gzip cut short", "zip cut short"],
 )
 def test_what_cannot_be_unpacked_says_why(tmp_path, content, message):
     (tmp_path / "labels.zip").write_bytes(content)

@@ -53,6 +53,9 @@ def test_an_unknown_record_is_answered_with_near_ones():
         ("RSNA pneumonia", "nih"),
         ("siim", "nih"),
         ("CheXpert", "chexpert"),
+        ("SIIM-ACR pneumothorax challenge", "nih"),
+        ("VinBigData challenge", "vindr"),
+        ("kermany", "kermany"),
         ("our hospital", "our hospital"),
     ],
 )

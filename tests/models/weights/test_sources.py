@@ -79,7 +79,7 @@ def test_stand_ins_say_that_they_are():
 # --- a run of ours ---
 
 
-def trained_run(folder, approach):
+def trained_run(folder, approach, **archive):
     """A finished run's folder, as training leaves it, its weights drawn."""
     run = folder / "runs" / approach.name / "resample-1" / "seed-0"
     run.mkdir(parents=True)
@@ -100,7 +100,7 @@ def trained_run(folder, approach):
     save_file(
         {name: value.contiguous() for name, value in network.state_dict().items()}, run / "checkpoint.safetensors"
     )
-    archive = {"form": "NIH ChestX-ray14", "is_phantom": False}
+    archive = {"form": "NIH ChestX-ray14", "is_phantom": False} | archive
     (folder / "study.json").write_text(json.dumps({"archive": archive}))
     return run, network
 
@@ -117,6 +117,18 @@ def test_a_run_gives_its_backbone_and_says_where_it_learnt(tmp_path):
     assert (record.split, record.split_digest) == ("resample-1", "ab" * 32)
     assert [(seen.archive, seen.with_labels) for seen in record.saw] == [("nih", True)]
     assert record.notes == ("trained from random weights",)
+
+
+@pytest.mark.parametrize(
+    "archive", [{}, {"archive": "nih"}, {"form": "our own reading", "archive": "nih"}, {"archive": None}]
+)
+def test_a_run_is_of_the_archive_whose_films_its_format_reads(tmp_path, archive):
+    run, _ = trained_run(
+        tmp_path,
+        approach_from("none", mean=[0.4] * 3, std=[0.2] * 3),
+        **({"form": "RSNA pneumonia challenge"} | archive),
+    )
+    assert [(seen.archive, seen.with_labels) for seen in obtained({"run": str(run)}).record.saw] == [("nih", True)]
 
 
 def test_a_run_on_one_channel_gives_three_the_same_answer(tmp_path):

@@ -11,11 +11,14 @@ import timm
 import yaml
 from pydantic import Field
 
-from cxrbench.config import ArchiveSeen, Settings, WeightsRecord, parse_settings
-from cxrbench.config.base import packaged, unknown
+from cxrbench.config import ArchiveSeen, Settings, WeightsRecord, load_format, parse_settings
+from cxrbench.config.base import packaged, packaged_names, unknown
 from cxrbench.errors import WeightsError
 
 FILE = "known.yaml"
+
+GENERATED = "generated radiographs"
+"""Archive of a study on films that a program drew."""
 
 TAGS = {
     "in1k": "ImageNet-1k",
@@ -66,12 +69,40 @@ def _known() -> _Known:
     return parse_settings(raw, _Known, where=FILE)
 
 
+@cache
+def _archives_of_formats() -> dict[str, str]:
+    """Return the archive of each packaged format, by the name that earlier records have for it."""
+    forms = map(load_format, packaged_names("formats"))
+    return {form.name.casefold(): form.archive for form in forms if form.archive is not None}
+
+
 def archive_key(name: str) -> str:
-    """Return the key of the archive whose films a name stands for; the name itself where it is not known."""
+    """Return the key of the archive whose films a name stands for, also that of a packaged format; else the name."""
+    archive = _archives_of_formats().get(name.casefold(), name)
+    return _known_key(name) or _known_key(archive) or archive
+
+
+def _known_key(name: str) -> str | None:
     for key, archive in _known().archives.items():
         if name.casefold() in {key, *(each.casefold() for each in archive.names)}:
             return archive.films_of or key
-    return name
+    return None
+
+
+def films_key(form: str, archive: str | None, *, is_phantom: bool) -> str:
+    """Return the key of the archive whose films a study has.
+
+    Args:
+        form: Name of its format.
+        archive: Archive that the format names; None where it names none, or the record is older than that.
+        is_phantom: The films were drawn by a program.
+    """
+    return GENERATED if is_phantom else archive_key(archive or form)
+
+
+def is_public(key: str) -> bool:
+    """Return whether a key is that of a public archive, or of generated films: another key then means other films."""
+    return key == GENERATED or _known_key(key) is not None or key in _archives_of_formats().values()
 
 
 def known_by_id(name: str) -> KnownWeights | None:

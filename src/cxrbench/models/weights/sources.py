@@ -25,13 +25,10 @@ from cxrbench.files import digest_file
 from cxrbench.models.backbone import Backbone, build_backbone
 from cxrbench.models.weights.fitting import Fitted, fit
 from cxrbench.models.weights.hub import fetch
-from cxrbench.models.weights.known import archive_key, as_mean_and_std, find_known, known_by_file, stated
+from cxrbench.models.weights.known import GENERATED, as_mean_and_std, films_key, find_known, known_by_file, stated
 from cxrbench.models.weights.reading import Contents, read_weights
 from cxrbench.models.weights.stand_in import stand_in_weights
 from cxrbench.runs import CONFIG_FILE, STUDY_FILE, WEIGHTS_FILE
-
-GENERATED = "generated radiographs"
-"""Archive of a study on films that a program drew."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +132,7 @@ def from_run(settings: TrainedWeights, *, approach: Approach, stand_in_steps: in
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(f"{settings.path}: no finished run to take a backbone from ({reason})") from None
     name = f"{config.approach.name} / {config.split} / seed {config.seed}"
-    archive = _archive_of_study(settings.path)
+    dataset, archive = _archive_of_study(settings.path)
     made = trained(tensors, config.approach, approach, where=f"run {settings.path}")
     facts = {
         "source": "run",
@@ -144,17 +141,20 @@ def from_run(settings: TrainedWeights, *, approach: Approach, stand_in_steps: in
         "split": config.split,
         "split_digest": config.split_digest,
     }
-    return pretrained(made, {**facts, **facts_of_training(config.approach, archive, config.weights)})
+    more = facts_of_training(config.approach, config.weights, dataset=dataset, archive=archive)
+    return pretrained(made, {**facts, **more})
 
 
-def _archive_of_study(run: Path) -> str:
-    """Return the name of the archive that a run learnt from; ``unknown`` where its study does not say."""
+def _archive_of_study(run: Path) -> tuple[str, str]:
+    """Return what a run learnt from, and the key of its archive; ``unknown`` where its study does not say."""
     try:
         path = run.absolute().parents[3] / STUDY_FILE
-        archive = json.loads(path.read_text(encoding="utf-8"))["archive"]
-        return GENERATED if archive["is_phantom"] else str(archive["form"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return "unknown"
+        facts = json.loads(path.read_text(encoding="utf-8"))["archive"]
+        form, is_phantom = str(facts["form"]), bool(facts["is_phantom"])
+        key = films_key(form, facts.get("archive"), is_phantom=is_phantom)
+        return GENERATED if is_phantom else form, key
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return "unknown", "unknown"
 
 
 def trained(tensors: dict[str, Tensor], theirs: Approach, approach: Approach, *, where: str) -> Fitted:
@@ -177,19 +177,26 @@ def trained(tensors: dict[str, Tensor], theirs: Approach, approach: Approach, *,
     return fit(Contents(where, own), network)
 
 
-def facts_of_training(theirs: Approach, archive: str, weights: WeightsRecord | None) -> dict[str, Any]:
-    """Return what the record says of weights that we trained: input, archive, and what they started from."""
+def facts_of_training(theirs: Approach, weights: WeightsRecord | None, *, dataset: str, archive: str) -> dict[str, Any]:
+    """Return what the record says of weights that we trained.
+
+    Args:
+        theirs: The approach they were trained by.
+        weights: What they started from; None: random weights.
+        dataset: What they learnt from, in words.
+        archive: Key of its archive.
+    """
     mean, std = theirs.input.normalisation
     before = () if weights is None else weights.saw
     started = "random weights" if weights is None else weights.title
     return {
-        "dataset": archive,
+        "dataset": dataset,
         "licence": "unknown" if weights is None else weights.licence,
         "licence_seen": None if weights is None else weights.licence_seen,
         "mean": mean,
         "std": std,
         "is_stand_in": False,
-        "saw": (ArchiveSeen(archive=archive_key(archive), with_labels=True), *before),
+        "saw": (ArchiveSeen(archive=archive, with_labels=True), *before),
         "notes": (f"trained from {started}",),
     }
 
