@@ -169,8 +169,8 @@ def _wrapped(network: Any, what: str, *, channels: int, image_size: int) -> Back
         return network
     if not isinstance(network, nn.Module):
         raise ConfigError(
-            f"{what}: its builder returned an object of type {type(network).__name__}, expected a torch module that maps "
-            "films to feature maps"
+            f"{what}: its builder returned an object of type {type(network).__name__}, expected a torch module that "
+            "maps films to feature maps"
         )
     try:
         return WrappedModule(network, channels=channels, image_size=image_size)
