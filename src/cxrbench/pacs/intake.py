@@ -4,6 +4,7 @@ import logging
 
 import pydicom
 
+from cxrbench.data.images.pixels import Unreadable
 from cxrbench.pacs.refusing import Unanswerable, check_answerable
 from cxrbench.pacs.source import source_of
 from cxrbench.pacs.spool import Spool
@@ -51,7 +52,7 @@ class Intake:
             source_of(header)
         except Unanswerable as reason:
             LOG.info("%s left out: %s", log_name(uid), reason.short)
-        except ValueError:
+        except (ValueError, Unreadable):
             LOG.info("%s left out: it lacks what results must refer to", log_name(uid))
         else:
             is_new = self._spool.accept(uid, content)

@@ -94,10 +94,10 @@ def source_of(dataset: pydicom.Dataset) -> Source:
     """What results need of a data set.
 
     Raises:
-        ValueError: An element that they must refer to is absent or empty.
+        Unreadable: An element that they must refer to is absent or empty.
     """
     if lacking := [name for name in REQUIRED if not dataset.get(name)]:
-        raise ValueError(f"it lacks {', '.join(lacking)}")
+        raise Unreadable(f"it lacks {', '.join(lacking)}")
     image, identity = _chosen(dataset, (*IMAGE, *GREY_SCALE)), _chosen(dataset, IDENTITY)
     for name in TYPE_2:
         setattr(image, name, "")
