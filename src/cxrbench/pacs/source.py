@@ -80,6 +80,7 @@ def read_source(path: Path) -> Source:
 
     Raises:
         DataError: Not a DICOM file, or it lacks what results must refer to.
+        OSError: It cannot be read.
     """
     try:
         content = read_content(path)
@@ -87,6 +88,8 @@ def read_source(path: Path) -> Source:
             raise DataError(f"{path}: not a DICOM file; results need a DICOM film to refer to")
         return source_of(read_dataset(content, has_pixels=False))
     except (*PROBLEMS, Unreadable) as error:
+        if isinstance(error.__cause__, OSError):
+            raise error.__cause__ from None  # it may be readable later
         raise DataError(f"{path}: results need a DICOM film to refer to ({reason_of(error)})") from None
 
 

@@ -50,7 +50,7 @@ def read_content(path: Path, *, most: int | None = None) -> bytes:
     except ValueError:  # a name that no file can have
         raise Unreadable("no such file: its name holds a zero byte") from None
     except OSError as error:
-        raise Unreadable(error.strerror or str(error)) from None
+        raise Unreadable(error.strerror or str(error)) from error
 
 
 def _check_kind(mode: int) -> None:
