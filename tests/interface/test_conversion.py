@@ -17,6 +17,10 @@ def test_folders_and_endings_of_image_names_do_not_matter():
     assert found.auc["auc"].to_list() == [1]
 
 
+def test_columns_by_name_are_a_frame():
+    assert cxr.evaluate({"Mass": [0.9, 0.1, 0.2]}, labels={"Mass": [1, 0, 0]}).auc["auc"].to_list() == [1]
+
+
 def test_images_that_another_model_lacks_are_left_out():
     models = {"a": mass(["a.png", "b.png"], [0.9, 0.1]), "b": mass(["b.png", "a.png", "c.png"], [0.9, 0.1, 0.5])}
     assert cxr.compare(models, labels=LABELS).images == 2
@@ -50,5 +54,5 @@ def test_frames_without_what_the_labels_have_are_refused(scores, said):
 
 
 def test_models_without_a_common_image_are_refused():
-    with pytest.raises(cxr.CxrbenchError, match="no image is in all of a, b"):
+    with pytest.raises(cxr.CxrbenchError, match="labels and a, b have no image in common"):
         cxr.compare({"a": mass(["a.png"], [0.1]), "b": mass(["b.png"], [0.1])}, labels=LABELS)

@@ -70,7 +70,7 @@ def measured_images(scores: Mapping[str, pl.DataFrame], labels: Labels) -> tuple
     shared = [name for name in labels.findings if all(name in frame.columns for frame in scores.values())]
     for what, found in (("image", images), ("finding", shared)):
         if not found:
-            raise DataError(f"no {what} is in all of {', '.join(scores)}; there is nothing to measure them on")
+            raise DataError(f"labels and {', '.join(scores)} have no {what} in common; there is nothing to measure")
     truth = held_out(labels, pl.Series(sorted(images)), shared)
     rows = truth.images.select(IMAGE)
     return truth, [
@@ -86,7 +86,7 @@ def frame_of(given: Any, findings: Sequence[str] | None) -> pl.DataFrame:
     """Return an array, or a frame of any library, as a frame of polars; the index of pandas is left out.
 
     Args:
-        given: Array (N,) or (N, L), or a frame.
+        given: Array (N,) or (N, L), a frame, or columns by name.
         findings: Names of the columns of an array.
 
     Raises:
@@ -94,7 +94,7 @@ def frame_of(given: Any, findings: Sequence[str] | None) -> pl.DataFrame:
     """
     if isinstance(given, pl.DataFrame):
         return given
-    return pl.DataFrame(given) if hasattr(given, "columns") else _sheet(given, findings)
+    return pl.DataFrame(given) if isinstance(given, Mapping) or hasattr(given, "columns") else _sheet(given, findings)
 
 
 def _sheet(given: Any, findings: Sequence[str] | None) -> pl.DataFrame:
