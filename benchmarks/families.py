@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=2 python benchmarks/families.py
 
 A study on films with bright halves trains one approach per family, each with another head in turn. Each is then
-bundled, checked, asked about its test films, explained and exported. The tests bound the same numbers: 1e-5 for predictions,
-1e-4 for exports, 0.02 for the AUC in int8. Writes ``families.md`` to ``benchmarks/results``.
+bundled, checked, asked about its test films, explained and exported. The tests bound the same numbers: 1e-5 for
+predictions, 1e-4 for exports, 0.02 for the AUC in int8. Writes ``families.md`` to ``benchmarks/results``.
 """
 
 import argparse
