@@ -91,7 +91,7 @@ def test_an_unfinished_run_of_other_sources_begins_anew(settings, source):
     source.write_text(NETWORK + "# changed\n")
     (changed,) = make_plan(prepare_study(longer)).to_do
     (note,) = anew_notes([changed])
-    assert note.endswith("or by other settings or code: own / resample-1 / seed 0")
+    assert note.endswith("other settings or other code left them: own / resample-1 / seed 0")
 
 
 def test_cached_features_of_other_sources_are_others(settings, source):
