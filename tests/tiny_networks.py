@@ -6,7 +6,7 @@ from cxrbench.config import Approach
 
 FAMILIES = {
     "resnet": ({"resnet": {"blocks": [1, 1, 1, 1], "width": 8}}, 64),
-    "densenet": ({"timm": {"model": "densenet121", "options": {"growth_rate": 4}}}, 64),
+    "densenet": ({"timm": {"model": "densenet121", "options": {"growth_rate": 8}}}, 64),
     "efficientnet": ({"timm": {"model": "test_efficientnet", "drop_path": 0.1}}, 64),
     "convnext": ({"timm": {"model": "test_convnext", "drop_path": 0.1}}, 64),
     "convnextv2": ({"timm": {"model": "convnextv2_atto", "drop_path": 0.1}}, 64),
