@@ -82,6 +82,7 @@ def test_probes_ask_image_only_networks(result, image_run, opened):
     assert age["learnt_from"] == 40
     assert age["gain"] == pytest.approx(age["untold"] - age["estimate"])
     assert 5 < age["untold"] < np.ptp(test)
+    assert age["test_films_seen_by_weights"] == 0
     assert {path.name for path in out.iterdir()} == {"nonimage.csv", "probes.csv", "nonimage.svg", "origin.json"}
 
 

@@ -111,10 +111,9 @@ def nonimage_study(
     with replaced_folder(out) as scratch:
         tracked = track(by_split.items(), total=len(by_split), label="without the image")
         rows = [row for name, of in tracked for row in _split_rows(study, table, splits[name], of, asking.seed)]
-        measured = seen_films(study, names, splits.values()).mark_runs(
-            pl.DataFrame(rows, schema=SCHEMA), approach="model"
-        )
-        result = NonImage(measured, _probes(study, probed, asking, track))
+        seen = seen_films(study, names, splits.values())
+        measured = seen.mark_runs(pl.DataFrame(rows, schema=SCHEMA), approach="model")
+        result = NonImage(measured, seen.mark_runs(_probes(study, probed, asking, track)))
         result.table.write_csv(scratch / NONIMAGE_FILE)
         result.probes.write_csv(scratch / PROBES_FILE)
         write_text(scratch / FIGURE, nonimage_figure(result.table).document)
